@@ -1,0 +1,1 @@
+// The one unit the shared precompiled header is built with.

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <type_traits>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "shared/base/clock.hpp"
+#include "shared/base/result.hpp"
+
+namespace labhub {
+
+namespace asio = boost::asio;
+
+/// A coroutine of ours. It runs on the executor it was started on, and is cancelled through Asio's cancellation slots.
+///
+/// g++ 12.2 miscompiles some awaiting expressions (docs/adr/0002): name every operand first, then await it. No braced
+/// temporary, capturing lambda, class-typed ?:, throw or aggregate initialisation inside an expression that awaits.
+/// scripts/check refuses those forms.
+template <class T = void>
+using Task = asio::awaitable<T>;
+
+/// Completion token: errors come back as the first element of a tuple instead of a throw.
+inline constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+
+/// Sleeps on the monotonic clock. Returns early, without error, when the task is cancelled.
+inline Task<void> sleep_for(Steady::duration duration) {
+    auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer timer(executor, duration);
+    co_await timer.async_wait(as_result);
+}
+
+/// Awaits `task` for at most `limit`; past that it is cancelled, awaited to its end, and `nullopt` is returned. The task
+/// must answer to cancellation (everything built of Asio operations does).
+template <class T>
+Task<std::optional<T>> within(Steady::duration limit, Task<T> task) {
+    using namespace asio::experimental::awaitable_operators;
+    auto first = co_await (std::move(task) || sleep_for(limit));
+    if (first.index() == 0) co_return std::optional<T>(std::move(std::get<0>(first)));
+    co_return std::nullopt;
+}
+
+/// The same for tasks that return a Result: running out of time is Error timed_out, "<doing>: no answer within 5s".
+template <class T>
+Task<Result<T>> within(Steady::duration limit, std::string doing, Task<Result<T>> task) {
+    using namespace asio::experimental::awaitable_operators;
+    auto first = co_await (std::move(task) || sleep_for(limit));
+    if (first.index() == 0) co_return std::move(std::get<0>(first));
+    const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(limit);
+    Error late{ErrorCode::timed_out, doing + ": no answer within " + format_duration(millis)};
+    co_return Result<T>(std::move(late));
+}
+
+}  // namespace labhub
