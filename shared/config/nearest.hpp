@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace labhub::config {
+
+/// Of `known`, the word that `typed` was most likely meant to be (Levenshtein distance at most a third of its length,
+/// and at least one changed letter is always forgiven); empty if none is near.
+std::string nearest(std::string_view typed, const std::vector<std::string>& known);
+
+}  // namespace labhub::config
