@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "shared/base/result.hpp"
+#include "shared/runtime/task.hpp"
+
+namespace labhub::ssh {
+
+class ChannelCore;
+
+/// A byte stream inside a session: the two ends of a subsystem. Used from the session's executor only; shared with the
+/// session, so it may outlive it, and then everything fails with `unavailable`. Dropping the last reference closes it.
+/// One reader and one writer at a time.
+class Channel {
+  public:
+    explicit Channel(std::shared_ptr<ChannelCore> core);
+    ~Channel();
+    Channel(const Channel&) = delete;
+    Channel& operator=(const Channel&) = delete;
+
+    /// The next bytes, as they come, at least one; an empty string once the peer has sent EOF or closed in good order.
+    /// Error unavailable when the session broke. The peer can't have more than about 1.3 MB under way: it has to wait
+    /// while nobody reads (SSH's window). Answers to cancellation with timed_out; nothing is lost by that.
+    Task<Result<std::string>> read();
+    /// Hands over all bytes, waiting while the peer's window is full. Bytes of a cancelled write may have been sent in
+    /// part: close the channel then.
+    Task<Result<void>> write(std::string bytes);
+    /// Sends EOF after what was written: the peer's read() returns empty, reading here goes on.
+    void finish();
+    /// Sends what was written, then closes both directions.
+    void close();
+    bool is_open() const;
+
+  private:
+    std::shared_ptr<ChannelCore> core_;
+};
+
+/// What a command left: its exit status and all it wrote.
+struct ExecResult {
+    int exit_status = 0;
+    std::string out;
+    std::string err;
+};
+
+}  // namespace labhub::ssh
