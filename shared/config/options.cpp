@@ -8,23 +8,23 @@
 namespace labhub::config {
 namespace {
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
 struct DefaultText {
-    std::string operator()(const std::string* value) const { return value->empty() ? "" : quoted(*value); }
+    std::string operator()(const std::string* value) const { return value->empty() ? "" : in_quotes(*value); }
     std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
     std::string operator()(const double* value) const { return format_number(*value); }
-    std::string operator()(const std::chrono::milliseconds* value) const { return quoted(format_duration(*value)); }
-    std::string operator()(const std::filesystem::path* value) const { return value->empty() ? "" : quoted(value->string()); }
+    std::string operator()(const std::chrono::milliseconds* value) const { return in_quotes(format_duration(*value)); }
+    std::string operator()(const std::filesystem::path* value) const { return value->empty() ? "" : in_quotes(value->string()); }
     std::string operator()(const std::vector<std::string>* value) const {
         std::string items;
-        for (const std::string& item : *value) items += (items.empty() ? "" : ", ") + quoted(item);
+        for (const std::string& item : *value) items += (items.empty() ? "" : ", ") + in_quotes(item);
         return items.empty() ? "" : "[" + items + "]";
     }
     std::string operator()(const std::map<std::string, std::chrono::milliseconds>* value) const {
         std::string items;
         for (const auto& [key, duration] : *value)
-            items += (items.empty() ? "" : ", ") + key + " = " + quoted(format_duration(duration));
+            items += (items.empty() ? "" : ", ") + key + " = " + in_quotes(format_duration(duration));
         return items.empty() ? "" : "{ " + items + " }";
     }
     template <class Integer>

@@ -144,7 +144,7 @@ TEST(Options, RefusesValuesOutOfRange) {
 }
 
 TEST(Options, DemandsWhatIsRequired) {
-    EXPECT_EQ(failure_of(""), "agent.toml: node.id is missing (Name of this node; text, node id)");
+    EXPECT_EQ(failure_of(""), "agent.toml:1:1: node.id is missing (Name of this node; text, node id)");
     EXPECT_THAT(failure_of("node.id = 'n'\n\n[[ssh.authorized_key]]\nrole = 'user'"),
                 HasSubstr("agent.toml:3:1: [[ssh.authorized_key]] name is missing"));
 }
