@@ -1,0 +1,3 @@
+#pragma once
+
+#include "tests/support/mosquitto/private_broker.hpp"
