@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "shared/base/clock.hpp"
 #include "shared/base/ids.hpp"
@@ -79,7 +80,7 @@ class Statement {
 
   private:
     friend class Database;
-    Statement(std::shared_ptr<Connection> connection, sqlite3_stmt* handle, bool cached);
+    Statement(std::shared_ptr<Connection> connection, sqlite3_stmt* handle, sqlite3_stmt** slot);
     void release();
     void bind_null(int index);
     void bind_int64(int index, std::int64_t value);
@@ -91,7 +92,7 @@ class Statement {
     std::shared_ptr<Connection> connection_;
     sqlite3_stmt* handle_ = nullptr;
     int bind_failure_ = 0;
-    bool cached_ = false;
+    sqlite3_stmt** slot_ = nullptr;  ///< its place in the connection's cache, if it came from there
 };
 
 /// One connection to a SQLite file; used by one thread at a time. Foreign keys are enforced. Errors: storage_full,

@@ -4,6 +4,7 @@
 #include <memory>
 #include <thread>
 #include <type_traits>
+#include <vector>
 
 #include "shared/base/result.hpp"
 #include "shared/runtime/task.hpp"
@@ -59,7 +60,7 @@ class Writer {
   private:
     Writer(Database database, WriterOptions options);
     void serve();
-    void commit_group(const std::vector<std::shared_ptr<impl::Job>>& group);
+    std::size_t commit_group(const std::vector<std::shared_ptr<impl::Job>>& jobs, std::size_t first);
 
     WriterOptions options_;
     Database database_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <future>
@@ -94,7 +95,8 @@ template <class F>
 class AwaitedJob final : public FunctionJob<F> {
   public:
     using FunctionJob<F>::FunctionJob;
-    void deliver() noexcept override { Waker::wake(waker); }
+    /// Gives up the waker, so that it ends on its own executor's thread.
+    void deliver() noexcept override { Waker::wake(std::move(waker)); }
     std::shared_ptr<Waker> waker;
 };
 
@@ -122,12 +124,13 @@ class PostedJob final : public FunctionJob<F> {
 template <class F>
 Task<typename FunctionJob<F>::Outcome> await_job(std::shared_ptr<WorkQueue> queue, std::shared_ptr<AwaitedJob<F>> job) {
     auto executor = co_await asio::this_coro::executor;
-    job->waker = std::make_shared<Waker>(executor);
+    auto waker = std::make_shared<Waker>(executor);
+    job->waker = waker;
     auto accepted = queue->push(job);
     if (!accepted) {
         job->fail(accepted.error());
     } else {
-        co_await Waker::wait(job->waker);
+        co_await Waker::wait(waker);
     }
     co_return job->take_outcome();
 }
