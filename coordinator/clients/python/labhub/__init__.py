@@ -1,0 +1,62 @@
+"""labhub: bioreactors from Python, in an experiment's sandbox or anywhere else.
+
+    import labhub
+
+    r = labhub.vessel()                  # the vessel this experiment has leased
+    r.set(stirrer=40, led=True)          # returns what the device acknowledged
+    print(r.read("vial_A_temp"))         # °C; NaN where it can't be had
+    for sample in r.stream(period=5, duration=3600):
+        print(sample.elapsed, sample.vial_A_180_degree)
+    r.hold()                             # every actuator at its safe value
+
+Calls wait while the hub is away and raise a `labhub.Error` for what it refuses. Standard library only.
+"""
+
+from .context import Experiment, experiment, sleep
+from .errors import (
+    Conflict,
+    Error,
+    Forbidden,
+    Internal,
+    Malformed,
+    NoLease,
+    NotFound,
+    OutOfRange,
+    TimedOut,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unauthorized,
+    Unavailable,
+)
+from .hub import Hub, connect
+from .stream import Sample
+from .vessel import Metric, Vessel, vessel
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Conflict",
+    "Error",
+    "Experiment",
+    "Forbidden",
+    "Hub",
+    "Internal",
+    "Malformed",
+    "Metric",
+    "NoLease",
+    "NotFound",
+    "OutOfRange",
+    "Sample",
+    "TimedOut",
+    "TooLarge",
+    "TooMany",
+    "Unauthenticated",
+    "Unauthorized",
+    "Unavailable",
+    "Vessel",
+    "connect",
+    "experiment",
+    "sleep",
+    "vessel",
+]

@@ -1,0 +1,214 @@
+"""The hub as a whole: who is asking, which nodes and devices there are, experiments."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Union
+from urllib.parse import quote
+
+from . import context, errors
+from .transport import Transport
+
+if TYPE_CHECKING:
+    from .vessel import Vessel
+
+#: Seconds a script's call waits while the hub says that a node is away or that it is too busy.
+_SANDBOX_PATIENCE = 30.0
+
+
+class Hub:
+    """A hub. Made by `connect()`; may be shared by threads, each of which keeps one connection open.
+
+    A call waits while the hub is away (see `connect`) and then raises `Unavailable`. What the hub refuses is raised as
+    the class of `labhub.errors` that names the reason.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    @property
+    def url(self) -> str:
+        """The hub's address, without a final stroke."""
+        return self._transport.url
+
+    @property
+    def retry_for(self) -> float:
+        """Seconds a call waits for the hub."""
+        return self._transport.retry_for
+
+    def get(self, path: str, **query: Any) -> Dict[str, Any]:
+        """The JSON object at `path`. What is None is left out of the query."""
+        return self.call("GET", path, query)
+
+    def command(
+        self, path: str, body: Optional[Mapping[str, Any]] = None, *, retry_for: Optional[float] = None, **query: Any
+    ) -> Dict[str, Any]:
+        """A POST that changes actuators. It carries a new `command_id`, so that it executes once however often it is sent."""
+        identified = dict(body or {})
+        identified.setdefault("command_id", uuid.uuid4().hex)
+        return self.call("POST", path, query=query, body=identified, retry_for=retry_for)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        query: Optional[Mapping[str, Any]] = None,
+        body: Optional[Mapping[str, Any]] = None,
+        *,
+        wait: float = 0.0,
+        repeatable: bool = True,
+        retry_for: Optional[float] = None,
+    ) -> Dict[str, Any]:
+        """Any route that answers with a JSON object.
+
+        `wait`: seconds the request asks the hub to take. A request that is not `repeatable` is never sent twice.
+        """
+        answer = self._transport.request(
+            method, path, query, body, wait=wait, repeatable=repeatable, retry_for=retry_for
+        )
+        try:
+            document = json.loads(answer.body.decode("utf-8"))
+        except (UnicodeDecodeError, ValueError):
+            document = None
+        if not isinstance(document, dict):
+            raise errors.Internal(f"{method} {self.url}{path}: the answer is not a JSON object", "is this a labhub hub?")
+        return document
+
+    def health(self) -> Dict[str, Any]:
+        """The hub's own state: `status` is healthy or degraded, with what is degraded and why."""
+        return self.get("/health")
+
+    def session(self) -> Dict[str, Any]:
+        """Who is asking: `kind` (job or user), `name`, `job_id`, `device` (the leased one, or None)."""
+        return self.get("/api/session")["caller"]
+
+    def nodes(self) -> List[Dict[str, Any]]:
+        """The nodes this caller may see."""
+        return self.get("/api/nodes")["nodes"]
+
+    def devices(self) -> List[Dict[str, Any]]:
+        """The devices this caller may see: `device` ("node/device"), `state`, `lease` and more."""
+        return self.get("/api/devices")["devices"]
+
+    def vessel(self, device: Optional[str] = None) -> "Vessel":
+        """A device. Without a name: the one this job has leased, else the only one there is (else Conflict)."""
+        from .vessel import Vessel
+
+        return Vessel(self, device or self._own_device())
+
+    def _own_device(self) -> str:
+        leased = self.session().get("device")
+        if leased:
+            return leased
+        names = [entry["device"] for entry in self.devices()]
+        if len(names) == 1:
+            return names[0]
+        if not names:
+            raise errors.NotFound("the hub has no device", "start a node, or wait until it is online")
+        raise errors.Conflict("there are several devices", "name one of " + ", ".join(names))
+
+    def start_experiment(
+        self,
+        script: Union[str, Path],
+        experiment_id: Optional[str] = None,
+        config: Optional[Mapping[str, Any]] = None,
+        **query: Any,
+    ) -> str:
+        """Starts an experiment and returns its id. `script`: a Path to a file, or the text itself.
+
+        It is not sent twice: where the connection is lost after sending, Unavailable says so. Errors: Malformed (with
+        line and message where the script has a syntax error), Conflict (the id is taken, or the device is).
+        """
+        body: Dict[str, Any] = {"script_content": _script_text(script)}
+        if experiment_id is not None:
+            body["experiment_id"] = experiment_id
+        if config is not None:
+            body["config"] = dict(config)
+        return self.call("POST", "/api/experiments/start", query, body, repeatable=False)["experiment_id"]
+
+    def experiments(self) -> List[Dict[str, Any]]:
+        """The experiments this caller may see."""
+        return self.get("/api/experiments")["experiments"]
+
+    def experiment(self, experiment_id: str) -> Dict[str, Any]:
+        """One experiment: `status` is queued, preparing, running, stopping, completed, failed, stopped or timed_out."""
+        return self.get(_experiment(experiment_id, "/status"))["experiment"]
+
+    def stop_experiment(self, experiment_id: str) -> str:
+        """Asks it to end; the vessel becomes safe. Returns the hub's message."""
+        return str(self.call("POST", _experiment(experiment_id, "/stop"), body={}).get("message", ""))
+
+    def delete_experiment(self, experiment_id: str) -> str:
+        """Removes an experiment and its results. Returns the hub's message."""
+        return str(self.call("DELETE", _experiment(experiment_id)).get("message", ""))
+
+    def results(self, experiment_id: str) -> Dict[str, Any]:
+        """What it left: `files`, `exit_code` and more."""
+        return self.get(_experiment(experiment_id, "/results"))["results"]
+
+    def logs(self, experiment_id: str, tail: Optional[int] = None) -> str:
+        """What it printed; the last `tail` lines where that is given."""
+        return _joined(self.get(_experiment(experiment_id, "/logs"), tail=tail)["logs"])
+
+    def download(self, experiment_id: str, target: Union[str, Path]) -> Path:
+        """Saves results.zip at `target` (a folder gets `<id>.zip` in it) and returns where. Replaces a file whole or not at all."""
+        path = Path(target)
+        if path.is_dir():
+            path = path / f"{experiment_id}.zip"
+        unfinished = tempfile.NamedTemporaryFile(dir=path.parent, prefix=".labhub-", delete=False)
+        try:
+            with unfinished:
+                self._transport.request("GET", _experiment(experiment_id, "/download"), sink=unfinished)
+            os.replace(unfinished.name, path)
+        except BaseException:
+            os.unlink(unfinished.name)
+            raise
+        return path
+
+    def close(self) -> None:
+        """Closes this thread's connection. The next call opens a new one."""
+        self._transport.close()
+
+    def __repr__(self) -> str:
+        return f"<labhub.Hub {self.url}>"
+
+
+def connect(url: Optional[str] = None, token: Optional[str] = None, retry_for: Optional[float] = None) -> Hub:
+    """A hub, in or outside a sandbox. Nothing is sent yet.
+
+    url: LABHUB_URL where it is not given (in a sandbox, the address the sandbox says). token: LABHUB_TOKEN (a script
+    in a sandbox needs none). retry_for: seconds each call waits while the hub refuses connections or does not answer;
+    LABHUB_RETRY_FOR, else 600 in a sandbox and 30 outside. In a sandbox a call also waits up to 30 s while the hub
+    says that the node is away. Error Malformed: the address is none.
+    """
+    return Hub(
+        Transport(
+            url or context.hub_url(),
+            token or os.environ.get("LABHUB_TOKEN") or None,
+            context.retry_for() if retry_for is None else retry_for,
+            _SANDBOX_PATIENCE if context.in_sandbox() else 0.0,
+        )
+    )
+
+
+def _experiment(experiment_id: str, rest: str = "") -> str:
+    return f"/api/experiments/{quote(experiment_id, safe='')}{rest}"
+
+
+def _script_text(script: Union[str, Path]) -> str:
+    if not isinstance(script, Path):
+        return script
+    try:
+        return script.read_text(encoding="utf-8")
+    except UnicodeDecodeError as fault:
+        raise errors.Malformed(f"{script} is not UTF-8 text: {fault.reason} at byte {fault.start}") from None
+
+
+def _joined(logs: Any) -> str:
+    if isinstance(logs, list):
+        return "\n".join(str(line) for line in logs)
+    return "" if logs is None else str(logs)
