@@ -136,23 +136,23 @@ class Hub:
 
     def experiment(self, experiment_id: str) -> Dict[str, Any]:
         """One experiment: `status` is queued, preparing, running, stopping, completed, failed, stopped or timed_out."""
-        return self.get(_experiment(experiment_id, "/status"))["experiment"]
+        return self.get(experiment_path(experiment_id, "/status"))["experiment"]
 
     def stop_experiment(self, experiment_id: str) -> str:
         """Asks it to end; the vessel becomes safe. Returns the hub's message."""
-        return str(self.call("POST", _experiment(experiment_id, "/stop"), body={}).get("message", ""))
+        return str(self.call("POST", experiment_path(experiment_id, "/stop"), body={}).get("message", ""))
 
     def delete_experiment(self, experiment_id: str) -> str:
         """Removes an experiment and its results. Returns the hub's message."""
-        return str(self.call("DELETE", _experiment(experiment_id)).get("message", ""))
+        return str(self.call("DELETE", experiment_path(experiment_id), repeatable=False).get("message", ""))
 
     def results(self, experiment_id: str) -> Dict[str, Any]:
         """What it left: `files`, `exit_code` and more."""
-        return self.get(_experiment(experiment_id, "/results"))["results"]
+        return self.get(experiment_path(experiment_id, "/results"))["results"]
 
     def logs(self, experiment_id: str, tail: Optional[int] = None) -> str:
         """What it printed; the last `tail` lines where that is given."""
-        return _joined(self.get(_experiment(experiment_id, "/logs"), tail=tail)["logs"])
+        return _joined(self.get(experiment_path(experiment_id, "/logs"), tail=tail)["logs"])
 
     def download(self, experiment_id: str, target: Union[str, Path]) -> Path:
         """Saves results.zip at `target` (a folder gets `<id>.zip` in it) and returns where. Replaces a file whole or not at all."""
@@ -162,7 +162,7 @@ class Hub:
         unfinished = tempfile.NamedTemporaryFile(dir=path.parent, prefix=".labhub-", delete=False)
         try:
             with unfinished:
-                self._transport.request("GET", _experiment(experiment_id, "/download"), sink=unfinished)
+                self._transport.request("GET", experiment_path(experiment_id, "/download"), sink=unfinished)
             os.replace(unfinished.name, path)
         except BaseException:
             os.unlink(unfinished.name)
@@ -195,7 +195,8 @@ def connect(url: Optional[str] = None, token: Optional[str] = None, retry_for: O
     )
 
 
-def _experiment(experiment_id: str, rest: str = "") -> str:
+def experiment_path(experiment_id: str, rest: str = "") -> str:
+    """The route of one experiment."""
     return f"/api/experiments/{quote(experiment_id, safe='')}{rest}"
 
 

@@ -27,6 +27,9 @@ CONNECT_TIMEOUT = 10.0
 #: The largest JSON answer that is read, in bytes. Downloads go to a file and have no such bound.
 MAX_ANSWER = 64 * 1024 * 1024
 
+#: A gap shorter than this many seconds is not worth a line in the log.
+QUIET_FOR = 1.0
+
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
 _CHUNK = 64 * 1024
@@ -157,7 +160,7 @@ class Transport:
                     continue  # the hub closed an idle connection: a new one says whether it is there
                 if time.monotonic() - started + pause > retry_for or _is_final(fault.cause):
                     raise self._unavailable(fault, time.monotonic() - started) from fault.cause
-                if not waiting:
+                if not waiting and time.monotonic() - started >= QUIET_FOR:
                     _log.warning("labhub: no answer from %s (%s); waiting up to %.0f s", self.url, fault, retry_for)
                     waiting = True
             else:

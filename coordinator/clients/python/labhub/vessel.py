@@ -167,8 +167,6 @@ class Vessel:
         return self._hub.get(self._path)["device"]
 
     def _applied(self, answer: Mapping[str, Any]) -> Dict[str, Value]:
-        if not self._metrics:
-            self.present()
         return {entry["metric"]: self.value(entry["metric"], entry.get("value")) for entry in answer["applied"]}
 
     def _known(self, name: str, known: Optional[Mapping[str, Metric]] = None) -> str:

@@ -1,0 +1,1 @@
+"""The classic spellings `src.bioreactor`, `src.utils` and `src.config`; see labhub.classic."""
