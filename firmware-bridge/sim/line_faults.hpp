@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <span>
+#include <vector>
+
+#include "shared/base/clock.hpp"
+
+namespace labhub::firmware_bridge::sim {
+
+/// What can be wrong with the line, on purpose.
+struct LineFaultOptions {
+    double garbage_rate = 0;  ///< stray bytes put in, per byte that passes, both ways; 0 to 1
+    std::optional<std::chrono::milliseconds> silent_after;  ///< from the start: no byte passes any more, either way
+    std::optional<std::chrono::milliseconds> silent_for;    ///< until so much later; without it, for ever
+};
+
+/// Spoils the bytes that pass, the same way for the same seed.
+class LineFaults {
+  public:
+    LineFaults(const LineFaultOptions& options, unsigned seed, const Clock& clock);
+
+    /// The bytes as they come out at the other end.
+    std::span<const std::uint8_t> pass(std::span<const std::uint8_t> bytes);
+
+  private:
+    bool is_silent() const;
+
+    LineFaultOptions options_;
+    const Clock& clock_;
+    Steady::time_point started_;
+    std::mt19937 random_;
+    std::vector<std::uint8_t> spoilt_;
+};
+
+}  // namespace labhub::firmware_bridge::sim
