@@ -1,0 +1,52 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "coordinator/cli/access.hpp"
+#include "coordinator/cli/experiments.hpp"
+#include "coordinator/cli/run.hpp"
+#include "coordinator/cli/up/settings.hpp"
+#include "shared/base/result.hpp"
+
+namespace labhub::cli {
+
+// What was typed, one struct for each command.
+struct ExperimentsCommand {};
+struct StopCommand {
+    std::string id;
+};
+struct ResultsCommand {
+    std::string id;
+    std::filesystem::path to;
+};
+struct NodesCommand {};
+struct ReadCommand {
+    std::string device;
+};
+struct SetCommand {
+    std::string device;
+    std::vector<std::string> assignments;
+};
+struct HoldCommand {
+    std::string device;
+};
+
+struct CommandLine {
+    /// What to ask the hub, unless `up` is set.
+    std::variant<NodesCommand, RunRequest, ExperimentsCommand, LogsRequest, StopCommand, ResultsCommand, ReadCommand, SetCommand,
+                 HoldCommand>
+        command;
+    std::optional<up::Settings> up;
+    AccessRequest access;
+    bool is_json = false;
+    /// Set: there is nothing to run; print this (help, version) and end with done.
+    std::optional<std::string> text;
+};
+
+/// Error malformed for what can't be understood, with what would be right.
+Result<CommandLine> parse_command_line(int count, const char* const* arguments);
+
+}  // namespace labhub::cli
