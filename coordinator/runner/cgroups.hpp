@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace labhub::coordinator::runner {
+
+/// What the kernel counted for a sandbox.
+struct ResourceUse {
+    std::uint64_t peak_memory_bytes = 0;
+    std::uint64_t cpu_ms = 0;
+    std::uint64_t oom_kills = 0;    ///< processes killed because the memory limit was reached
+    std::uint64_t pid_refusals = 0; ///< forks refused because the process limit was reached
+};
+
+/// One cgroup in every hierarchy mounted on this host: v1 controllers, v2, or both (hybrid). Reads and removes; making
+/// it and setting its limits is the OCI runtime's work. Files that a host lacks read as 0.
+class Cgroup {
+  public:
+    /// `path` within each hierarchy: "/labhub/<job id>".
+    explicit Cgroup(const std::string& path);
+
+    ResourceUse use() const;
+    /// SIGKILL to every process in it, again until none is left or `limit` has passed. True when it is empty.
+    bool kill_all(std::chrono::milliseconds limit) const;
+    /// Removes it. True when nothing of it is left.
+    bool remove() const;
+
+  private:
+    std::vector<std::filesystem::path> folders_;
+};
+
+/// 1, 2, or 0 for hybrid (v1 controllers with an empty v2 tree beside them).
+int cgroup_version();
+/// Whether a limit on swap can be set: the kernel counts it, and there is some.
+bool can_limit_swap();
+
+}  // namespace labhub::coordinator::runner

@@ -1,0 +1,103 @@
+#include "coordinator/runner/collect.hpp"
+
+#include <signal.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <thread>
+
+#include <spdlog/spdlog.h>
+
+#include "coordinator/runner/cgroups.hpp"
+#include "coordinator/runner/disk_image.hpp"
+#include "coordinator/runner/oci_config.hpp"
+#include "coordinator/runner/result_folder.hpp"
+#include "coordinator/runner/sandbox.hpp"
+
+namespace labhub::coordinator::runner {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kKillLimit{10};
+constexpr std::chrono::seconds kImageLimit{20};
+constexpr std::chrono::milliseconds kImagePause{10};
+
+/// Two mounts of one image at a time would spoil it, so the dead sandbox's must be gone first.
+Result<void> await_image_free(const fs::path& image) {
+    const auto deadline = Steady::now() + kImageLimit;
+    while (is_image_in_use(image)) {
+        if (Steady::now() >= deadline) return Error{ErrorCode::unavailable, "something still holds " + image.string()};
+        std::this_thread::sleep_for(kImagePause);
+    }
+    return {};
+}
+
+/// Where the outputs can be read: the image's mount, the plain folder, or nowhere.
+Result<fs::path> reach_outputs(const fs::path& job_dir) {
+    const fs::path image = image_path(job_dir), plain = plain_output_path(job_dir);
+    if (::access(plain.c_str(), F_OK) == 0) return plain;
+    if (::access(image.c_str(), F_OK) != 0) return fs::path{};
+    LABHUB_CHECK(await_image_free(image));
+    const fs::path target = sandbox_folder(job_dir) / "collect";
+    LABHUB_CHECK(make_folder(target));
+    if (auto mounted = DiskImage::existing(image).mount(target, true); !mounted) {
+        // Killed while the image was being made: there was no script yet, and so there are no outputs.
+        spdlog::warn("no outputs: {}", mounted.error().to_string());
+        return fs::path{};
+    }
+    return target;
+}
+
+/// Cgroup and processes only; the outputs stay.
+ResourceUse end_sandbox(const fs::path& job_dir, const RunnerState& state) {
+    const Cgroup cgroup{cgroup_path(state.job_id)};
+    const ResourceUse use = cgroup.use();
+    if (!cgroup.kill_all(kKillLimit)) spdlog::error("processes of {} survive SIGKILL", state.job_id.value);
+    delete_container(state.runtime_program, job_dir, state.job_id);
+    if (!cgroup.remove()) spdlog::warn("the cgroup of {} could not be removed", state.job_id.value);
+    return use;
+}
+
+Ended lost_end(const RunnerState& state, const ResourceUse& use) {
+    Ended ended;
+    ended.time = SystemClock{}.utc_now();
+    ended.exit_code = 128 + SIGKILL;
+    ended.signal = SIGKILL;
+    ended.reason = "runner_lost";
+    ended.message = state.started ? "the script was ended because its runner had died"
+                                  : "the runner died before the script was started";
+    ended.peak_memory_bytes = use.peak_memory_bytes;
+    ended.cpu_ms = use.cpu_ms;
+    return ended;
+}
+
+void clear_sandbox_folder(const fs::path& job_dir) {
+    ::umount2((sandbox_folder(job_dir) / "collect").c_str(), MNT_DETACH);
+    std::error_code failure;
+    fs::remove_all(sandbox_folder(job_dir), failure);
+    if (failure) spdlog::warn("clear {}: {}", sandbox_folder(job_dir).string(), failure.message());
+}
+
+}  // namespace
+
+Result<RunnerState> collect(const fs::path& job_dir) {
+    LABHUB_TRY(const JobSpec spec, read_job_spec(job_dir));
+    LABHUB_TRY(const UniqueFd lock, lock_job(job_dir));
+    auto known = read_runner_state(job_dir);
+    if (!known && known.error().code != ErrorCode::not_found) return known.error();
+    RunnerState state = known ? std::move(*known) : RunnerState{};
+    state.job_id = spec.job_id;
+    LABHUB_CHECK(enter_private_mounts(state.hide_unified));
+    const ResourceUse use = end_sandbox(job_dir, state);
+    if (!state.ended) {
+        LABHUB_TRY(const fs::path outputs, reach_outputs(job_dir));
+        state.ended = lost_end(state, use);
+        LABHUB_CHECK(complete_result(job_dir, spec.limits, outputs, state));
+    }
+    clear_sandbox_folder(job_dir);
+    return state;
+}
+
+}  // namespace labhub::coordinator::runner

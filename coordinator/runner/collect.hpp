@@ -1,0 +1,15 @@
+#pragma once
+
+#include <filesystem>
+
+#include "coordinator/runner/job_report.hpp"
+
+namespace labhub::coordinator::runner {
+
+/// For a job whose runner was killed: makes sure that its sandbox is dead, brings in the outputs, and completes the
+/// result folder with the reason `runner_lost`. A job that has ended in order keeps its end. Idempotent; blocks for at
+/// most about a minute. Errors conflict (a runner is at work there), unavailable (something still holds the output
+/// image; try again), and what the system said.
+Result<RunnerState> collect(const std::filesystem::path& job_dir);
+
+}  // namespace labhub::coordinator::runner

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include "coordinator/runner/job_socket.hpp"
+#include "shared/runtime/task.hpp"
+
+namespace labhub::coordinator::runner {
+
+/// What the runner does when the coordinator speaks, and what it says first.
+struct CoordinatorLinkEvents {
+    std::function<Hello()> hello;    ///< all that is known now
+    std::function<int()> listener;   ///< the descriptor that goes along, or -1
+    std::function<void(std::string reason, std::chrono::milliseconds grace)> on_stop;
+    std::function<void()> on_released;
+};
+
+/// The runner's end of the conversation with the coordinator. Connects, and again whenever the connection is lost, for
+/// as long as it lives: the job doesn't need the coordinator. What is reported while nobody listens is part of the next
+/// Hello. Lives on one executor.
+class CoordinatorLink {
+  public:
+    CoordinatorLink(asio::any_io_executor executor, std::filesystem::path socket, CoordinatorLinkEvents events);
+
+    /// Runs until cancelled.
+    Task<void> run();
+    void report(const Started& started);
+    void report(const Ended& ended);
+
+  private:
+    using Local = asio::local::stream_protocol;
+    bool connect();
+    bool greet();
+    Task<void> listen();
+    void obey(const std::string& frame);
+    void send(const std::string& bytes);
+
+    std::filesystem::path path_;
+    CoordinatorLinkEvents events_;
+    Local::socket socket_;
+    bool greeted_ = false;
+};
+
+}  // namespace labhub::coordinator::runner

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include <sys/types.h>
+
+#include "shared/base/files.hpp"
+#include "shared/base/result.hpp"
+
+namespace labhub::coordinator::runner {
+
+/// The output folder's hard limit: a sparse file with an ext4 file system of the allowed size, mounted over a loop
+/// device. The kernel refuses the byte too many with ENOSPC; nobody has to look at the folder while the script runs.
+/// No journal (the image is thrown away after the outputs are copied), inode tables not written until used: making one
+/// takes about 3 ms whatever its size.
+class DiskImage {
+  public:
+    DiskImage() = default;
+    /// Begins making the image at `path`, with a root folder owned by `owner`; finished by mount(). Errors unsupported
+    /// (no mke2fs), or as the system gave them.
+    static Result<DiskImage> begin(const std::filesystem::path& path, std::uint64_t bytes, std::uint32_t files,
+                                   uid_t owner);
+    /// An image made before, whose outputs are still in it.
+    static DiskImage existing(const std::filesystem::path& path);
+    /// Mounts it at `target`, nosuid and nodev. The device goes by itself when the last mount does. Errors unsupported
+    /// (no loop devices here), internal.
+    Result<void> mount(const std::filesystem::path& target, bool read_only = false);
+    /// How large a file in it can be at most.
+    std::uint64_t image_bytes() const { return image_bytes_; }
+
+  private:
+    std::filesystem::path path_;
+    pid_t maker_ = 0;
+    std::uint64_t image_bytes_ = 0;
+};
+
+/// Whether a loop device still uses this file: the last namespace that saw the mount isn't gone yet.
+bool is_image_in_use(const std::filesystem::path& image);
+/// Whether a folder's file system has no room left for another byte or file.
+bool is_file_system_full(const std::filesystem::path& folder);
+
+}  // namespace labhub::coordinator::runner

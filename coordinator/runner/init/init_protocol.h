@@ -1,0 +1,20 @@
+#pragma once
+
+/* Between the runner and labhub-init, the first process of its sandbox: one struct in each packet. C, as both read it. */
+
+#include <stdint.h>
+
+/* The lifeline's descriptor in the sandbox. */
+enum { LABHUB_INIT_LIFELINE = 3 };
+
+enum labhub_init_kind {
+    LABHUB_INIT_STARTED = 'S',     /* from init: the program is running */
+    LABHUB_INIT_NOT_STARTED = 'X', /* from init: execve failed, value is errno */
+    LABHUB_INIT_ENDED = 'E',       /* from init: the program has ended, value is its wait status */
+    LABHUB_INIT_TERMINATE = 'T'    /* from the runner: send the program SIGTERM */
+};
+
+struct labhub_init_message {
+    char kind;
+    int32_t value;
+};

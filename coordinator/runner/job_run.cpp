@@ -1,0 +1,272 @@
+#include "coordinator/runner/job_run.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include <spdlog/spdlog.h>
+
+#include "coordinator/runner/init/init_protocol.h"
+#include "coordinator/runner/result_folder.hpp"
+
+namespace labhub::coordinator::runner {
+namespace {
+
+constexpr std::chrono::seconds kRuntimeDeadline{60};
+constexpr std::chrono::seconds kLogDeadline{30};
+constexpr std::chrono::milliseconds kOutputPeriod{500};
+constexpr std::chrono::milliseconds kFloodPause{5};
+constexpr std::chrono::hours kReleaseDeadline{7 * 24};
+constexpr std::size_t kPipeChunk = 64u << 10;
+
+}  // namespace
+
+/// The sandbox's ends of its streams, ours until the runtime has them.
+struct JobRun::Streams {
+    UniqueFd out, err, lifeline;
+};
+
+JobRun::JobRun(asio::io_context& context, JobSpec spec, std::filesystem::path job_dir, RuntimeChoice choice,
+               Result<Sandbox> sandbox)
+    : context_(context), spec_(std::move(spec)), job_dir_(std::move(job_dir)), choice_(std::move(choice)),
+      sandbox_(std::move(sandbox)), lifeline_(context), kill_timer_(context), release_timer_(context), logs_timer_(context),
+      link_(context.get_executor(), spec_.socket,
+            {[this] { return hello(); },
+             [this] { return sandbox_ && state_.phase != Phase::ended ? sandbox_->listener() : -1; },
+             [this](std::string reason, std::chrono::milliseconds grace) { end_script(reason, grace); },
+             [this] { released_ = true, release_timer_.cancel(); }}),
+      tasks_(context.get_executor()), link_tasks_(context.get_executor()) {
+    state_.job_id = spec_.job_id;
+    state_.pid = ::getpid();
+    state_.runtime_program = choice_.program;
+    state_.hide_unified = choice_.hide_unified;
+    state_.cgroup = cgroup_path(spec_.job_id);
+}
+
+JobRun::~JobRun() = default;
+
+Task<void> JobRun::run() {
+    save();
+    // The container's first process becomes our child when the runtime's own process has gone.
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (sandbox_) {
+        co_await run_sandbox();
+    } else {
+        facts_.start_failure = sandbox_.error().to_string();
+        forget_choice(spec_.cache_folder);
+        link_tasks_.spawn("coordinator link", link_.run());
+    }
+    finish();
+    co_await tasks_.stop();
+    link_.report(*state_.ended);
+    co_await await_release();
+    co_await link_tasks_.stop();
+}
+
+Result<void> JobRun::open_streams() {
+    LABHUB_TRY(out_log_, LogFile::open(job_dir_ / "stdout.txt", spec_.limits.log_bytes));
+    LABHUB_TRY(err_log_, LogFile::open(job_dir_ / "stderr.txt", spec_.limits.log_bytes));
+    int out[2], err[2], lifeline[2];
+    if (::pipe2(out, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0 ||
+        ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, lifeline) != 0)
+        return system_error("make the sandbox's streams", errno);
+    streams_ = std::make_unique<Streams>(Streams{UniqueFd{out[1]}, UniqueFd{err[1]}, UniqueFd{lifeline[1]}});
+    lifeline_.assign(lifeline[0]);
+    open_logs_ = 2;
+    tasks_.spawn("stdout", pump(UniqueFd{out[0]}, &*out_log_));
+    tasks_.spawn("stderr", pump(UniqueFd{err[0]}, &*err_log_));
+    tasks_.spawn("lifeline", follow_lifeline());
+    tasks_.spawn("signals", watch_signals());
+    return {};
+}
+
+Task<void> JobRun::run_sandbox() {
+    const auto opened = open_streams();
+    if (!opened) {
+        facts_.start_failure = opened.error().to_string();
+        co_return;
+    }
+    const bool running = co_await run_runtime();
+    if (running) facts_.init_status = co_await await_process(init_);
+    init_ = 0;
+    co_await await_logs();
+}
+
+/// Starts the container. True when its first process is running.
+Task<bool> JobRun::run_runtime() {
+    const auto runtime = sandbox_->start({streams_->out.get(), streams_->err.get(), streams_->lifeline.get()});
+    // Connecting goes on beside the runtime's work.
+    link_tasks_.spawn("coordinator link", link_.run());
+    streams_.reset();
+    if (!runtime) {
+        facts_.start_failure = runtime.error().to_string();
+        co_return false;
+    }
+    auto waiting = await_process(*runtime);
+    const auto status = co_await within(kRuntimeDeadline, std::move(waiting));
+    if (!status) ::kill(*runtime, SIGKILL);
+    const auto init = status && *status == 0 ? sandbox_->init_process() : Result<pid_t>(Error{});
+    if (init) {
+        init_ = *init;
+        if (killed_) kill_sandbox();
+        co_return true;
+    }
+    facts_.start_failure = status ? sandbox_->runtime_error() : choice_.version + " made no sandbox within a minute";
+    spdlog::error("{}", facts_.start_failure);
+    forget_choice(spec_.cache_folder);
+    co_return false;
+}
+
+/// The wait status of a child, which is reaped.
+Task<int> JobRun::await_process(pid_t pid) {
+    const auto handle = open_process(pid);
+    if (!handle) co_return -1;
+    asio::posix::stream_descriptor process(context_, *handle);
+    co_await process.async_wait(asio::posix::stream_descriptor::wait_read, as_result);
+    int status = -1;
+    if (::waitpid(pid, &status, WNOHANG) != pid) co_return -1;
+    co_return status;
+}
+
+/// Every process is dead, so both pipes end as soon as they are drained.
+Task<void> JobRun::await_logs() {
+    logs_timer_.expires_after(kLogDeadline);
+    if (open_logs_ > 0) co_await logs_timer_.async_wait(as_result);
+    out_log_->finish();
+    err_log_->finish();
+}
+
+Task<void> JobRun::pump(UniqueFd from, LogFile* into) {
+    asio::posix::stream_descriptor pipe(context_, from.release());
+    std::vector<char> chunk(kPipeChunk);
+    while (true) {
+        auto [failure, got] = co_await pipe.async_read_some(asio::buffer(chunk), as_result);
+        if (failure) break;
+        into->write({chunk.data(), got});
+        // A flood past the limit is slowed down rather than read as fast as it comes: reading it is our time, not the job's.
+        if (into->is_full() && init_ != 0) co_await sleep_for(kFloodPause);
+    }
+    if (--open_logs_ == 0) logs_timer_.cancel();
+}
+
+Task<void> JobRun::follow_lifeline() {
+    while (true) {
+        auto [failure] = co_await lifeline_.async_wait(asio::posix::stream_descriptor::wait_read, as_result);
+        if (failure) co_return;
+        labhub_init_message message{};
+        const ssize_t got = ::recv(lifeline_.native_handle(), &message, sizeof message, MSG_DONTWAIT);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+        if (got != static_cast<ssize_t>(sizeof message)) co_return;
+        if (message.kind == LABHUB_INIT_STARTED) on_started();
+        if (message.kind == LABHUB_INIT_ENDED) facts_.script_status = message.value;
+        if (message.kind == LABHUB_INIT_NOT_STARTED)
+            facts_.start_failure = "can't execute " + spec_.argv.front() + " in the sandbox: " + std::strerror(message.value);
+    }
+}
+
+void JobRun::on_started() {
+    state_.phase = Phase::running;
+    state_.started = Started{SystemClock{}.utc_now(), choice_.version, sandbox_->disk_limit_by()};
+    link_.report(*state_.started);
+    save();
+    tasks_.spawn("time limit", watch_time());
+    if (sandbox_->disk_limit_by() == "polling") tasks_.spawn("output limit", watch_output());
+    if (!facts_.cause.empty()) tell_init_to_terminate();
+}
+
+Task<void> JobRun::watch_time() {
+    const std::chrono::milliseconds limit{spec_.limits.time_limit_ms};
+    co_await sleep_for(limit);
+    const auto cancelled = co_await asio::this_coro::cancellation_state;
+    if (cancelled.cancelled() == asio::cancellation_type::none)
+        end_script("time_limit", std::chrono::milliseconds{spec_.limits.grace_ms});
+}
+
+Task<void> JobRun::watch_output() {
+    while (facts_.cause.empty()) {
+        co_await sleep_for(kOutputPeriod);
+        if (bytes_below(sandbox_->output()) > spec_.limits.output_bytes) end_script("disk_limit", {});
+    }
+}
+
+Task<void> JobRun::watch_signals() {
+    asio::signal_set signals(context_, SIGTERM, SIGINT, SIGHUP);
+    auto [failure, number] = co_await signals.async_wait(as_result);
+    if (!failure) end_script("runner_stopped", std::chrono::milliseconds{spec_.limits.grace_ms});
+}
+
+/// The first cause is the one that is told; a later one may only bring the kill forward.
+void JobRun::end_script(const std::string& cause, std::chrono::milliseconds grace) {
+    if (state_.phase == Phase::ended || !sandbox_) return;
+    const auto deadline = Steady::now() + grace;
+    if (!facts_.cause.empty()) {
+        if (deadline < kill_timer_.expiry()) kill_timer_.expires_at(deadline);
+        return;
+    }
+    facts_.cause = cause.empty() ? "user" : cause;
+    spdlog::info("ending the script: {}", facts_.cause);
+    kill_timer_.expires_at(deadline);
+    tasks_.spawn("kill", kill_later());
+    if (state_.phase == Phase::running && grace.count() > 0) tell_init_to_terminate();
+}
+
+void JobRun::tell_init_to_terminate() {
+    const labhub_init_message message{LABHUB_INIT_TERMINATE, 0};
+    (void)!::send(lifeline_.native_handle(), &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+Task<void> JobRun::kill_later() {
+    while (Steady::now() < kill_timer_.expiry()) {
+        co_await kill_timer_.async_wait(as_result);
+        const auto cancelled = co_await asio::this_coro::cancellation_state;
+        if (cancelled.cancelled() != asio::cancellation_type::none) co_return;
+    }
+    kill_sandbox();
+}
+
+/// The end of a pid namespace's first process is the end of all in it.
+void JobRun::kill_sandbox() {
+    killed_ = true;
+    if (init_ > 0) ::kill(init_, SIGKILL);
+}
+
+void JobRun::finish() {
+    if (sandbox_) {
+        facts_.use = sandbox_->resource_use();
+        facts_.output_full = sandbox_->is_output_full();
+    }
+    state_.ended = name_the_end(facts_, spec_.limits);
+    state_.ended->time = SystemClock{}.utc_now();
+    const auto output = sandbox_ ? sandbox_->output() : std::filesystem::path{};
+    const auto completed = complete_result(job_dir_, spec_.limits, output, state_);
+    if (!completed) spdlog::error("the result folder is incomplete: {}", completed.error().to_string());
+    state_.phase = Phase::ended;
+    if (sandbox_) {
+        sandbox_->close_listener();
+        if (completed) sandbox_->dismantle();
+    }
+    spdlog::info("ended: {}", state_.ended->message);
+}
+
+Task<void> JobRun::await_release() {
+    release_timer_.expires_after(kReleaseDeadline);
+    if (!released_) co_await release_timer_.async_wait(as_result);
+    if (!released_) spdlog::warn("no coordinator took the end of this job within a week; it is in runner.json");
+}
+
+void JobRun::save() {
+    const auto saved = write_runner_state(job_dir_, state_);
+    if (!saved) spdlog::error("{}", saved.error().to_string());
+}
+
+Hello JobRun::hello() const {
+    return Hello{spec_.job_id, spec_.secret, state_.pid, state_.phase, state_.started, state_.ended};
+}
+
+}  // namespace labhub::coordinator::runner

@@ -1,0 +1,109 @@
+// labhub-runner: the shim of one job. See job_run.hpp for what it does while the job runs.
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string_view>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <spdlog/spdlog.h>
+
+#include "coordinator/runner/collect.hpp"
+#include "coordinator/runner/job_run.hpp"
+#include "coordinator/runner/result_folder.hpp"
+#include "shared/base/json.hpp"
+#include "shared/runtime/log.hpp"
+
+namespace labhub::coordinator::runner {
+namespace {
+
+constexpr int kExitDone = 0, kExitFailed = 1, kExitUsage = 2, kExitConflict = 4;
+
+constexpr const char* kUsage =
+    "labhub-runner, the shim of one job\n"
+    "  labhub-runner run JOB_DIR          run the job that JOB_DIR/job.json describes, until its end is taken\n"
+    "  labhub-runner collect JOB_DIR      bring in what a killed runner left; prints the job's state as JSON\n"
+    "  labhub-runner probe [CACHE]        print as JSON how sandboxes are made on this host; CACHE is a folder to keep it in\n"
+    "  labhub-runner bundle JOB_DIR DIR   write the job's OCI bundle to DIR, for a runtime started by hand\n";
+
+int fail(const Error& error) {
+    spdlog::error("{}", error.to_string());
+    return error.code == ErrorCode::conflict ? kExitConflict : kExitFailed;
+}
+
+int run(const std::filesystem::path& job_dir) {
+    auto spec = read_job_spec(job_dir);
+    if (!spec) return fail(spec.error());
+    const auto lock = lock_job(job_dir);
+    if (!lock) return fail(lock.error());
+    if (const auto before = read_runner_state(job_dir); before && before->phase != Phase::preparing)
+        return fail({ErrorCode::conflict, "this job was run before", "`labhub-runner collect` brings in what it left"});
+    auto choice = choose_runtime(spec->runtime, spec->cache_folder, job_dir);
+    auto sandbox = choice ? Sandbox::prepare(*spec, job_dir, *choice) : Result<Sandbox>(choice.error());
+    asio::io_context context{1};
+    JobRun job{context, *spec, job_dir, choice ? *choice : RuntimeChoice{}, std::move(sandbox)};
+    asio::co_spawn(context, job.run(), [](std::exception_ptr failure) {
+        if (failure) std::rethrow_exception(failure);
+    });
+    context.run();
+    return kExitDone;
+}
+
+int collect_job(const std::filesystem::path& job_dir) {
+    const auto state = collect(job_dir);
+    if (!state) return fail(state.error());
+    std::fputs(to_json_text(*state).c_str(), stdout);
+    return kExitDone;
+}
+
+int probe(const std::filesystem::path& cache_folder) {
+    std::error_code failure;
+    const auto scratch = cache_folder.empty() ? std::filesystem::temp_directory_path(failure) : cache_folder;
+    boost::json::array tried;
+    bool works = false;
+    for (const auto& trial : try_runtimes("auto", scratch)) {
+        works = works || trial.error.empty();
+        tried.push_back(to_json_object(trial));
+    }
+    if (works && !cache_folder.empty()) works = choose_runtime("auto", cache_folder, scratch).has_value();
+    const int version = cgroup_version();
+    std::fputs(to_pretty_json(boost::json::object{{"works", works},
+                                                  {"runtimes", std::move(tried)},
+                                                  {"cgroup", version == 0 ? "hybrid" : "v" + std::to_string(version)},
+                                                  {"swap_limited", can_limit_swap()}})
+                   .c_str(),
+               stdout);
+    return works ? kExitDone : kExitFailed;
+}
+
+int bundle(const std::filesystem::path& job_dir, const std::filesystem::path& folder) {
+    const auto spec = read_job_spec(job_dir);
+    if (!spec) return fail(spec.error());
+    const auto choice = choose_runtime(spec->runtime, spec->cache_folder, job_dir);
+    if (!choice) return fail(choice.error());
+    const auto written = write_bare_bundle(*spec, job_dir, *choice, folder);
+    return written ? kExitDone : fail(written.error());
+}
+
+int main_of(const std::vector<std::string_view>& arguments) {
+    const auto verb = arguments.empty() ? std::string_view{} : arguments[0];
+    const auto absolute = [&](std::size_t i) { return std::filesystem::absolute(arguments[i]); };
+    if (verb == "run" && arguments.size() == 2) return run(absolute(1));
+    if (verb == "collect" && arguments.size() == 2) return collect_job(absolute(1));
+    if (verb == "bundle" && arguments.size() == 3) return bundle(absolute(1), absolute(2));
+    if (verb == "probe" && arguments.size() <= 2)
+        return probe(arguments.size() == 2 ? absolute(1) : std::filesystem::path{});
+    std::fputs(kUsage, verb == "--help" ? stdout : stderr);
+    return verb == "--help" ? kExitDone : kExitUsage;
+}
+
+}  // namespace
+}  // namespace labhub::coordinator::runner
+
+int main(int argc, char** argv) {
+    ::signal(SIGPIPE, SIG_IGN);
+    if (!labhub::start_logging("runner", "info")) return labhub::coordinator::runner::kExitFailed;
+    return labhub::coordinator::runner::main_of({argv + 1, argv + argc});
+}

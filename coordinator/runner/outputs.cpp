@@ -1,0 +1,188 @@
+#include "coordinator/runner/outputs.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "shared/base/files.hpp"
+#include "shared/base/text.hpp"
+
+namespace labhub::coordinator::runner {
+namespace {
+
+constexpr std::size_t kMaxNotes = 100;
+constexpr int kMaxDepth = 64;
+constexpr std::size_t kChunk = 1u << 20;
+/// Up to this many files are each made durable; of more, the file system is asked once for all.
+constexpr std::uint32_t kSyncEach = 32;
+
+struct CloseFolder {
+    void operator()(DIR* folder) const { ::closedir(folder); }
+};
+using Folder = std::unique_ptr<DIR, CloseFolder>;
+
+Folder open_folder(int parent, const char* name) {
+    const int fd = ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return nullptr;
+    Folder folder{::fdopendir(fd)};
+    if (!folder) ::close(fd);
+    return folder;
+}
+
+const char* kind_name(mode_t mode) {
+    if (S_ISLNK(mode)) return "a symbolic link";
+    if (S_ISFIFO(mode)) return "a fifo";
+    if (S_ISSOCK(mode)) return "a socket";
+    return "a device";
+}
+
+class Copier {
+  public:
+    explicit Copier(const OutputBounds& bounds) : bounds_(bounds), buffer_(kChunk) {}
+    BroughtOut out;
+
+    /// Only the host's own trouble (no room) is an error; it ends the copy.
+    Result<void> folder(DIR* from, int to, const std::string& name, int depth) {
+        while (const dirent* entry = ::readdir(from)) {
+            const std::string_view own = entry->d_name;
+            if (own == "." || own == "..") continue;
+            LABHUB_CHECK(entry_of(from, to, entry->d_name, name + "/" + entry->d_name, depth));
+        }
+        return {};
+    }
+
+    void close_notes() {
+        if (left_out_ > kMaxNotes) out.notes.push_back("and " + std::to_string(left_out_ - kMaxNotes) + " more were left out");
+    }
+
+  private:
+    void note(const std::string& name, const std::string& why) {
+        if (++left_out_ <= kMaxNotes) out.notes.push_back(printable(name) + " " + why + ": left out");
+    }
+
+    Result<void> entry_of(DIR* from, int to, const char* own, const std::string& name, int depth) {
+        struct stat facts {};
+        if (::fstatat(::dirfd(from), own, &facts, AT_SYMLINK_NOFOLLOW) != 0) {
+            note(name, std::string("can't be read (") + std::strerror(errno) + ")");
+            return {};
+        }
+        // ext4 makes this one in the image's root; a script that makes another loses nothing of worth.
+        if (depth == 0 && std::string_view(own) == "lost+found") return {};
+        if (!S_ISDIR(facts.st_mode) && !S_ISREG(facts.st_mode)) {
+            note(name, std::string("is ") + kind_name(facts.st_mode));
+            return {};
+        }
+        if (out.files >= bounds_.files) {
+            note(name, "is one file too many (at most " + std::to_string(bounds_.files) + ")");
+            return {};
+        }
+        ++out.files;
+        return S_ISDIR(facts.st_mode) ? subfolder(from, to, own, name, depth) : file(from, to, own, name);
+    }
+
+    Result<void> subfolder(DIR* from, int to, const char* own, const std::string& name, int depth) {
+        if (depth + 1 >= kMaxDepth) {
+            note(name, "is more than " + std::to_string(kMaxDepth) + " folders deep");
+            return {};
+        }
+        const Folder source = open_folder(::dirfd(from), own);
+        if (!source) {
+            note(name, std::string("can't be read (") + std::strerror(errno) + ")");
+            return {};
+        }
+        if (::mkdirat(to, own, 0755) != 0) return system_error("create " + printable(name), errno);
+        const UniqueFd target{::openat(to, own, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+        if (!target) return system_error("open " + printable(name), errno);
+        own_it(target.get(), 0755);
+        return folder(source.get(), target.get(), name, depth + 1);
+    }
+
+    Result<void> file(DIR* from, int to, const char* own, const std::string& name) {
+        // Non-blocking: were it a fifo after all, open would wait for ever.
+        const UniqueFd source{::openat(::dirfd(from), own, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+        struct stat facts {};
+        if (!source || ::fstat(source.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
+            note(name, std::string("can't be read (") + std::strerror(errno) + ")");
+            return {};
+        }
+        if (static_cast<std::uint64_t>(facts.st_size) > bounds_.bytes - out.bytes) {
+            note(name, "of " + std::to_string(facts.st_size) + " bytes exceeds what is kept in all (" +
+                           std::to_string(bounds_.bytes) + " bytes)");
+            return {};
+        }
+        const UniqueFd target{::openat(to, own, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)};
+        if (!target) return system_error("create " + printable(name), errno);
+        LABHUB_CHECK(bytes(source.get(), target.get(), name));
+        own_it(target.get(), 0644);
+        if (out.files <= kSyncEach) ::fdatasync(target.get());
+        return {};
+    }
+
+    Result<void> bytes(int source, int target, const std::string& name) {
+        while (true) {
+            const ssize_t got = ::read(source, buffer_.data(), buffer_.size());
+            if (got < 0 && errno == EINTR) continue;
+            if (got < 0) {
+                out.notes.push_back(printable(name) + " could only be read in part (" + std::strerror(errno) + ")");
+                return {};
+            }
+            if (got == 0) return {};
+            for (ssize_t done = 0; done < got;) {
+                const ssize_t put = ::write(target, buffer_.data() + done, static_cast<std::size_t>(got - done));
+                if (put < 0 && errno == EINTR) continue;
+                if (put < 0) return system_error("write " + printable(name), errno);
+                done += put;
+            }
+            out.bytes += static_cast<std::uint64_t>(got);
+        }
+    }
+
+    void own_it(int fd, mode_t mode) const {
+        ::fchmod(fd, mode);
+        // Without root everything belongs to us already, and to whom it should.
+        if (::geteuid() == 0) (void)!::fchown(fd, bounds_.owner, bounds_.group);
+    }
+
+    OutputBounds bounds_;
+    std::vector<char> buffer_;
+    std::size_t left_out_ = 0;
+};
+
+}  // namespace
+
+Result<BroughtOut> bring_out(const std::filesystem::path& from, const std::filesystem::path& to, const OutputBounds& bounds) {
+    std::error_code failure;
+    std::filesystem::remove_all(to, failure);
+    if (failure) return system_error("clear " + to.string(), failure.value());
+    LABHUB_CHECK(make_folder(to));
+    const UniqueFd target{::open(to.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!target) return system_error("open " + to.string(), errno);
+    if (::geteuid() == 0) (void)!::fchown(target.get(), bounds.owner, bounds.group);
+    const Folder source = open_folder(AT_FDCWD, from.c_str());
+    if (!source) return system_error("open " + from.string(), errno);
+    Copier copier{bounds};
+    auto copied = copier.folder(source.get(), target.get(), "output", 0);
+    if (!copied) return copied.error().within("bring out the outputs");
+    copier.close_notes();
+    if (copier.out.files > kSyncEach) ::syncfs(target.get());
+    return std::move(copier.out);
+}
+
+std::uint64_t bytes_below(const std::filesystem::path& folder) {
+    constexpr std::uint64_t kStatBlock = 512;
+    std::uint64_t bytes = 0;
+    std::error_code failure;
+    using Walk = std::filesystem::recursive_directory_iterator;
+    for (Walk at{folder, std::filesystem::directory_options::skip_permission_denied, failure}, end; !failure && at != end;
+         at.increment(failure)) {
+        struct stat facts {};
+        if (::lstat(at->path().c_str(), &facts) == 0) bytes += static_cast<std::uint64_t>(facts.st_blocks) * kStatBlock;
+    }
+    return bytes;
+}
+
+}  // namespace labhub::coordinator::runner

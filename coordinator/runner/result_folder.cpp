@@ -1,0 +1,68 @@
+#include "coordinator/runner/result_folder.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <spdlog/spdlog.h>
+
+#include "coordinator/runner/outputs.hpp"
+
+namespace labhub::coordinator::runner {
+namespace {
+
+constexpr const char* kLogs[] = {"stdout.txt", "stderr.txt"};
+
+/// The script's log gets what a person who looks there should know.
+void tell_in_log(const std::filesystem::path& job_dir, const std::vector<std::string>& notes) {
+    const UniqueFd log{::open((job_dir / "stderr.txt").c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644)};
+    for (const auto& note : notes) {
+        const std::string line = "[labhub] " + note + "\n";
+        if (log) (void)!::write(log.get(), line.data(), line.size());
+    }
+}
+
+void give_to(const std::filesystem::path& path, const struct stat& owner) {
+    if (::geteuid() == 0) (void)!::lchown(path.c_str(), owner.st_uid, owner.st_gid);
+}
+
+}  // namespace
+
+Result<UniqueFd> lock_job(const std::filesystem::path& job_dir) {
+    UniqueFd lock{::open((job_dir / "runner.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+    if (!lock) return system_error("open " + (job_dir / "runner.lock").string(), errno);
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
+        return Error{ErrorCode::conflict, "another runner is at work on " + job_dir.string()};
+    return lock;
+}
+
+Result<void> complete_result(const std::filesystem::path& job_dir, const Limits& limits, const std::filesystem::path& output,
+                             RunnerState& state) {
+    struct stat owner {};
+    if (::stat(job_dir.c_str(), &owner) != 0) return system_error("look at " + job_dir.string(), errno);
+    if (!output.empty()) {
+        auto brought = bring_out(output, job_dir / "output", {limits.output_bytes, limits.output_files, owner.st_uid, owner.st_gid});
+        if (brought) state.notes = std::move(brought->notes);
+        else state.notes.push_back("outputs are missing: " + brought.error().to_string());
+    } else {
+        LABHUB_CHECK(make_folder(job_dir / "output"));
+        give_to(job_dir / "output", owner);
+    }
+    tell_in_log(job_dir, state.notes);
+    for (const char* log : kLogs) {
+        const UniqueFd present{::open((job_dir / log).c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644)};
+        if (present) ::fdatasync(present.get());
+        give_to(job_dir / log, owner);
+    }
+    LABHUB_CHECK(write_file(job_dir / "exitcode.txt", std::to_string(state.ended->exit_code) + "\n"));
+    give_to(job_dir / "exitcode.txt", owner);
+    state.phase = Phase::ended;
+    LABHUB_CHECK(write_runner_state(job_dir, state));
+    give_to(job_dir / "runner.json", owner);
+    return {};
+}
+
+}  // namespace labhub::coordinator::runner

@@ -1,0 +1,208 @@
+#include "coordinator/runner/sandbox.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <spdlog/spdlog.h>
+
+#include "coordinator/runner/disk_image.hpp"
+#include "coordinator/runner/root_folder.hpp"
+#include "shared/base/files.hpp"
+#include "shared/base/json.hpp"
+#include "shared/base/text.hpp"
+
+namespace labhub::coordinator::runner {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Folders every host has and no sandbox needs; one of them is covered, in our own mount namespace only.
+constexpr const char* kWorkplaces[] = {"/mnt", "/media", "/srv", "/boot", "/home", "/opt"};
+constexpr std::size_t kMaxScript = 16u << 20;
+constexpr int kDeleteSeconds = 30;
+
+bool contains(const fs::path& folder, const fs::path& path) {
+    const auto mismatch = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
+    return mismatch.first == folder.end();
+}
+
+Result<fs::path> find_workplace(std::initializer_list<fs::path> needed) {
+    for (const fs::path candidate : kWorkplaces) {
+        std::error_code failure;
+        if (!fs::is_directory(candidate, failure)) continue;
+        if (std::none_of(needed.begin(), needed.end(), [&](const auto& path) { return contains(candidate, path); }))
+            return candidate;
+    }
+    return Error{ErrorCode::unsupported, "no folder to build the sandbox on", "one of /mnt, /media, /srv, /boot, /home, /opt"};
+}
+
+fs::path own_program_folder() {
+    std::error_code failure;
+    return fs::read_symlink("/proc/self/exe", failure).parent_path();
+}
+
+Result<void> bind_mount(const fs::path& source, const fs::path& target) {
+    if (::mount(source.c_str(), target.c_str(), nullptr, MS_BIND, nullptr) != 0)
+        return system_error("bind " + source.string(), errno);
+    return {};
+}
+
+/// An empty file to bind a file on, or a file with `bytes`; readable by all.
+Result<void> put(const fs::path& path, std::string_view bytes) {
+    const UniqueFd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
+    if (!file) return system_error("create " + path.string(), errno);
+    ::fchmod(file.get(), 0644);
+    if (::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
+        return system_error("write " + path.string(), errno);
+    return {};
+}
+
+}  // namespace
+
+std::string container_name(const JobId& job) { return "labhub-" + job.value; }
+fs::path sandbox_folder(const fs::path& job_dir) { return job_dir / "sandbox"; }
+fs::path image_path(const fs::path& job_dir) { return sandbox_folder(job_dir) / "output.img"; }
+fs::path plain_output_path(const fs::path& job_dir) { return sandbox_folder(job_dir) / "output"; }
+
+Result<void> enter_private_mounts(bool hide_unified) {
+    if (::unshare(CLONE_NEWNS) != 0) {
+        if (errno == EPERM) return Error{ErrorCode::forbidden, "making a sandbox needs root (CAP_SYS_ADMIN)"};
+        return system_error("make a mount namespace", errno);
+    }
+    if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return system_error("make mounts private", errno);
+    if (hide_unified) ::umount2("/sys/fs/cgroup/unified", MNT_DETACH);
+    return {};
+}
+
+Sandbox::Sandbox(const JobSpec& spec, const fs::path& job_dir, const RuntimeChoice& choice)
+    : job_dir_(job_dir), choice_(choice), container_(container_name(spec.job_id)), uid_(host_uid(spec.job_id)),
+      cgroup_(cgroup_path(spec.job_id)) {
+    options_.user_namespace = choice.user_namespace;
+    options_.limit_swap = can_limit_swap();
+}
+
+Result<Sandbox> Sandbox::prepare(const JobSpec& spec, const fs::path& job_dir, const RuntimeChoice& choice) {
+    Sandbox sandbox{spec, job_dir, choice};
+    LABHUB_CHECK(make_folder(sandbox_folder(job_dir), 0700));
+    // Its process works while this one goes on.
+    auto image = DiskImage::begin(image_path(job_dir), spec.limits.output_bytes, spec.limits.output_files, sandbox.uid_);
+    LABHUB_CHECK(enter_private_mounts(choice.hide_unified));
+    LABHUB_CHECK(sandbox.make_workplace(spec));
+    LABHUB_TRY(sandbox.network_, make_sandbox_network(spec.api_port));
+    sandbox.sources_.network = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(sandbox.network_.name_space.get());
+    LABHUB_CHECK(sandbox.bind_sources(spec));
+    sandbox.sources_.output = sandbox.workplace_ / "output";
+    LABHUB_CHECK(make_folder(sandbox.sources_.output));
+    auto mounted = image ? image->mount(sandbox.sources_.output) : Result<void>(image.error());
+    if (mounted) {
+        sandbox.disk_limit_by_ = "loop ext4";
+        sandbox.options_.largest_file = image->image_bytes();
+    } else {
+        spdlog::warn("the output folder is watched, not bounded by the kernel: {}", mounted.error().to_string());
+        LABHUB_CHECK(sandbox.make_output(spec));
+    }
+    LABHUB_CHECK(sandbox.write_bundle(spec));
+    return sandbox;
+}
+
+Result<void> Sandbox::make_workplace(const JobSpec& spec) {
+    LABHUB_TRY(workplace_, find_workplace({job_dir_, spec.python_path, own_program_folder(), choice_.program}));
+    if (::mount("labhub", workplace_.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64m") != 0)
+        return system_error("mount the sandbox's workplace", errno);
+    LABHUB_CHECK(make_folder(workplace_ / "bundle"));
+    return make_root_folder(workplace_ / "bundle/rootfs", choice_.user_namespace ? kSandboxUid : uid_);
+}
+
+/// Copies or binds what the sandbox is made of to where the user namespace's root can reach it, whatever the modes of
+/// the folders above the originals.
+Result<void> Sandbox::bind_sources(const JobSpec& spec) {
+    sources_.init = workplace_ / "init";
+    LABHUB_CHECK(put(sources_.init, ""));
+    LABHUB_CHECK(bind_mount(own_program_folder() / "labhub-init", sources_.init));
+    LABHUB_TRY(const std::string script, read_file(job_dir_ / "script.py", kMaxScript));
+    sources_.script = workplace_ / "script.py";
+    LABHUB_CHECK(put(sources_.script, script));
+    if (spec.python_path.empty()) return {};
+    sources_.python = workplace_ / "python";
+    LABHUB_CHECK(make_folder(sources_.python));
+    return bind_mount(spec.python_path, sources_.python);
+}
+
+Result<void> Sandbox::make_output(const JobSpec& spec) {
+    disk_limit_by_ = "polling";
+    options_.largest_file = spec.limits.output_bytes;
+    const fs::path folder = plain_output_path(job_dir_);
+    LABHUB_CHECK(make_folder(folder));
+    if (::chown(folder.c_str(), uid_, uid_) != 0) return system_error("give the output folder to the script", errno);
+    return bind_mount(folder, sources_.output);
+}
+
+Result<void> Sandbox::write_bundle(const JobSpec& spec) const {
+    return put(workplace_ / "bundle/config.json", boost::json::serialize(oci_config(spec, sources_, options_)));
+}
+
+Result<pid_t> Sandbox::start(const SandboxStreams& streams) const {
+    Command command;
+    command.argv = {choice_.program, "--root", (sandbox_folder(job_dir_) / "state").string(), "--log",
+                    (workplace_ / "runtime.log").string(), "run", "--detach", "--pid-file", (workplace_ / "pid").string(),
+                    "--preserve-fds", "1", "--bundle", (workplace_ / "bundle").string(), container_};
+    command.out = streams.out;
+    command.err = streams.err;
+    command.pass = streams.lifeline;
+    return start_process(command);
+}
+
+Result<pid_t> Sandbox::init_process() const {
+    LABHUB_TRY(const std::string text, read_file(workplace_ / "pid", 64));
+    const int pid = std::atoi(text.c_str());
+    if (pid <= 1) return Error{ErrorCode::internal, "the runtime wrote no process id"};
+    return static_cast<pid_t>(pid);
+}
+
+std::string Sandbox::runtime_error() const {
+    const auto log = read_file(workplace_ / "runtime.log");
+    const auto text = log ? trim(*log) : std::string_view{};
+    if (text.empty()) return choice_.version + " failed and said nothing";
+    return choice_.version + ": " + printable(text.substr(text.rfind('\n') + 1), 1000);
+}
+
+bool Sandbox::is_output_full() const {
+    if (disk_limit_by_ == "polling") return false;
+    return is_file_system_full(sources_.output);
+}
+
+void Sandbox::dismantle() {
+    delete_container(choice_.program, job_dir_, JobId{container_.substr(container_name(JobId{}).size())});
+    if (!cgroup_.remove()) spdlog::warn("the cgroup of {} could not be removed", container_);
+    ::umount2(sources_.output.c_str(), MNT_DETACH);
+    std::error_code failure;
+    fs::remove_all(sandbox_folder(job_dir_), failure);
+    if (failure) spdlog::warn("clear {}: {}", sandbox_folder(job_dir_).string(), failure.message());
+}
+
+void delete_container(const std::string& program, const fs::path& job_dir, const JobId& job) {
+    const fs::path state = sandbox_folder(job_dir) / "state";
+    if (program.empty() || ::access(state.c_str(), F_OK) != 0) return;
+    Command command;
+    command.argv = {program, "--root", state.string(), "delete", "--force", container_name(job)};
+    if (const auto pid = start_process(command)) wait_process(*pid, kDeleteSeconds);
+}
+
+Result<void> write_bare_bundle(const JobSpec& spec, const fs::path& job_dir, const RuntimeChoice& choice,
+                               const fs::path& folder) {
+    LABHUB_CHECK(make_folder(folder / "output"));
+    const std::uint32_t uid = host_uid(spec.job_id);
+    if (::chown((folder / "output").c_str(), uid, uid) != 0) return system_error("give the output folder to the script", errno);
+    LABHUB_CHECK(make_root_folder(folder / "rootfs", choice.user_namespace ? kSandboxUid : uid));
+    const BundleSources sources{own_program_folder() / "labhub-init", job_dir / "script.py", spec.python_path,
+                                folder / "output", ""};
+    const BundleOptions options{choice.user_namespace, can_limit_swap(), spec.limits.output_bytes};
+    return write_file(folder / "config.json", to_pretty_json(oci_config(spec, sources, options)));
+}
+
+}  // namespace labhub::coordinator::runner
