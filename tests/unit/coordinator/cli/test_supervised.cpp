@@ -40,7 +40,7 @@ class SupervisedTest : public ::testing::Test {
     /// Runs the loop until `is_met`; a test that would wait for ever fails instead.
     void run_until(std::function<bool()> is_met) {
         const auto deadline = Steady::now() + 20s;
-        while (!is_met() && Steady::now() < deadline) io_.run_for(10ms);
+        while (!is_met() && Steady::now() < deadline) io_.restart(), io_.run_for(10ms);
         ASSERT_TRUE(is_met());
     }
     void stop(Supervised& supervised, std::chrono::milliseconds grace) {
