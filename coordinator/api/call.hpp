@@ -1,0 +1,57 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "coordinator/domain/commands/commander.hpp"
+#include "coordinator/domain/fleet/fleet.hpp"
+#include "coordinator/domain/jobs/engine.hpp"
+#include "coordinator/domain/leases/leases.hpp"
+#include "coordinator/domain/telemetry/recorder.hpp"
+#include "shared/http/message.hpp"
+
+namespace labhub::coordinator::api {
+
+class Metrics;
+
+/// Who asks. A job is known by the listener its request came in by, before any token; a user by the bearer token.
+struct Caller {
+    enum class Kind { anonymous, user, job };
+    Kind kind = Kind::anonymous;
+    std::string name;  ///< "admin", or the job's id
+    JobId job;         ///< set for jobs
+
+    /// "user:admin" or "job:01hq…": as leases and the audit trail name it.
+    std::string principal() const { return (kind == Kind::job ? "job:" : "user:") + name; }
+};
+
+/// One request on its way to an operation.
+struct Call {
+    Caller caller;
+    std::map<std::string, std::string> path;  ///< the path's parameters, decoded: {"id": "01hq…"}
+    http::Request request;
+};
+
+/// What the operations work on.
+struct Services {
+    fleet::Fleet& fleet;
+    leases::Leases& leases;
+    commands::Commander& commander;
+    jobs::Engine& jobs;
+    jobs::Results& results;
+    telemetry::Recorder& recorder;
+    Metrics& metrics;
+    const Clock& clock;
+    asio::thread_pool& pool;
+};
+
+/// The device a request means: `?device=node/vessel`, else the caller's leased device, else the only one there is.
+/// Errors not_found, conflict (ambiguous: names the choices; or the job's lease has ended).
+Result<DeviceAddress> device_of(const Call& call, const Services& services);
+/// The same where a body may name the device too.
+Result<DeviceAddress> device_of(const Call& call, const Services& services, const std::optional<std::string>& named);
+
+/// A whole number in the query, `otherwise` when it isn't there. Errors malformed, out_of_range.
+Result<std::int64_t> query_integer(const Call& call, std::string_view name, std::int64_t otherwise, std::int64_t minimum, std::int64_t maximum);
+
+}  // namespace labhub::coordinator::api

@@ -1,0 +1,49 @@
+#include "coordinator/api/operations.hpp"
+
+namespace labhub::coordinator::api {
+namespace {
+
+struct Degradation {
+    std::string part, why;
+};
+BOOST_DESCRIBE_STRUCT(Degradation, (), (part, why))
+struct Health {
+    std::string status = "healthy";
+    std::string version = LABHUB_VERSION;
+    std::int64_t nodes_online = 0, nodes = 0;
+    std::vector<Degradation> degraded;
+};
+BOOST_DESCRIBE_STRUCT(Health, (), (status, version, nodes_online, nodes, degraded))
+}  // namespace
+template <>
+struct MemberDocs<Health> {
+    static constexpr MemberDoc list[] = {{"status", "healthy, or degraded when anything is listed below"}};
+};
+namespace {
+
+Task<Result<Health>> get_health(Services& services, Call, Nothing) {
+    Health reply;
+    if (!services.recorder.is_broker_connected()) reply.degraded.push_back({"broker", services.recorder.broker_problem()});
+    if (const auto counts = services.recorder.counts(); counts.is_failing) reply.degraded.push_back({"telemetry store", counts.failure});
+    for (const auto& [id, node] : services.fleet.nodes()) {
+        ++reply.nodes;
+        const auto state = node.state();
+        if (state == fleet::NodeState::online) ++reply.nodes_online;
+        else reply.degraded.push_back({"node " + id.value, std::string(to_string(state)) + ": " + node.reason});
+        if (!node.link->is_connected()) {
+            const auto why = node.link->last_error();
+            reply.degraded.push_back({"session to node " + id.value, why ? why->to_string() : "connecting"});
+        }
+    }
+    if (!reply.degraded.empty()) reply.status = "degraded";
+    co_return reply;
+}
+
+}  // namespace
+
+void add_health(std::vector<Operation>& list) {
+    list.push_back(with_handler(Operation{"GET", "/health", "getHealth", "health", "Whether all is well, and what isn't", Access::anyone, {}, {}, {}, "application/json", {}},
+                                &get_health));
+}
+
+}  // namespace labhub::coordinator::api

@@ -1,0 +1,19 @@
+#include "coordinator/api/operations.hpp"
+
+namespace labhub::coordinator::api {
+
+std::vector<Operation> all_operations() {
+    std::vector<Operation> list;
+    add_health(list);
+    add_session(list);
+    add_nodes(list);
+    add_devices(list);
+    add_hardware(list);
+    add_experiments(list);
+    add_containers(list);
+    add_maintenance(list);
+    add_documents(list);
+    return list;
+}
+
+}  // namespace labhub::coordinator::api

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "coordinator/api/operation.hpp"
+
+namespace labhub::coordinator::api {
+
+/// Finds the operation of a request, checks who may use it and runs it. Lives on the main thread.
+class Router {
+  public:
+    /// `token` is what a user's `Authorization: Bearer …` must carry.
+    Router(Services& services, std::vector<Operation> operations, std::string token)
+        : services_(services), operations_(std::move(operations)), token_(std::move(token)) {}
+
+    /// Never fails: what goes wrong is a response in the hub's error shape.
+    Task<http::Response> handle(http::Request request);
+
+  private:
+    struct Match {
+        const Operation* operation = nullptr;
+        std::map<std::string, std::string> path;
+        std::string allowed;  ///< the verbs the path has, when none was the request's
+    };
+    Match match(const http::Request& request) const;
+    Caller caller_of(const http::Request& request) const;
+    Result<void> check_access(const Operation& operation, const Caller& caller, const http::Request& request) const;
+    Task<http::Response> dispatch(http::Request request, const Match& found);
+
+    Services& services_;
+    std::vector<Operation> operations_;
+    std::string token_;
+};
+
+}  // namespace labhub::coordinator::api

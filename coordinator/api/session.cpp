@@ -1,0 +1,38 @@
+#include "coordinator/api/operations.hpp"
+
+namespace labhub::coordinator::api {
+namespace {
+
+struct CallerReply {
+    std::string kind, name;
+    std::optional<std::string> job_id, device;
+};
+BOOST_DESCRIBE_STRUCT(CallerReply, (), (kind, name, job_id, device))
+struct SessionReply {
+    CallerReply caller;
+    std::string version = LABHUB_VERSION;
+};
+BOOST_DESCRIBE_STRUCT(SessionReply, (), (caller, version))
+
+Task<Result<SessionReply>> get_session(Services& services, Call call, Nothing) {
+    SessionReply reply;
+    reply.caller.name = call.caller.name;
+    reply.caller.kind = call.caller.kind == Caller::Kind::job ? "job" : "user";
+    if (call.caller.kind == Caller::Kind::job) {
+        reply.caller.job_id = call.caller.job.value;
+        auto job = services.jobs.find(call.caller.job);
+        if (!job) co_return std::move(job).error();
+        reply.caller.device = (*job)->device.to_string();
+    }
+    co_return reply;
+}
+
+}  // namespace
+
+void add_session(std::vector<Operation>& list) {
+    list.push_back(with_handler(Operation{"GET", "/api/session", "getSession", "session", "Who the caller is, and which device is its own",
+                                          Access::user_or_job, {}, {}, {}, "application/json", {}},
+                                &get_session));
+}
+
+}  // namespace labhub::coordinator::api

@@ -1,0 +1,74 @@
+#include <cstdio>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <spdlog/spdlog.h>
+
+#include "coordinator/daemon/coordinator.hpp"
+#include "shared/runtime/log.hpp"
+#include "shared/ssh/keys.hpp"
+
+namespace {
+
+using namespace labhub;
+using coordinator::daemon::Coordinator;
+using coordinator::daemon::Settings;
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+int fail(const Error& error, int status) {
+    std::cerr << "labhub-coordinator: " << error.to_string() << "\n";
+    return status;
+}
+
+Task<void> run(asio::io_context& context, Settings settings, std::filesystem::path program, int& status) {
+    Coordinator coordinator(context, std::move(settings), std::move(program));
+    asio::signal_set signals(context, SIGINT, SIGTERM);
+    auto started = co_await coordinator.start();
+    if (started) co_await signals.async_wait(as_result);
+    else status = fail(started.error(), kFailed);
+    co_await coordinator.stop();
+    context.stop();
+}
+
+int serve(Settings settings) {
+    asio::io_context context{1};
+    int status = 0;
+    std::error_code failure;
+    auto program = std::filesystem::read_symlink("/proc/self/exe", failure);
+    asio::co_spawn(context, run(context, std::move(settings), std::move(program), status), asio::detached);
+    context.run();
+    return status;
+}
+
+int print_key(const Settings& settings) {
+    std::error_code failure;
+    std::filesystem::create_directories(settings.ssh_key_path().parent_path(), failure);
+    auto key = ssh::load_or_create_key(settings.ssh_key_path());
+    if (!key) return fail(key.error(), kFailed);
+    std::cout << key->to_string() << "\n";
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app{"labhub-coordinator: lends nodes, runs scripts in sandboxes, keeps every reading"};
+    std::string config, level = "info";
+    app.add_option("--config", config, "Configuration file (TOML)")->required();
+    app.add_option("--log-level", level, "trace, debug, info, warn, error or off")->capture_default_str();
+    app.set_version_flag("--version", "labhub-coordinator " LABHUB_VERSION);
+    Settings defaults;
+    app.footer("Options of the configuration file:\n" + coordinator::daemon::options_of(defaults).help());
+    auto* const key = app.add_subcommand("ssh-key", "Print the public key to authorise on the nodes, making the key when missing");
+    key->fallthrough();
+    CLI11_PARSE(app, argc, argv);
+    if (auto logging = start_logging("coordinator", level); !logging) return fail(logging.error(), kUsage);
+    auto settings = coordinator::daemon::load_settings(config);
+    if (!settings) return fail(settings.error(), kUsage);
+    return *key ? print_key(*settings) : serve(std::move(*settings));
+}

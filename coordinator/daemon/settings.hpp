@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "shared/base/result.hpp"
+#include "shared/config/options.hpp"
+
+namespace labhub::coordinator::daemon {
+
+/// Everything the coordinator's configuration file may say, with its defaults.
+struct Settings {
+    std::string http_listen = "127.0.0.1:8700";
+    std::filesystem::path data_dir = "/var/lib/labhub";
+    std::string mqtt_host = "127.0.0.1";
+    std::uint16_t mqtt_port = 1883;
+    std::string mqtt_username, mqtt_password;
+    std::string group = "labhub";
+    std::string host_id = "labhub";
+    std::filesystem::path ssh_key;  ///< empty: <data_dir>/ssh_ed25519_key
+    std::string ssh_user = "coordinator";
+    std::filesystem::path enrolment = "/etc/labhub/nodes.toml";
+    std::filesystem::path runner;   ///< empty: labhub-runner beside this program
+    std::filesystem::path python;   ///< empty: where this program's packages are installed
+    std::string runtime = "auto";
+    int max_running = 4;
+    std::chrono::milliseconds node_lost_after{15'000};
+    std::chrono::milliseconds lease_time_to_live{30'000};
+
+    std::filesystem::path ssh_key_path() const { return ssh_key.empty() ? data_dir / "ssh_ed25519_key" : ssh_key; }
+};
+
+/// The option table of `settings`, which must outlive it.
+config::Options options_of(Settings& settings);
+Result<Settings> load_settings(const std::filesystem::path& file);
+
+/// "127.0.0.1:8700" or "[::1]:8700" as address and port. Error malformed.
+Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text);
+
+/// Where the Python packages of the sandbox are: the settings' folder, else the installed one, else the source tree's.
+/// Error not_found naming the places looked at.
+Result<std::filesystem::path> find_python(const Settings& settings, const std::filesystem::path& program);
+/// labhub-runner: the settings' path, else beside this program. Error not_found.
+Result<std::filesystem::path> find_runner(const Settings& settings, const std::filesystem::path& program);
+
+}  // namespace labhub::coordinator::daemon

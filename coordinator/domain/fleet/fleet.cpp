@@ -1,0 +1,200 @@
+#include "coordinator/domain/fleet/fleet.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace labhub::coordinator::fleet {
+
+std::string_view to_string(NodeState state) {
+    switch (state) {
+        case NodeState::online: return "online";
+        case NodeState::stale: return "stale";
+        case NodeState::offline: return "offline";
+    }
+    return "offline";
+}
+
+NodeState Node::state() const {
+    if (is_born && is_fresh) return NodeState::online;
+    return is_born || (link && link->is_connected()) ? NodeState::stale : NodeState::offline;
+}
+
+void Fleet::enrol(link::Enrolment enrolment, const std::string& user, const std::filesystem::path& key) {
+    const NodeId id = enrolment.node;
+    Node& node = nodes_[id];
+    node.id = id;
+    node.reason = "not heard of since the coordinator started";
+    node.unreachable_since = clock_.steady_now();
+    link::LinkEvents events;
+    events.connected = [this, id](const rpc::HelloReply& hello) { link_connected(id, hello); };
+    events.disconnected = [this, id](const Error& error) { link_disconnected(id, error); };
+    node.link = std::make_unique<link::NodeLink>(executor_, std::move(enrolment), user, key, std::move(events));
+    node.link->start();
+}
+
+Task<void> Fleet::stop() {
+    for (auto& [id, node] : nodes_) co_await node.link->stop();
+    tell_waiting();
+}
+
+Result<const Device*> Fleet::device(const DeviceAddress& address) const {
+    const auto node = nodes_.find(address.node);
+    if (node != nodes_.end()) {
+        const auto device = node->second.devices.find(address.device);
+        if (device != node->second.devices.end()) return &device->second;
+    }
+    std::string known;
+    for (const auto& other : devices()) known += (known.empty() ? "" : ", ") + other.to_string();
+    return Error{ErrorCode::not_found, "no device named '" + address.to_string() + "'",
+                 known.empty() ? "no node has announced a device yet" : "there are: " + known};
+}
+
+std::vector<DeviceAddress> Fleet::devices() const {
+    std::vector<DeviceAddress> all;
+    for (const auto& [id, node] : nodes_)
+        for (const auto& [name, device] : node.devices) all.push_back(device.address);
+    return all;
+}
+
+Result<link::NodeLink*> Fleet::reach(const DeviceAddress& address) const {
+    LABHUB_TRY(const Device* const device, this->device(address));
+    const Node& node = nodes_.at(address.node);
+    if (!node.link->is_connected()) {
+        const auto why = node.link->last_error();
+        return Error{ErrorCode::unavailable, "node " + node.id.value + " can't be reached",
+                     why ? why->to_string() : "the coordinator is still connecting to it"};
+    }
+    if (!device->is_connected)
+        return Error{ErrorCode::unavailable, "device " + address.to_string() + " is not connected to its node", device->problem};
+    return node.link.get();
+}
+
+Node* Fleet::find(const NodeId& node) {
+    const auto found = nodes_.find(node);
+    return found == nodes_.end() ? nullptr : &found->second;
+}
+
+Device& Fleet::device_of(Node& node, const std::string& device) {
+    Device& entry = node.devices[device];
+    entry.address = DeviceAddress{node.id, device};
+    return entry;
+}
+
+void Fleet::node_born(const NodeId& id, UtcMillis time, const std::map<std::string, Value>& node_metrics) {
+    Node* const node = find(id);
+    if (!node) return spdlog::warn("node {} announced itself but is not enrolled: its readings are stored, nothing is sent to it", id.value);
+    node->is_born = node->is_fresh = true;
+    node->reason.clear();
+    node->last_seen = time;
+    const auto version = node_metrics.find("Node Info/Version");
+    if (version != node_metrics.end()) node->version = labhub::to_string(version->second);
+    spdlog::info("node {} is online", id.value);
+}
+
+void Fleet::node_died(const NodeId& id, const std::string& reason) {
+    Node* const node = find(id);
+    if (!node) return;
+    node->is_born = node->is_fresh = false;
+    node->reason = reason;
+    for (auto& [name, device] : node->devices)
+        for (auto& [metric, reading] : device.latest) reading.quality = Quality::stale;
+    spdlog::warn("node {} is {}: {}", id.value, to_string(node->state()), reason);
+}
+
+void Fleet::node_stale(const NodeId& id, const std::string& reason) {
+    Node* const node = find(id);
+    if (!node) return;
+    node->is_fresh = false;
+    node->reason = reason;
+    for (auto& [name, device] : node->devices)
+        for (auto& [metric, reading] : device.latest) reading.quality = Quality::stale;
+    spdlog::warn("node {} is stale: {}", id.value, reason);
+}
+
+void Fleet::node_heard_again(const NodeId& id) {
+    Node* const node = find(id);
+    if (!node) return;
+    node->is_fresh = true;
+    node->reason.clear();
+    spdlog::info("node {} is heard again", id.value);
+}
+
+void Fleet::device_born(const DeviceAddress& address, std::vector<MetricInfo> metrics, std::vector<Reading> readings) {
+    Node* const node = find(address.node);
+    if (!node) return;
+    Device& device = device_of(*node, address.device);
+    device.is_connected = true;
+    device.problem.clear();
+    device.metrics = std::move(metrics);
+    for (auto& reading : readings) device.latest[reading.metric] = std::move(reading);
+    tell_waiting();
+}
+
+void Fleet::device_died(const DeviceAddress& address, const std::string& reason) {
+    Node* const node = find(address.node);
+    if (!node) return;
+    Device& device = device_of(*node, address.device);
+    device.is_connected = false;
+    device.problem = reason;
+    for (auto& [metric, reading] : device.latest) reading.quality = Quality::stale;
+    spdlog::warn("device {} is away: {}", address.to_string(), reason);
+}
+
+void Fleet::add_readings(const DeviceAddress& address, const std::vector<Reading>& readings) {
+    Node* const node = find(address.node);
+    if (!node || readings.empty()) return;
+    node->is_fresh = true;
+    node->last_seen = clock_.utc_now();
+    Device& device = device_of(*node, address.device);
+    for (const auto& reading : readings) {
+        Reading& latest = device.latest[reading.metric];
+        if (reading.time < latest.time) continue;
+        latest = reading;
+        if (device.recent.empty() || device.recent.back().time < reading.time) device.recent.push_back({reading.time, {}});
+        if (device.recent.back().time == reading.time) device.recent.back().values[reading.metric] = reading.value;
+    }
+    while (device.recent.size() > kRecentSamples) device.recent.pop_front();
+    tell_waiting();
+}
+
+Task<Result<std::vector<Sample>>> Fleet::samples_after(DeviceAddress address, UtcMillis after, std::size_t limit,
+                                                       std::chrono::milliseconds wait) {
+    const auto until = Steady::now() + wait;
+    while (true) {
+        auto found = device(address);
+        if (!found) co_return std::move(found).error();
+        std::vector<Sample> newer;
+        for (const Sample& sample : (*found)->recent)
+            if (sample.time > after && newer.size() < limit) newer.push_back(sample);
+        const auto left = until - Steady::now();
+        if (!newer.empty() || left <= Steady::duration::zero()) co_return newer;
+        asio::steady_timer give_up(executor_, left);
+        using namespace asio::experimental::awaitable_operators;
+        co_await (news_.async_wait(as_result) || give_up.async_wait(as_result));
+        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) co_return newer;
+    }
+}
+
+void Fleet::link_connected(const NodeId& id, const rpc::HelloReply& hello) {
+    Node* const node = find(id);
+    if (!node) return;
+    node->version = hello.version();
+    node->boot_id = hello.boot_id();
+    if (!node->is_born) node->reason = "connected over SSH, but no readings come from it";
+    for (const auto& status : hello.devices()) {
+        Device& device = device_of(*node, status.device());
+        device.is_connected = status.connected();
+        device.problem = status.problem();
+    }
+    node->unreachable_since.reset();
+    spdlog::info("connected to node {} (agent {})", id.value, node->version);
+    if (on_connected) on_connected(id);
+}
+
+void Fleet::link_disconnected(const NodeId& id, const Error& error) {
+    Node* const node = find(id);
+    if (!node) return;
+    node->unreachable_since = clock_.steady_now();
+    spdlog::warn("lost the session to node {}: {}", id.value, error.to_string());
+}
+
+}  // namespace labhub::coordinator::fleet

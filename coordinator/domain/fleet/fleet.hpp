@@ -1,0 +1,107 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "coordinator/link/node_link.hpp"
+#include "shared/base/clock.hpp"
+#include "shared/base/ids.hpp"
+#include "shared/base/value.hpp"
+
+namespace labhub::coordinator::fleet {
+
+enum class NodeState { online, stale, offline };
+std::string_view to_string(NodeState state);
+
+/// Readings of one moment.
+struct Sample {
+    UtcMillis time;
+    std::map<std::string, Value> values;
+};
+
+/// A device as its node announced it, with what it last said.
+struct Device {
+    DeviceAddress address;
+    bool is_connected = false;
+    std::string problem;  ///< why it isn't connected
+    std::vector<MetricInfo> metrics;
+    std::map<std::string, Reading> latest;
+    std::deque<Sample> recent;  ///< the last kRecentSamples live ones, oldest first
+};
+
+/// A machine with an agent. Three things are kept apart: what its birth and death messages say (is_born), whether
+/// readings come (is_fresh), and the coordinator's own SSH session to it (link). `state` follows from them.
+struct Node {
+    NodeId id;
+    bool is_born = false;
+    bool is_fresh = false;
+    std::string reason;  ///< why it isn't online
+    std::string version;
+    std::string boot_id;
+    std::optional<UtcMillis> last_seen;
+    /// Since when the coordinator has no session to it, so that nothing can be commanded or renewed; unset while it has.
+    std::optional<Steady::time_point> unreachable_since;
+    std::map<std::string, Device> devices;
+    std::unique_ptr<link::NodeLink> link;
+
+    NodeState state() const;
+};
+
+/// The node registry: which nodes and devices there are, how they are, what they last said. Lives on the main thread;
+/// ingest's events are posted here by telemetry::Recorder. Knows nothing of leases and jobs.
+class Fleet {
+  public:
+    static constexpr std::size_t kRecentSamples = 600;
+
+    Fleet(asio::any_io_executor executor, const Clock& clock) : executor_(executor), clock_(clock), news_(executor) {
+        news_.expires_at(Steady::time_point::max());
+    }
+
+    /// Adds a node and begins to connect to it. `user` is the login name, `key` the private key's path.
+    void enrol(link::Enrolment enrolment, const std::string& user, const std::filesystem::path& key);
+    Task<void> stop();
+
+    const std::map<NodeId, Node>& nodes() const { return nodes_; }
+    /// Error not_found naming the nodes or devices there are.
+    Result<const Device*> device(const DeviceAddress& address) const;
+    std::vector<DeviceAddress> devices() const;
+    /// Whether commands and leases can reach the device now. Error unavailable says why not.
+    Result<link::NodeLink*> reach(const DeviceAddress& address) const;
+
+    // What ingest saw.
+    void node_born(const NodeId& node, UtcMillis time, const std::map<std::string, Value>& node_metrics);
+    void node_died(const NodeId& node, const std::string& reason);
+    void node_stale(const NodeId& node, const std::string& reason);
+    void node_heard_again(const NodeId& node);
+    void device_born(const DeviceAddress& address, std::vector<MetricInfo> metrics, std::vector<Reading> readings);
+    void device_died(const DeviceAddress& address, const std::string& reason);
+    void add_readings(const DeviceAddress& address, const std::vector<Reading>& readings);
+
+    /// Live samples newer than `after`, oldest first, at most `limit`. Waits up to `wait` for the first one.
+    Task<Result<std::vector<Sample>>> samples_after(DeviceAddress address, UtcMillis after, std::size_t limit,
+                                                    std::chrono::milliseconds wait);
+
+    /// Called when a node's agent was connected to (each time). One listener: the job engine.
+    std::function<void(const NodeId&)> on_connected;
+
+  private:
+    Node* find(const NodeId& node);
+    Device& device_of(Node& node, const std::string& device);
+    void link_connected(const NodeId& node, const rpc::HelloReply& hello);
+    void link_disconnected(const NodeId& node, const Error& error);
+    void tell_waiting() { news_.cancel(); }
+
+    asio::any_io_executor executor_;
+    const Clock& clock_;
+    asio::steady_timer news_;  ///< cancelled to wake those who wait for samples
+    std::map<NodeId, Node> nodes_;
+};
+
+}  // namespace labhub::coordinator::fleet

@@ -1,0 +1,128 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include <boost/asio/thread_pool.hpp>
+
+#include "coordinator/domain/fleet/fleet.hpp"
+#include "coordinator/domain/jobs/job.hpp"
+#include "coordinator/domain/jobs/results.hpp"
+#include "coordinator/domain/jobs/submission.hpp"
+#include "coordinator/domain/leases/leases.hpp"
+#include "coordinator/domain/telemetry/recorder.hpp"
+#include "coordinator/runner/job_socket.hpp"
+#include "coordinator/runner/launcher.hpp"
+#include "coordinator/store/job_store.hpp"
+#include "shared/runtime/task_group.hpp"
+
+namespace labhub::coordinator::jobs {
+
+struct EngineSettings {
+    std::filesystem::path socket;        ///< where runners report
+    std::filesystem::path python;        ///< our Python packages on this host
+    std::filesystem::path cache;         ///< what runners found out about this host
+    std::string runtime = "auto";
+    std::size_t max_running = 4;
+    std::size_t max_queued = 1'000;
+    std::chrono::milliseconds node_lost_after{15'000};  ///< a job's node may be out of reach for so long
+    std::chrono::milliseconds runner_grace{30'000};     ///< a runner that was started must report within this
+    std::chrono::milliseconds stop_grace{5'000};        ///< from SIGTERM to SIGKILL
+};
+
+/// The API inside a sandbox, as the engine needs it.
+struct SandboxApi {
+    std::function<Result<void>(const JobId&, UniqueFd listener)> open;
+    std::function<void(const JobId&)> close;
+};
+
+/// The one job engine: queue → lease → sandbox → results → release. Every transition is stored before it is acted upon;
+/// after a restart each job goes on where it was, as its runner has lived on. Lives on the main thread.
+///
+/// What each event does:
+///   submit           → queued
+///   run_queue        queued → preparing       device free and reachable: lease taken and granted, runner started
+///   runner: started  preparing → running
+///   stop, node lost  → stopping               the runner is told, or the job ends at once when there is none
+///   runner: ended    → stopping → completed | failed | stopped | timed_out   lease released, results written
+///   runner lost      → as ended, with what `collect` finds
+class Engine {
+  public:
+    struct Parts {
+        fleet::Fleet& fleet;
+        leases::Leases& leases;
+        store::JobStore& store;
+        telemetry::Recorder& recorder;
+        Results& results;
+        runner::Launcher& launcher;
+        const Clock& clock;
+        asio::thread_pool& pool;
+        SandboxApi api;
+    };
+
+    Engine(asio::any_io_executor executor, EngineSettings settings, Parts parts);
+
+    /// Loads what is stored, opens the job socket and waits for the runners that live. Once, before anything else.
+    Task<Result<void>> start();
+    /// Ends the engine's own tasks; runners and their jobs live on.
+    Task<void> close();
+
+    /// Errors: malformed (also a syntax error, with line), too_large, out_of_range, not_found (device), conflict (the id
+    /// exists; or the device is leased and queue is false), too_many.
+    Task<Result<Job>> submit(Submission submission);
+    /// Error not_found, conflict (has ended already).
+    Task<Result<void>> stop(JobId id, std::string reason, std::string message);
+    Result<const Job*> find(const JobId& id) const;
+    /// Newest first.
+    std::vector<const Job*> list() const;
+    /// The job's place in its queue, 1 for the next; nothing when it isn't queued.
+    std::optional<std::size_t> queue_position(const Job& job) const;
+    /// Deletes ended jobs older than that, with their results. Returns how many.
+    Task<Result<std::size_t>> remove_ended(std::chrono::milliseconds max_age);
+
+    /// Starts what can be started. Idempotent; a reconciler runs it, and every change that may let a job start.
+    Task<void> run_queue();
+    /// Looks after active jobs whose runner or node is away. Idempotent; a reconciler runs it.
+    Task<void> watch_active();
+    /// A lease was lost on its node: its job ends.
+    void lease_lost(const leases::Lease& lease, const Error& why);
+
+  private:
+    struct Entry {
+        Job job;
+        bool is_finishing = false;
+        bool has_reported = false;                     ///< its runner has said Hello to this process
+        std::optional<Steady::time_point> lost_since;  ///< its runner isn't connected
+    };
+
+    Entry* entry(const JobId& id);
+    std::size_t active_count() const;
+    Task<void> start_job(JobId id);
+    Task<void> back_to_queue(JobId id, Error why);
+    Result<void> write_job_folder(const Job& job) const;
+    void persist(const Job& job);
+    void sandbox_failed(const JobId& id, const Error& why);
+    void begin_finish(const JobId& id, Ending ending);
+    Task<void> finish(JobId id, Ending ending);
+    Task<void> collect(JobId id);
+
+    Task<bool> admit(runner::Hello hello);
+    void runner_hello(runner::Hello hello, UniqueFd listener);
+    void runner_started(const JobId& id, const runner::Started& started);
+    void runner_ended(const JobId& id, const runner::Ended& ended);
+    void runner_lost(const JobId& id);
+
+    asio::any_io_executor executor_;
+    EngineSettings settings_;
+    Parts parts_;
+    std::map<JobId, Entry> jobs_;
+    std::unique_ptr<runner::JobSocket> socket_;
+    bool is_queue_running_ = false;
+    bool is_queue_wanted_ = false;
+    TaskGroup tasks_;
+};
+
+}  // namespace labhub::coordinator::jobs

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "shared/base/clock.hpp"
+#include "shared/base/ids.hpp"
+
+namespace labhub::coordinator::jobs {
+
+/// docs/architecture.md, "States": the same words in the API, the database, the logs.
+enum class Status { queued, preparing, running, stopping, completed, failed, stopped, timed_out };
+
+std::string_view to_string(Status status);
+Result<Status> status_from(std::string_view name);
+/// completed, failed, stopped or timed_out: nothing changes any more.
+bool is_final(Status status);
+/// preparing, running or stopping: a runner exists or may exist.
+bool is_active(Status status);
+
+/// Why a job ended, where it did not simply end by itself. Stored and shown as it stands here.
+namespace reason {
+inline constexpr std::string_view kUser = "user";
+inline constexpr std::string_view kTimeLimit = "time_limit";
+inline constexpr std::string_view kOutOfMemory = "out_of_memory";
+inline constexpr std::string_view kDiskLimit = "disk_limit";
+inline constexpr std::string_view kExitStatus = "exit_status";
+inline constexpr std::string_view kSignal = "signal";
+inline constexpr std::string_view kNodeLost = "node_lost";
+inline constexpr std::string_view kLeaseLost = "lease_lost";
+inline constexpr std::string_view kRunnerLost = "runner_lost";
+inline constexpr std::string_view kSandboxFailed = "sandbox_failed";
+}  // namespace reason
+
+/// What a job may use. The defaults are the old hub's (contract, section 3).
+struct Limits {
+    std::int64_t memory_bytes = 512LL << 20;
+    double cpus = 1.0;
+    std::int64_t pids = 256;
+    std::chrono::milliseconds time{std::chrono::hours{1}};
+    std::int64_t output_bytes = 1LL << 30;
+    std::int64_t log_bytes = 16LL << 20;
+    std::int64_t tmp_bytes = 256LL << 20;
+};
+
+/// An experiment: one script in one sandbox, and the lease of one device.
+struct Job {
+    JobId id;
+    Status status = Status::queued;
+    std::string reason;   ///< a word of `reason`, or empty
+    std::string message;  ///< one sentence for people
+    DeviceAddress device;
+    std::string requested_by;
+    std::string script;
+    Limits limits;
+    std::map<std::string, std::string> environment;
+    std::string secret;
+    std::string stop_reason;  ///< a stop was asked for: why
+    LeaseId lease;
+    std::string runtime;  ///< "runc 1.1.5+ds1"
+    std::optional<int> exit_code;
+    std::optional<int> signal;
+    std::optional<std::int64_t> peak_memory_bytes;
+    std::optional<std::int64_t> cpu_ms;
+    UtcMillis created;
+    std::optional<UtcMillis> started;
+    std::optional<UtcMillis> ended;
+
+    std::string holder() const { return "job:" + id.value; }
+};
+
+/// How a sandbox ended, as the runner or, in its place, the coordinator saw it.
+struct Ending {
+    UtcMillis time;
+    int exit_code = 0;
+    int signal = 0;
+    std::string reason;
+    std::string message;
+    std::int64_t peak_memory_bytes = 0;
+    std::int64_t cpu_ms = 0;
+};
+
+/// The final status, reason and message a job gets from how its sandbox ended and from the stop asked for before.
+void conclude(Job& job, const Ending& ending);
+
+}  // namespace labhub::coordinator::jobs

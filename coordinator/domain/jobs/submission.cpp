@@ -1,0 +1,104 @@
+#include "coordinator/domain/jobs/submission.hpp"
+
+#include <charconv>
+
+#include "coordinator/domain/jobs/script_check.hpp"
+#include "shared/base/random.hpp"
+#include "shared/base/text.hpp"
+
+namespace labhub::coordinator::jobs {
+namespace {
+
+constexpr std::int64_t kMiB = 1LL << 20;
+constexpr std::chrono::hours kMaxTime{24 * 90};
+constexpr std::size_t kMaxEnvironmentBytes = 32 * 1024;
+
+Result<void> check_between(std::string_view what, std::int64_t value, std::int64_t low, std::int64_t high, std::string range) {
+    if (value >= low && value <= high) return {};
+    return Error{ErrorCode::out_of_range, std::string(what) + " is out of range", "allowed: " + std::move(range)};
+}
+
+Result<void> set_limits(const Submission& submission, Limits& limits) {
+    if (submission.time_limit) {
+        LABHUB_TRY(limits.time, parse_duration(*submission.time_limit));
+        LABHUB_CHECK(check_between("time_limit", limits.time.count(), 1000, std::chrono::milliseconds{kMaxTime}.count(), "1s to 90d"));
+    }
+    if (submission.memory) {
+        LABHUB_TRY(limits.memory_bytes, parse_bytes(*submission.memory));
+        LABHUB_CHECK(check_between("memory", limits.memory_bytes, 32 * kMiB, 1024 * 1024 * kMiB, "32m to 1024g"));
+    }
+    if (submission.output_limit) {
+        LABHUB_TRY(limits.output_bytes, parse_bytes(*submission.output_limit));
+        LABHUB_CHECK(check_between("output_limit", limits.output_bytes, kMiB, 1024 * 1024 * kMiB, "1m to 1024g"));
+    }
+    if (submission.cpus) {
+        if (!(*submission.cpus >= 0.05 && *submission.cpus <= 256))
+            return Error{ErrorCode::out_of_range, "cpus is out of range", "allowed: 0.05 to 256"};
+        limits.cpus = *submission.cpus;
+    }
+    return {};
+}
+
+bool is_variable_name(std::string_view name) {
+    if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
+    for (const char c : name)
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_')) return false;
+    return true;
+}
+
+Result<void> check_environment(const std::map<std::string, std::string>& environment) {
+    std::size_t bytes = 0;
+    for (const auto& [name, value] : environment) {
+        if (!is_variable_name(name))
+            return Error{ErrorCode::malformed, "environment: '" + printable(name, 64) + "' is not a variable name",
+                         "letters, digits and '_', not beginning with a digit"};
+        if (value.find('\0') != std::string::npos)
+            return Error{ErrorCode::malformed, "environment: the value of " + name + " has a NUL byte"};
+        bytes += name.size() + value.size() + 2;
+    }
+    if (bytes > kMaxEnvironmentBytes)
+        return Error{ErrorCode::too_large, "the environment has " + std::to_string(bytes) + " bytes", "at most 32768"};
+    return {};
+}
+
+}  // namespace
+
+Result<std::int64_t> parse_bytes(std::string_view text) {
+    const Error wrong{ErrorCode::malformed, "'" + printable(text, 64) + "' is not a size", "write it as 512m, 2g, 64k or a number of bytes"};
+    double number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [after, failure] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
+    if (failure != std::errc{} || number < 0) return wrong;
+    std::string_view unit(after, static_cast<std::size_t>(end - after));
+    constexpr std::string_view kUnits = "kmgt";
+    double factor = 1;
+    if (!unit.empty()) {
+        const auto at = kUnits.find(static_cast<char>(unit[0] | 0x20));
+        const std::string_view rest = unit.substr(1);
+        if (at == std::string_view::npos || !(rest.empty() || rest == "b" || rest == "B" || rest == "iB" || rest == "ib")) return wrong;
+        for (std::size_t i = 0; i <= at; ++i) factor *= 1024;
+    }
+    const double bytes = number * factor;
+    if (bytes > 1e18) return Error{ErrorCode::out_of_range, "'" + std::string(text) + "' is too many bytes"};
+    return static_cast<std::int64_t>(bytes);
+}
+
+Result<Job> make_job(Submission submission, UtcMillis now) {
+    LABHUB_CHECK(check_script_text(submission.script));
+    Job job;
+    if (submission.id) {
+        LABHUB_CHECK(check_name("experiment_id", *submission.id));
+    }
+    LABHUB_CHECK(set_limits(submission, job.limits));
+    LABHUB_CHECK(check_environment(submission.environment));
+    job.id = JobId{submission.id ? *submission.id : new_id()};
+    job.device = std::move(submission.device);
+    job.requested_by = std::move(submission.requested_by);
+    job.script = std::move(submission.script);
+    job.environment = std::move(submission.environment);
+    job.secret = random_hex(16);
+    job.created = now;
+    return job;
+}
+
+}  // namespace labhub::coordinator::jobs

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "coordinator/domain/jobs/job.hpp"
+#include "shared/base/clock.hpp"
+
+namespace labhub::coordinator::jobs {
+
+/// What a person asks for, as it came in; everything but the script and the device may be left out.
+struct Submission {
+    std::string script;
+    DeviceAddress device;
+    std::string requested_by;
+    std::optional<std::string> id;
+    std::optional<std::string> time_limit;    ///< "1h30m", or seconds
+    std::optional<std::string> memory;        ///< "512m", "2g", or bytes
+    std::optional<std::string> output_limit;  ///< as memory
+    std::optional<double> cpus;
+    std::map<std::string, std::string> environment;
+    bool queue = true;  ///< false: refuse it at once when the device is leased
+};
+
+/// Bytes as people write them: "512m", "2g", "64k", "1048576"; powers of 1024. Error malformed.
+Result<std::int64_t> parse_bytes(std::string_view text);
+
+/// The job a submission asks for, in status queued, with an id and a secret. Errors malformed, out_of_range (say the
+/// limits). Checks the script's text, not yet its syntax.
+Result<Job> make_job(Submission submission, UtcMillis now);
+
+}  // namespace labhub::coordinator::jobs

@@ -1,0 +1,98 @@
+#include "coordinator/domain/leases/leases.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace labhub::coordinator::leases {
+
+void Leases::restore(std::vector<Lease> open) {
+    for (auto& lease : open) leases_[lease.device] = std::move(lease);
+}
+
+const Lease* Leases::find(const DeviceAddress& device) const {
+    const auto found = leases_.find(device);
+    return found == leases_.end() ? nullptr : &found->second;
+}
+
+const Lease* Leases::find(const LeaseId& id) const {
+    for (const auto& [device, lease] : leases_)
+        if (lease.id == id) return &lease;
+    return nullptr;
+}
+
+Result<void> Leases::check_free(const DeviceAddress& device) const {
+    const Lease* const lease = find(device);
+    if (!lease) return {};
+    return Error{ErrorCode::conflict, device.to_string() + " is leased by " + lease->holder,
+                 "until " + to_rfc3339(lease->expires) + " at the latest"};
+}
+
+Result<Lease> Leases::reserve(const DeviceAddress& device, std::string holder, std::chrono::milliseconds duration) {
+    LABHUB_CHECK(check_free(device));
+    Lease lease;
+    lease.id = LeaseId{new_id()};
+    lease.device = device;
+    lease.holder = std::move(holder);
+    lease.granted = clock_.utc_now();
+    lease.expires = lease.granted + duration;
+    leases_[device] = lease;
+    return lease;
+}
+
+void Leases::forget(const LeaseId& id) {
+    std::erase_if(leases_, [&](const auto& entry) { return entry.second.id == id; });
+}
+
+Task<Result<void>> Leases::grant(LeaseId id) {
+    const Lease* const found = find(id);
+    if (!found) {
+        Error gone{ErrorCode::not_found, "the lease has ended"};
+        co_return gone;
+    }
+    const Lease lease = *found;
+    auto link = fleet_.reach(lease.device);
+    if (!link) co_return std::move(link).error();
+    co_return co_await (*link)->lease(lease.device.device, lease.id, lease.holder, time_to_live_, false);
+}
+
+Task<Result<void>> Leases::release(LeaseId id, std::string reason) {
+    const Lease* const found = find(id);
+    if (!found) co_return Result<void>{};
+    Lease lease = *found;
+    auto link = fleet_.reach(lease.device);
+    if (link) {
+        auto ended = co_await (*link)->lease(lease.device.device, lease.id, lease.holder, std::chrono::milliseconds{0}, false);
+        if (!ended && ended.error().code != ErrorCode::not_found)
+            spdlog::warn("the node of {} did not confirm the end of its lease ({}): its dead-man will make it safe",
+                         lease.device.to_string(), ended.error().to_string());
+    }
+    lease.ended = clock_.utc_now();
+    lease.end_reason = reason;
+    spdlog::info("lease of {} by {} ended: {}", lease.device.to_string(), lease.holder, reason);
+    auto stored = co_await store_.update_lease(lease);
+    forget(lease.id);
+    co_return stored;
+}
+
+Task<void> Leases::renew_all() {
+    std::vector<LeaseId> ids;
+    for (const auto& [device, lease] : leases_) ids.push_back(lease.id);
+    for (auto& id : ids) co_await renew(id);
+}
+
+Task<void> Leases::renew(LeaseId id) {
+    const Lease* found = find(id);
+    if (!found) co_return;
+    const Lease lease = *found;
+    if (clock_.utc_now() > lease.expires) {
+        Error expired{ErrorCode::timed_out, "the lease has expired"};
+        if (on_lost) on_lost(lease, expired);
+        co_return;
+    }
+    auto link = fleet_.reach(lease.device);
+    if (!link) co_return;  // the engine's watch over lost nodes decides
+    auto renewed = co_await (*link)->lease(lease.device.device, lease.id, lease.holder, time_to_live_, true);
+    const bool is_unknown = !renewed && (renewed.error().code == ErrorCode::not_found || renewed.error().code == ErrorCode::conflict);
+    if (is_unknown && find(id) && on_lost) on_lost(lease, renewed.error());
+}
+
+}  // namespace labhub::coordinator::leases

@@ -1,0 +1,221 @@
+#include "coordinator/store/job_store.hpp"
+
+#include "shared/base/json.hpp"
+
+namespace labhub::coordinator::store {
+namespace {
+
+using jobs::Job;
+using leases::Lease;
+using sqlite::Database;
+using sqlite::Statement;
+
+std::string encode_request(const Job& job) {
+    boost::json::object environment;
+    for (const auto& [name, value] : job.environment) environment[name] = value;
+    return to_json(boost::json::object{{"memory_bytes", job.limits.memory_bytes},
+                                       {"cpus", job.limits.cpus},
+                                       {"pids", job.limits.pids},
+                                       {"time_limit_ms", job.limits.time.count()},
+                                       {"output_bytes", job.limits.output_bytes},
+                                       {"log_bytes", job.limits.log_bytes},
+                                       {"tmp_bytes", job.limits.tmp_bytes},
+                                       {"environment", std::move(environment)}});
+}
+
+Result<void> decode_request(std::string_view text, Job& job) {
+    LABHUB_TRY(const auto parsed, parse_json(text));
+    if (!parsed.is_object()) return Error{ErrorCode::corrupt, "the stored request of job " + job.id.value + " is not an object"};
+    const auto& object = parsed.get_object();
+    const auto whole = [&](std::string_view name, std::int64_t otherwise) {
+        const auto* found = object.if_contains(name);
+        return found && found->is_number() ? found->to_number<std::int64_t>() : otherwise;
+    };
+    job.limits.memory_bytes = whole("memory_bytes", job.limits.memory_bytes);
+    job.limits.pids = whole("pids", job.limits.pids);
+    job.limits.time = std::chrono::milliseconds{whole("time_limit_ms", job.limits.time.count())};
+    job.limits.output_bytes = whole("output_bytes", job.limits.output_bytes);
+    job.limits.log_bytes = whole("log_bytes", job.limits.log_bytes);
+    job.limits.tmp_bytes = whole("tmp_bytes", job.limits.tmp_bytes);
+    if (const auto* cpus = object.if_contains("cpus"); cpus && cpus->is_number()) job.limits.cpus = cpus->to_number<double>();
+    if (const auto* environment = object.if_contains("environment"); environment && environment->is_object())
+        for (const auto& entry : environment->get_object())
+            if (entry.value().is_string()) job.environment.emplace(entry.key(), entry.value().get_string());
+    return {};
+}
+
+template <class T>
+std::optional<T> optional_column(const Statement& row, int column) {
+    if (row.is_null(column)) return std::nullopt;
+    return static_cast<T>(row.column_int64(column));
+}
+
+std::optional<UtcMillis> time_column(const Statement& row, int column) {
+    if (row.is_null(column)) return std::nullopt;
+    return UtcMillis{row.column_int64(column)};
+}
+
+Result<Job> read_job(const Statement& row) {
+    Job job;
+    job.id = JobId{std::string(row.column_text(0))};
+    LABHUB_TRY(job.status, jobs::status_from(row.column_text(1)));
+    job.reason = row.column_text(2);
+    job.message = row.column_text(3);
+    LABHUB_TRY(job.device, DeviceAddress::parse(row.column_text(4)));
+    job.requested_by = row.column_text(5);
+    LABHUB_CHECK(decode_request(row.column_text(6), job));
+    job.script = row.column_text(7);
+    job.secret = row.column_text(8);
+    job.stop_reason = row.column_text(9);
+    job.lease = LeaseId{std::string(row.column_text(10))};
+    job.runtime = row.column_text(11);
+    job.exit_code = optional_column<int>(row, 12);
+    job.signal = optional_column<int>(row, 13);
+    job.peak_memory_bytes = optional_column<std::int64_t>(row, 14);
+    job.cpu_ms = optional_column<std::int64_t>(row, 15);
+    job.created = UtcMillis{row.column_int64(16)};
+    job.started = time_column(row, 17);
+    job.ended = time_column(row, 18);
+    return job;
+}
+
+template <class T>
+void bind_optional(Statement& statement, int index, const std::optional<T>& value) {
+    if (value) statement.bind(index, static_cast<std::int64_t>(*value));
+    else statement.bind(index, nullptr);
+}
+
+void bind_time(Statement& statement, int index, const std::optional<UtcMillis>& time) {
+    if (time) statement.bind(index, time->count);
+    else statement.bind(index, nullptr);
+}
+
+Result<void> run(Statement& statement) {
+    LABHUB_TRY([[maybe_unused]] const bool row, statement.step());
+    return {};
+}
+
+Result<void> insert_job(Database& database, const Job& job) {
+    LABHUB_TRY(auto statement, database.prepare("INSERT INTO jobs (id, status, device, requested_by, request, script, secret, created_ms) "
+                                                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
+    statement.bind(1, job.id.value);
+    statement.bind(2, to_string(job.status));
+    statement.bind(3, job.device.to_string());
+    statement.bind(4, job.requested_by);
+    statement.bind(5, encode_request(job));
+    statement.bind(6, job.script);
+    statement.bind(7, job.secret);
+    statement.bind(8, job.created.count);
+    return run(statement);
+}
+
+Result<void> update_job(Database& database, const Job& job) {
+    LABHUB_TRY(auto statement,
+               database.prepare("UPDATE jobs SET status = ?, reason = ?, message = ?, stop_reason = ?, lease_id = ?, runtime = ?, "
+                                "exit_code = ?, signal = ?, peak_memory = ?, cpu_ms = ?, started_ms = ?, ended_ms = ? WHERE id = ?"));
+    statement.bind(1, to_string(job.status));
+    statement.bind(2, job.reason);
+    statement.bind(3, job.message);
+    statement.bind(4, job.stop_reason);
+    statement.bind(5, job.lease.value);
+    statement.bind(6, job.runtime);
+    bind_optional(statement, 7, job.exit_code);
+    bind_optional(statement, 8, job.signal);
+    bind_optional(statement, 9, job.peak_memory_bytes);
+    bind_optional(statement, 10, job.cpu_ms);
+    bind_time(statement, 11, job.started);
+    bind_time(statement, 12, job.ended);
+    statement.bind(13, job.id.value);
+    return run(statement);
+}
+
+Result<void> insert_open_lease(Database& database, const Lease& lease) {
+    LABHUB_TRY(auto statement, database.prepare("INSERT INTO leases (id, device, holder, granted_ms, expires_ms) VALUES (?, ?, ?, ?, ?)"));
+    statement.bind(1, lease.id.value);
+    statement.bind(2, lease.device.to_string());
+    statement.bind(3, lease.holder);
+    statement.bind(4, lease.granted.count);
+    statement.bind(5, lease.expires.count);
+    return run(statement);
+}
+
+Result<std::vector<Job>> select_jobs(Database& database) {
+    LABHUB_TRY(auto statement,
+               database.prepare("SELECT id, status, reason, message, device, requested_by, request, "
+                                "CASE WHEN ended_ms IS NULL THEN script ELSE '' END, secret, stop_reason, lease_id, runtime, "
+                                "exit_code, signal, peak_memory, cpu_ms, created_ms, started_ms, ended_ms "
+                                "FROM jobs ORDER BY created_ms, id"));
+    std::vector<Job> loaded;
+    while (true) {
+        LABHUB_TRY(const bool row, statement.step());
+        if (!row) return loaded;
+        LABHUB_TRY(auto job, read_job(statement));
+        loaded.push_back(std::move(job));
+    }
+}
+
+Result<std::vector<Lease>> select_open_leases(Database& database) {
+    LABHUB_TRY(auto statement, database.prepare("SELECT id, device, holder, granted_ms, expires_ms FROM leases WHERE ended_ms IS NULL"));
+    std::vector<Lease> loaded;
+    while (true) {
+        LABHUB_TRY(const bool row, statement.step());
+        if (!row) return loaded;
+        Lease lease;
+        lease.id = LeaseId{std::string(statement.column_text(0))};
+        LABHUB_TRY(lease.device, DeviceAddress::parse(statement.column_text(1)));
+        lease.holder = statement.column_text(2);
+        lease.granted = UtcMillis{statement.column_int64(3)};
+        lease.expires = UtcMillis{statement.column_int64(4)};
+        loaded.push_back(std::move(lease));
+    }
+}
+
+}  // namespace
+
+Task<Result<std::vector<Job>>> JobStore::load() {
+    return writer_.write([](Database& database) { return select_jobs(database); });
+}
+
+Task<Result<std::vector<Lease>>> JobStore::load_open_leases() {
+    return writer_.write([](Database& database) { return select_open_leases(database); });
+}
+
+Task<Result<void>> JobStore::insert(Job job) {
+    return writer_.write([job = std::move(job)](Database& database) { return insert_job(database, job); });
+}
+
+Task<Result<void>> JobStore::update(Job job) {
+    return writer_.write([job = std::move(job)](Database& database) { return update_job(database, job); });
+}
+
+Task<Result<void>> JobStore::update_with_new_lease(Job job, Lease lease) {
+    return writer_.write([job = std::move(job), lease = std::move(lease)](Database& database) -> Result<void> {
+        LABHUB_CHECK(insert_open_lease(database, lease));
+        return update_job(database, job);
+    });
+}
+
+Task<Result<void>> JobStore::insert_lease(Lease lease) {
+    return writer_.write([lease = std::move(lease)](Database& database) { return insert_open_lease(database, lease); });
+}
+
+Task<Result<void>> JobStore::update_lease(Lease lease) {
+    return writer_.write([lease = std::move(lease)](Database& database) -> Result<void> {
+        LABHUB_TRY(auto statement, database.prepare("UPDATE leases SET expires_ms = ?, ended_ms = ?, end_reason = ? WHERE id = ?"));
+        statement.bind(1, lease.expires.count);
+        bind_time(statement, 2, lease.ended);
+        statement.bind(3, lease.end_reason);
+        statement.bind(4, lease.id.value);
+        return run(statement);
+    });
+}
+
+Task<Result<void>> JobStore::remove(JobId id) {
+    return writer_.write([id = std::move(id)](Database& database) -> Result<void> {
+        LABHUB_TRY(auto statement, database.prepare("DELETE FROM jobs WHERE id = ?"));
+        statement.bind(1, id.value);
+        return run(statement);
+    });
+}
+
+}  // namespace labhub::coordinator::store

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <vector>
+
+#include "coordinator/domain/jobs/job.hpp"
+#include "coordinator/domain/leases/lease.hpp"
+#include "shared/runtime/task.hpp"
+#include "shared/sqlite/writer.hpp"
+
+namespace labhub::coordinator::store {
+
+/// Jobs and the leases they hold, in labhub.db. A transition of a job and of its lease is one transaction, so that no
+/// crash leaves a lease without a job or a job running without a lease. Used from the main thread; the work happens on
+/// the writer's. Failures (disk full, corrupt) come back as they are: nothing has changed then.
+class JobStore {
+  public:
+    explicit JobStore(sqlite::Writer& writer) : writer_(writer) {}
+
+    /// Every job, oldest first; the scripts of ended ones are left out. For the start of the program.
+    Task<Result<std::vector<jobs::Job>>> load();
+    /// The leases that have not ended.
+    Task<Result<std::vector<leases::Lease>>> load_open_leases();
+
+    Task<Result<void>> insert(jobs::Job job);
+    Task<Result<void>> update(jobs::Job job);
+    /// The job takes its lease: both change, or neither.
+    Task<Result<void>> update_with_new_lease(jobs::Job job, leases::Lease lease);
+    Task<Result<void>> insert_lease(leases::Lease lease);
+    Task<Result<void>> update_lease(leases::Lease lease);
+    Task<Result<void>> remove(JobId id);
+
+  private:
+    sqlite::Writer& writer_;
+};
+
+}  // namespace labhub::coordinator::store
