@@ -43,8 +43,8 @@ class SequenceTracker {
 
     /// An NBIRTH with this seq arrived: forget all that was held.
     void start(std::uint8_t birth_seq);
-    /// The messages that may be processed now, in order. Empty while a gap is waited for, and for a message from the
-    /// past (a repeat), which is dropped.
+    /// The messages that may be processed now, in order. Empty while a gap is waited for. A message from the past is
+    /// dropped and counted in repeats(): it is a repeat, or 128 messages and more have been lost at once.
     std::vector<SequencedMessage> accept(SequencedMessage message, Steady::time_point now);
     /// When waiting for the missing message ends; nothing while there is no gap. Past at once where too much is held.
     std::optional<Steady::time_point> deadline() const { return deadline_; }
@@ -54,12 +54,12 @@ class SequenceTracker {
     std::uint64_t repeats() const { return repeats_; }
 
   private:
-    std::vector<SequencedMessage> release(Steady::time_point now);
+    void release(std::vector<SequencedMessage>& into);
 
     Steady::duration window_;
     std::size_t max_held_;
     std::uint8_t expected_ = 0;
-    std::map<std::uint8_t, SequencedMessage> held_;  // by distance from expected_ at the time of asking: see release
+    std::map<std::uint8_t, SequencedMessage> held_;  // by seq
     std::optional<Steady::time_point> deadline_;
     std::uint64_t repeats_ = 0;
 };
