@@ -50,13 +50,15 @@ struct NodeStale {
     std::string reason;
 };
 
-/// Readings of one DDATA. Every reading is of a metric the device's birth named, in the order sent.
+/// Readings of one DDATA, in the order sent; every one is of a metric the device's birth named. A message that mixes
+/// live and historical readings comes as two of these, the position with the second.
 struct Samples {
     DeviceAddress device;
-    std::vector<Reading> live;
-    std::vector<Reading> historical;  ///< replayed after an outage: to be stored, not to be shown as present value
+    std::vector<Reading> readings;
+    bool historical = false;  ///< replayed after an outage: to be stored, not to be shown as present values
     /// Everything of the node's spool up to here has reached us: Ingest::acknowledge() it once this and all earlier
-    /// samples of the node are committed.
+    /// samples of the node are committed. Withheld after a gap until the node is born again, as it would cover what
+    /// was lost.
     std::optional<std::int64_t> spool_position;
 };
 

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "coordinator/ingest/ingest.hpp"
+
+namespace labhub::coordinator::ingest {
+
+/// The ingest's counters: written by its thread, read from any. Each is right by itself; a snapshot may be a message
+/// apart between two of them.
+struct Tally {
+    using Count = std::atomic<std::uint64_t>;
+    Count messages{0}, readings{0}, malformed{0}, gaps{0}, before_birth{0}, unknown_metrics{0}, unsupported_metrics{0},
+        refused_retained{0}, refused_deaths{0}, refused_times{0}, rebirths_requested{0}, broker_connections{0};
+
+    Counters snapshot() const {
+        Counters now;
+        now.messages = messages;
+        now.readings = readings;
+        now.malformed = malformed;
+        now.gaps = gaps;
+        now.before_birth = before_birth;
+        now.unknown_metrics = unknown_metrics;
+        now.unsupported_metrics = unsupported_metrics;
+        now.refused_retained = refused_retained;
+        now.refused_deaths = refused_deaths;
+        now.refused_times = refused_times;
+        now.rebirths_requested = rebirths_requested;
+        now.broker_connections = broker_connections;
+        return now;
+    }
+};
+
+}  // namespace labhub::coordinator::ingest

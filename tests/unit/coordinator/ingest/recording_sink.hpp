@@ -1,0 +1,71 @@
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "coordinator/ingest/events.hpp"
+#include "shared/base/value.hpp"
+
+namespace labhub::coordinator::ingest {
+
+/// Writes down each call as one line, for a test to compare or to wait for. Any thread.
+class RecordingSink final : public Sink {
+  public:
+    void node_born(NodeBorn born) override { add("born " + born.node.value + " " + std::to_string(born.bd_seq)); }
+    void node_died(NodeDied died) override { add("died " + died.node.value); }
+    void node_stale(NodeStale stale) override { add("stale " + stale.node.value); }
+    void node_heard_again(NodeId node, UtcMillis) override { add("heard " + node.value); }
+    void device_died(DeviceDied died) override { add("died " + died.device.to_string()); }
+    void broker_changed(bool connected, std::string) override { add(connected ? "broker up" : "broker lost"); }
+
+    void device_born(DeviceBorn born) override {
+        std::string line = "born " + born.device.to_string();
+        for (const auto& metric : born.metrics) line += " " + metric.name + "[" + metric.unit + "]";
+        add(std::move(line) + text_of(born.readings));
+    }
+    void samples(Samples samples) override {
+        std::string line = (samples.historical ? "history " : "live ") + samples.device.to_string() + text_of(samples.readings);
+        if (samples.spool_position) line += " @" + std::to_string(*samples.spool_position);
+        add(std::move(line));
+    }
+
+    /// What came since the last call.
+    std::vector<std::string> take() {
+        const std::lock_guard lock(mutex_);
+        return std::exchange(lines_, {});
+    }
+    /// Waits until such a line has come, and forgets everything up to it. False after the limit.
+    bool wait_for(const std::string& line) {
+        std::unique_lock lock(mutex_);
+        auto arrived = [&] {
+            const auto found = std::find(lines_.begin(), lines_.end(), line);
+            if (found == lines_.end()) return false;
+            lines_.erase(lines_.begin(), found + 1);
+            return true;
+        };
+        return changed_.wait_for(lock, std::chrono::seconds{15}, arrived);
+    }
+
+  private:
+    static std::string text_of(const std::vector<Reading>& readings) {
+        std::string text;
+        for (const auto& reading : readings) {
+            text += " " + reading.metric + "=" + to_string(reading.value);
+            if (reading.quality != Quality::good) text += "(" + std::string(to_string(reading.quality)) + ")";
+        }
+        return text;
+    }
+    void add(std::string line) {
+        const std::lock_guard lock(mutex_);
+        lines_.push_back(std::move(line));
+        changed_.notify_all();
+    }
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<std::string> lines_;
+};
+
+}  // namespace labhub::coordinator::ingest
