@@ -200,7 +200,8 @@ class Finder:
     def fault(flat, at, item):
         if isinstance(item, Group):
             if item.bracket == "{":
-                return "a braced temporary or initialiser"
+                is_duration = at >= 3 and [text_of(i) for i in flat[at - 3:at - 1]] == ["chrono", "::"]
+                return None if is_duration else "a braced temporary or initialiser"
             if item.bracket == "[" and item.is_capture and item.items:
                 return "a lambda with captures"
             return None

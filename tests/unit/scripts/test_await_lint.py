@@ -35,6 +35,7 @@ WRONG = {
 }
 
 RIGHT = {
+    "duration": "co_await sleep_for(std::chrono::milliseconds{5}); co_await f(1, std::chrono::hours{n * 2}, true);",
     "named operand": "Request request{1, 2}; auto r = co_await send(std::move(request));",
     "plain call": "auto r = co_await f(1, \"{\", '}', a[3], m[\"x\"]);",
     "non-capturing lambda": "co_await post([](int x) { return Pair{x, x}; });",
