@@ -44,14 +44,15 @@ METRICS = [
 class Vial:
     """A culture that grows, is diluted and has a temperature. `culture_speed` hours of biology pass in one real hour."""
 
-    def __init__(self, density, growth_rate=0.9, volume_ml=20.0):
+    def __init__(self, density, growth_rate=0.55, volume_ml=25.0):
         self.density, self.growth_rate, self.volume_ml = density, growth_rate, volume_ml
-        self.celsius = 30.0
+        self.celsius = 25.0
 
     def advance(self, seconds, flow_ml_s, peltier):
         dilution_per_h = flow_ml_s * 3600.0 / self.volume_ml
         self.density *= math.exp((self.growth_rate - dilution_per_h) * seconds / 3600.0)
-        self.celsius += (0.04 * peltier - 0.05 * (self.celsius - 22.0)) * seconds / 60.0
+        rest = 25.0 + 0.2 * peltier
+        self.celsius += (rest - self.celsius) * -math.expm1(-seconds / 1400.0)
 
 
 class FakeDevice:
@@ -61,7 +62,7 @@ class FakeDevice:
         self.name = name
         self.metrics = {metric["name"]: metric for metric in METRICS}
         self.values = {metric["name"]: metric["safe_value"] for metric in METRICS}
-        self.vials = {vial: Vial(0.30) for vial in VIALS}
+        self.vials = {vial: Vial(0.20) for vial in VIALS}
         self.broken = set()  # sensors that can't be read
         self.holder = "exp-1"
         self.executed = {}  # command id → what was acknowledged
@@ -133,9 +134,9 @@ class FakeDevice:
                 self.executed[command_id] = applied
             return applied
 
-    def safe(self, command_id):
+    def safe(self):
         actuators = {m["name"]: m["safe_value"] for m in METRICS if m["kind"] == "actuator"}
-        return self.execute(command_id, actuators)
+        return self.execute(None, actuators)
 
     def is_safe(self):
         return all(self.values[m["name"]] == m["safe_value"] for m in METRICS if m["kind"] == "actuator")
@@ -172,5 +173,5 @@ class FakeDevice:
         if name.endswith("_temp"):
             return round(culture.celsius + self._noise.gauss(0, 0.03), 4)
         light = 1.0 if self.values["led"] else 0.0
-        share = {"180_degree": 10 ** -culture.density, "135_degree": 0.1 * culture.density, "reference": 1.0}[name[7:]]
-        return round(0.002 + 2.5 * light * share * (1 + self._noise.gauss(0, 0.004)), 6)
+        shares = {"180_degree": 10 ** (-0.5 * culture.density), "135_degree": 0.12 * culture.density, "reference": 1.0}
+        return round(0.012 + 2.0 * light * shares[name[7:]] * (1 + self._noise.gauss(0, 0.0015)), 5)

@@ -30,6 +30,7 @@ class FakeHub:
         self.lose_requests = 0  # resets the connection without looking
         self.cut_answers = 0  # sends half of the answer
         self.say_unavailable = 0  # answers 503
+        self.hide_hardware = 0  # the status says that there is none
         self.missing_components = set()
         self._server = None
         self._port = 0
@@ -208,9 +209,14 @@ class _Handler(BaseHTTPRequestHandler):
         if action == ["set"] and method == "POST":
             return {"applied": device.execute(body.get("command_id"), body["values"])}
         if action == ["hold"] and method == "POST":
-            return {"applied": device.safe(body.get("command_id"))}
+            if set(body) - {"reason"}:
+                raise Refused(400, "malformed", f"unknown fields {sorted(body)}")
+            return {"applied": device.safe()}
         if action == ["readings"]:
-            samples, following = device.after(int(query["after"]), float(query["wait"]), int(query["limit"]))
+            wait, limit = int(query["wait"]), int(query["limit"])
+            if not (0 <= wait <= 60 and 1 <= limit <= 600):
+                raise Refused(422, "out_of_range", "wait 0 to 60, limit 1 to 600")
+            samples, following = device.after(int(query["after"]), wait, limit)
             return {"samples": samples, "next": following}
         if action:
             raise Refused(404, "not_found", "no such route")
@@ -222,7 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
         io_temperatures = [values["io_temp_in"], values["io_temp_out"]]
         if path == ["status"]:
             there = {name: name not in self.hub.missing_components for name in COMPONENTS}
-            return {"status": "operational", "hardware_available": True, "initialized_components": there}
+            return {"status": "operational", "hardware_available": not self._uses_up("hide_hardware"), "initialized_components": there}
         if path == ["sensors", "photodiodes"]:
             return {"readings": [values[name] for name in PHOTODIODES], "labels": PHOTODIODES}
         if path == ["sensors", "temperature"]:
@@ -261,15 +267,14 @@ class _Handler(BaseHTTPRequestHandler):
             name = body.get("experiment_id") or f"exp-{len(known) + 1}"
             if name in known:
                 raise Refused(409, "conflict", f"experiment {name} exists")
-            known[name] = {"experiment_id": name, "status": "running", "script": body["script_content"]}
+            known[name] = {"experiment_id": name, "status": "running", "script": body["script_content"], "config": body.get("config")}
             return {"experiment_id": name, "message": "started"}
         if not path:
             return {"experiments": list(known.values())}
         if path[0] not in known:
             raise Refused(404, "not_found", f"no experiment {path[0]}")
         if method == "DELETE":
-            del known[path[0]]
-            return {"message": "deleted"}
+            path = [path[0], "stop"]
         return self._experiment(known[path[0]], path[1], query)
 
     def _experiment(self, experiment, what, query):
@@ -279,7 +284,7 @@ class _Handler(BaseHTTPRequestHandler):
             experiment["status"] = "stopped"
             return {"message": "stopping"}
         if what == "results":
-            return {"results": {"files": ["output/a.csv"], "exit_code": 0}}
+            return {"results": {"files": [{"name": "output/a.csv", "size": 7}], "exit_code": 0}}
         if what == "logs":
             lines = [f"line {number}" for number in range(10)]
             return {"logs": "\n".join(lines[-int(query.get("tail", 10)) :])}

@@ -95,6 +95,16 @@ class Life(ClassicTest):
         self.assertIn(("led", True), self.device.changes)
         self.assertTrue(self.device.is_safe())
 
+    def test_waits_for_hardware_that_is_away(self):
+        self.hub.hide_hardware = 1
+        self.assertTrue(self.reactor()._initialized["pumps"])
+
+    def test_does_not_begin_without_hardware(self):
+        self.use(LABHUB_RETRY_FOR="0")
+        self.hub.hide_hardware = 1
+        with self.assertRaisesRegex(ConnectionError, "can't be reached"):
+            Bioreactor()
+
     def test_losing_the_lease_does_not_hide_what_went_wrong(self):
         with self.assertRaises(ZeroDivisionError), Bioreactor():
             self.device.holder = None
@@ -300,6 +310,7 @@ class Jobs(ClassicTest):
             until(lambda: len(calls) > 3)
         count = len(self.device.changes)
         self.assertTrue(self.device.is_safe())
+        self.assertEqual(bio.job_failures, {})
         until(lambda: not bio._threads)
         self.assertEqual(len(self.device.changes), count)
 
@@ -362,8 +373,8 @@ class Control(ClassicTest):
     def test_pid_reaches_its_setpoint(self):
         bio = self.reactor()
         vial = self.device.vials["A"]
-        for _ in range(400):
-            pid_controller(bio, 37.0, vial.celsius, kp=12.0, ki=0.05, dt=10.0)
+        for _ in range(600):
+            pid_controller(bio, 37.0, vial.celsius, kp=20.0, ki=0.02, dt=10.0)
             vial.advance(10.0, 0.0, self.device.values["peltier"])
         self.assertAlmostEqual(vial.celsius, 37.0, delta=0.3)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Union
 from urllib.parse import quote
 
 from . import context, errors
-from .transport import Transport
+from .transport import Transport, encode
 
 if TYPE_CHECKING:
     from .vessel import Vessel
@@ -116,9 +116,12 @@ class Hub:
         script: Union[str, Path],
         experiment_id: Optional[str] = None,
         config: Optional[Mapping[str, Any]] = None,
-        **query: Any,
+        params: Optional[Mapping[str, Any]] = None,
     ) -> str:
         """Starts an experiment and returns its id. `script`: a Path to a file, or the text itself.
+
+        `config`: device ("node/device"), time_limit ("1h30m"), memory ("512m"), cpus, queue (False refuses instead of
+        waiting for the device), environment. `params`: what the script finds in `labhub.experiment.params`.
 
         It is not sent twice: where the connection is lost after sending, Unavailable says so. Errors: Malformed (with
         line and message where the script has a syntax error), Conflict (the id is taken, or the device is).
@@ -126,9 +129,12 @@ class Hub:
         body: Dict[str, Any] = {"script_content": _script_text(script)}
         if experiment_id is not None:
             body["experiment_id"] = experiment_id
-        if config is not None:
-            body["config"] = dict(config)
-        return self.call("POST", "/api/experiments/start", query, body, repeatable=False)["experiment_id"]
+        if config is not None or params is not None:
+            body["config"] = dict(config or {})
+        if params is not None:
+            given = {"LABHUB_PARAMS": encode(params).decode("utf-8")}
+            body["config"]["environment"] = {**body["config"].get("environment", {}), **given}
+        return self.call("POST", "/api/experiments/start", body=body, repeatable=False)["experiment_id"]
 
     def experiments(self) -> List[Dict[str, Any]]:
         """The experiments this caller may see."""
@@ -142,12 +148,8 @@ class Hub:
         """Asks it to end; the vessel becomes safe. Returns the hub's message."""
         return str(self.call("POST", experiment_path(experiment_id, "/stop"), body={}).get("message", ""))
 
-    def delete_experiment(self, experiment_id: str) -> str:
-        """Removes an experiment and its results. Returns the hub's message."""
-        return str(self.call("DELETE", experiment_path(experiment_id), repeatable=False).get("message", ""))
-
     def results(self, experiment_id: str) -> Dict[str, Any]:
-        """What it left: `files`, `exit_code` and more."""
+        """What it left so far: `files` (each with `name` and `size`), `exit_code`, `status`, `reason`, `message`."""
         return self.get(experiment_path(experiment_id, "/results"))["results"]
 
     def logs(self, experiment_id: str, tail: Optional[int] = None) -> str:

@@ -16,7 +16,8 @@ _log = logging.getLogger("labhub")
 
 #: The longest the hub is asked to hold a request back, in seconds.
 _LONGEST_WAIT = 10.0
-_BATCH = 1000
+#: The most samples of one answer; the hub keeps the last 600 of each device at hand.
+_BATCH = 500
 
 
 class Sample:
@@ -116,7 +117,7 @@ class Stream:
             left = self._end - time.monotonic()
             if left <= 0:
                 return []
-            entries = self._fetch(min(_LONGEST_WAIT, left))
+            entries = self._fetch(min(_LONGEST_WAIT, left, self._timeout))
             if entries:
                 return entries
             silent = time.monotonic() - began

@@ -118,7 +118,7 @@ class Vessel:
     def hold(self, reason: Optional[str] = None, retry_for: Optional[float] = None) -> Dict[str, Value]:
         """Puts every actuator at its safe value. Returns what the device acknowledged. `retry_for`: see `connect`."""
         body = {"reason": reason} if reason else {}
-        return self._applied(self._hub.command(self._path + "/hold", body, retry_for=retry_for))
+        return self._applied(self._hub.call("POST", self._path + "/hold", body=body, retry_for=retry_for))
 
     def stream(
         self,
@@ -130,7 +130,8 @@ class Vessel:
         """Samples as they are measured, from now on.
 
         period: None gives every sample, none left out, also those measured while the loop's body was busy; a number
-        gives the newest one every so many seconds. duration: seconds after which the loop ends; None goes on for ever.
+        gives the newest one every so many seconds. duration: seconds after which the loop ends (up to one
+        later, where nothing is measured); None goes on for ever.
         metrics: only these; a sample then comes when one of them was measured. timeout: seconds without any new
         sample before Unavailable is raised; the hub's `retry_for` where it is not given.
         """
@@ -149,7 +150,7 @@ class Vessel:
 
     def readings(self, after: int, wait: float, limit: int) -> Tuple[List[Dict[str, Any]], int]:
         """Samples newer than `after` (ms), at most `limit`, waiting up to `wait` seconds for one; and the next `after`."""
-        query = {"after": after, "wait": round(wait, 3), "limit": limit}
+        query = {"after": after, "wait": math.ceil(wait), "limit": limit}
         answer = self._hub.call("GET", self._path + "/readings", query, wait=wait)
         samples = answer["samples"]
         newest = max([int(entry["time"]) for entry in samples] + [after])

@@ -121,7 +121,7 @@ class BioreactorClient:
         return self._make_request("POST", experiment_path(experiment_id, "/stop"), {})
 
     def delete_experiment(self, experiment_id: str) -> Dict[str, Any]:
-        """Removes an experiment. Reply: `message`."""
+        """The same as `stop_experiment`: the results are kept. Reply: `message`."""
         return self._make_request("DELETE", experiment_path(experiment_id), repeatable=False)
 
     def _make_request(

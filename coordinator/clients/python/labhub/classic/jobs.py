@@ -86,9 +86,9 @@ class JobThreads:
 
     def _report(self, name: str, fault: Exception, last: str, stop: threading.Event) -> str:
         """Logs a failure, with its traceback on standard error where it is not the same as the one before."""
-        self.failures[name] = self.failures.get(name, 0) + 1
         if stop.is_set():
             return last  # the reactor was closed under the job's feet
+        self.failures[name] = self.failures.get(name, 0) + 1
         what = f"{type(fault).__name__}: {fault}"
         self._logger.error("job %s failed (%d so far): %s", name, self.failures[name], what)
         if what != last:

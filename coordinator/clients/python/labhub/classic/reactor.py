@@ -15,13 +15,15 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
 from .. import errors
 from ..context import experiment
-from .client import BioreactorClient
+from .client import BioreactorClient, HubError
 from .config import PUMP_NAMES, Config
 from .jobs import Job, JobThreads
 
 #: Seconds that leaving the reactor waits for jobs to end, and for the hub to take the last command.
 _JOIN_FOR = 5.0
 _HOLD_FOR = 30.0
+#: Seconds that the start waits for a node that is away.
+_HARDWARE_FOR = 30.0
 
 #: The hub's names of components where they differ from the ones scripts look up.
 _OTHER_NAMES = {"leds": ("led",), "optical_density": ("photodiodes",), "temp": ("temperature",), "pumps": ("pump",)}
@@ -47,7 +49,7 @@ class Bioreactor:
         self._temp_integral = 0.0
         self._temp_last_error = 0.0
         self._jobs = JobThreads(self, self.logger)
-        self._initialized = self._components()
+        self._initialized = self._components(self._reachable_status())
         if self._initialized["stirrer"]:
             self.change_stirrer(self.cfg.DUTY_CYCLE)
         self.fieldnames = ["time", *self.cfg.SENSOR_LABELS.values()]
@@ -184,14 +186,23 @@ class Bioreactor:
     def __exit__(self, *_: Any) -> None:
         self.finish()
 
-    def _components(self) -> Dict[str, bool]:
-        status = self.client.get_status()
+    def _reachable_status(self) -> Mapping[str, Any]:
+        """The hardware's status, once it can be reached. Error HubError: it can't, though it was waited for."""
+        deadline = time.monotonic() + min(_HARDWARE_FOR, self.client.hub.retry_for)
+        while True:
+            status = self.client.get_status()
+            if status.get("hardware_available", True):
+                return status
+            if time.monotonic() >= deadline:
+                raise HubError(f"the hardware of {self._vessel.name} can't be reached", "is its node online?", 503, "unavailable")
+            time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
+
+    def _components(self, status: Mapping[str, Any]) -> Dict[str, bool]:
         there = status.get("initialized_components") or {}
-        usable = bool(status.get("hardware_available", True))
         found = {}
         for name, wanted in self.cfg.INIT_COMPONENTS.items():
             named = [there[key] for key in (name, *_OTHER_NAMES.get(name, ())) if key in there]
-            found[name] = bool(wanted) and bool(named[0] if named else usable)
+            found[name] = bool(wanted) and bool(named[0] if named else True)
         return found
 
     def _change(self, component: str, command: Any, what: str) -> None:
