@@ -12,7 +12,7 @@ class ChannelCore;
 
 /// A byte stream inside a session: the two ends of a subsystem. Used from the session's executor only; shared with the
 /// session, so it may outlive it, and then everything fails with `unavailable`. Dropping the last reference closes it.
-/// One reader and one writer at a time.
+/// One reader at a time; several may write, and the bytes of each write stay together.
 class Channel {
   public:
     explicit Channel(std::shared_ptr<ChannelCore> core);
@@ -27,6 +27,10 @@ class Channel {
     /// Hands over all bytes, waiting while the peer's window is full. Bytes of a cancelled write may have been sent in
     /// part: close the channel then.
     Task<Result<void>> write(std::string bytes);
+    /// The same without waiting: queues behind what is waiting already. Error too_many, with nothing queued, when more than
+    /// kQueueBytes would wait.
+    Result<void> try_write(std::string bytes);
+    static constexpr std::size_t kQueueBytes = 4u << 20;
     /// Sends EOF after what was written: the peer's read() returns empty, reading here goes on.
     void finish();
     /// Sends what was written, then closes both directions.
@@ -34,6 +38,8 @@ class Channel {
     bool is_open() const;
 
   private:
+    static Task<Result<void>> write_to(std::shared_ptr<ChannelCore> core, std::string bytes);
+
     std::shared_ptr<ChannelCore> core_;
 };
 

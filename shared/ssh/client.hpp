@@ -50,6 +50,7 @@ class Session {
   private:
     class Impl;
     explicit Session(std::shared_ptr<Impl> impl);
+    static Task<Result<std::unique_ptr<Session>>> connect_now(ClientOptions options);
     std::shared_ptr<Impl> impl_;
 };
 
