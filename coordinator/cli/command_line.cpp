@@ -65,7 +65,7 @@ class Grammar {
         command->add_option("--port", up_.port, "TCP port of the REST API on 127.0.0.1; 0 takes a free one")->capture_default_str();
         command->add_option("--simulate", up_.simulated_nodes, "How many simulated nodes")->check(CLI::Range(0, 32))->capture_default_str();
         command->add_option("--speed", up_.speed, "How much faster than the clock the simulated biology runs")
-            ->check(CLI::Range(0.01, 100'000.0))->capture_default_str();
+            ->check(CLI::Range(0.001, 10'000.0))->capture_default_str();
         command->add_option("--seed", up_.seed, "Fixes the simulation's noise")->capture_default_str();
     }
 
@@ -79,7 +79,7 @@ class Grammar {
         command->add_option("--env", run_.environment, "KEY=VALUE for the script's environment; may be repeated")->type_name("KEY=VALUE");
         command->add_option("--out", run_.out, "Folder for the results; default a new one named by the experiment")->type_name("DIR");
         command->add_option("--id,--name", run_.id, "Name of the experiment; default one the hub makes")->type_name("ID");
-        command->add_flag("!--no-queue", run_.is_queued, "Be refused, not queued, when the device is busy");
+        command->add_flag_callback("--no-queue", [this] { run_.is_queued = false; }, "Be refused, not queued, when the device is busy");
         command->footer("Ctrl-C leaves the experiment running; `labhub stop ID` stops it.\n" + std::string(kFooter));
     }
 

@@ -182,6 +182,7 @@ Task<Result<void>> Evaluation::wait_until_ready() {
 Task<Result<void>> Evaluation::start() {
     console_.note("starting the broker, " + std::to_string(settings_.simulated_nodes) + " simulated nodes and the coordinator in " +
                   layout_.root.string());
+    if (::geteuid() != 0) console_.note("not root: sandboxes can't be made, so experiments will fail; all else works");
     auto broker = co_await start_broker();
     if (!broker) co_return broker;
     auto keys = co_await make_keys();

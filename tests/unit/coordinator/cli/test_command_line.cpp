@@ -26,6 +26,7 @@ TEST(CommandLine, ReadsRunWithItsLimits) {
     EXPECT_EQ(run.id, "first");
     EXPECT_EQ(run.environment, (std::vector<std::string>{"A=1", "B=2"}));
     EXPECT_FALSE(run.is_queued);
+    EXPECT_TRUE(std::get<RunRequest>(parse({"run", "/proc/self/maps"})->command).is_queued);
     EXPECT_TRUE(line->is_json);
 }
 
