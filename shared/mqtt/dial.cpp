@@ -1,3 +1,4 @@
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <thread>
@@ -39,13 +40,15 @@ struct Attempt {
     Client client;
     std::string host;
     int port = 0, keepalive = 0;
-    UniqueFd finished;  // eventfd: readable once code is set
+    UniqueFd finished;  // eventfd: readable once the thread is done
+    std::atomic<bool> is_done{false};  // orders what the thread wrote before what the task reads; an eventfd alone doesn't
     int code = MOSQ_ERR_UNKNOWN, error_number = 0;
 };
 
 void make_attempt(const std::shared_ptr<Attempt>& attempt) {
     attempt->code = mosquitto_connect(attempt->client.get(), attempt->host.c_str(), attempt->port, attempt->keepalive);
     attempt->error_number = errno;
+    attempt->is_done.store(true, std::memory_order_release);
     const std::uint64_t one = 1;
     // Can't fail: the counter of a fresh eventfd has room for it.
     [[maybe_unused]] const auto written = ::write(attempt->finished.get(), &one, sizeof one);
@@ -107,7 +110,7 @@ Task<Result<Client>> dial(Client client, ConnectOptions options) {
     std::thread([attempt] { make_attempt(attempt); }).detach();
     auto waiting = finished.async_wait(asio::posix::stream_descriptor::wait_read, as_result);
     const auto woken = co_await within(options.timeout, std::move(waiting));
-    if (!woken) {
+    if (!woken || !attempt->is_done.load(std::memory_order_acquire)) {
         Error late{ErrorCode::timed_out, doing + ": no connection within " + format_duration(options.timeout)};
         co_return late;
     }
