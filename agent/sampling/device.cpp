@@ -1,0 +1,90 @@
+#include "agent/sampling/device.hpp"
+
+#include <algorithm>
+
+namespace labhub::agent::sampling {
+
+std::string Device::problem() const { return connected_ ? std::string{} : problem_; }
+
+std::vector<Reading> Device::prime(std::vector<Reading> readings) {
+    for (Reading& reading : readings) {
+        auto [known, is_new] = latest_.try_emplace(reading.metric, reading);
+        if (is_new) continue;
+        if (reading.time <= known->second.time) reading.time = known->second.time + std::chrono::milliseconds{1};
+        known->second = reading;
+    }
+    return readings;
+}
+
+std::vector<Reading> Device::accept(std::vector<Reading> readings) {
+    readings = prime(std::move(readings));
+    if (listener_ && !readings.empty()) listener_(*this, readings);
+    return readings;
+}
+
+void Device::accept_failure(const std::vector<std::string>& metrics) {
+    std::vector<Reading> failed;
+    for (const MetricInfo& metric : this->metrics()) {
+        if (!metrics.empty() && std::find(metrics.begin(), metrics.end(), metric.name) == metrics.end()) continue;
+        const auto known = latest_.find(metric.name);
+        if (known != latest_.end() && known->second.quality == Quality::bad) continue;
+        failed.push_back(Reading{metric.name, {}, clock_.utc_now(), Quality::bad});
+    }
+    accept(std::move(failed));
+}
+
+std::vector<Reading> Device::latest() const {
+    std::vector<Reading> all;
+    all.reserve(metrics().size());
+    for (const MetricInfo& metric : metrics()) {
+        const auto known = latest_.find(metric.name);
+        if (known != latest_.end())
+            all.push_back(known->second);
+        else
+            all.push_back(Reading{metric.name, {}, clock_.utc_now(), Quality::bad});
+    }
+    return all;
+}
+
+Result<Reading> Device::latest(std::string_view metric) const {
+    LABHUB_TRY(const MetricInfo* const info, find_metric(metrics(), metric));
+    const auto known = latest_.find(info->name);
+    if (known == latest_.end()) return Reading{info->name, {}, clock_.utc_now(), Quality::bad};
+    return known->second;
+}
+
+bool Device::is_safe() const {
+    return std::all_of(metrics().begin(), metrics().end(), [this](const MetricInfo& metric) {
+        if (metric.kind != MetricKind::actuator) return true;
+        const auto known = latest_.find(metric.name);
+        if (known == latest_.end()) return false;
+        const auto now = as_number(known->second.value);
+        const auto safe = as_number(metric.safe_value);
+        return now && safe ? *now == *safe : known->second.value == metric.safe_value;
+    });
+}
+
+LinkChange Device::observe() {
+    const bool now = driver_->is_connected();
+    const unsigned session = driver_->session();
+    if (now && (!connected_ || session != session_)) {
+        connected_ = true;
+        session_ = session;
+        return LinkChange::found;
+    }
+    if (!now && connected_) {
+        connected_ = false;
+        problem_ = "the device doesn't answer";
+        return LinkChange::lost;
+    }
+    return LinkChange::none;
+}
+
+Task<void> Device::look() {
+    const LinkChange change = observe();
+    if (change == LinkChange::none) co_return;
+    if (change == LinkChange::lost) accept_failure();
+    if (link_listener_) co_await link_listener_(*this, change);
+}
+
+}  // namespace labhub::agent::sampling
