@@ -65,7 +65,7 @@ def heating(celsius):
     """The peltier's power in percent: what the room takes, and more the further the culture is off."""
     if math.isnan(celsius):
         return 0.0
-    power = PERCENT_PER_KELVIN * (CELSIUS - ROOM_CELSIUS) + 8.0 * (CELSIUS - celsius)
+    power = PERCENT_PER_KELVIN * (CELSIUS - ROOM_CELSIUS) + 5.0 * (CELSIUS - celsius)
     return round(min(100.0, max(-100.0, power)), 1)
 
 
@@ -223,11 +223,15 @@ def report(rows, dilution, folder):
     known = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in summary.items()}
     (folder / "summary.json").write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
     caption = f"{len(table)} samples, {len(dilution.pulses)} pulses of medium"
-    if not math.isnan(rate):
+    if rate > 0:
         caption += f"   ·   growth rate {rate:.2f} per hour of culture time (doubling in {math.log(2) / rate:.2f} h)"
     draw(table, dilution, folder / "turbidostat.png", caption)
-    print(f"held OD {held.mean():.3f} ± {held.std():.3f} around {TARGET_OD:.2f} with {len(dilution.pulses)} pulses of medium")
-    print(f"growth rate {rate:.2f} 1/h; the culture lived {pace:.0f} times as fast as the clock")
+    if dilution.pulses:
+        print(f"held OD {held.mean():.3f} ± {held.std():.3f} around {TARGET_OD:.2f} with {len(dilution.pulses)} pulses of medium")
+    else:
+        print(f"the density never rose above {TARGET_OD * (1 + BAND):.3f}: nothing was diluted")
+    if not math.isnan(rate):
+        print(f"growth rate {rate:.2f} 1/h; the culture lived {pace:.0f} times as fast as the clock")
     print("wrote turbidostat.csv, turbidostat.png, summary.json")
 
 
