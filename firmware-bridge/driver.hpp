@@ -17,15 +17,15 @@ struct Identity {
     std::string firmware;  ///< version text
 };
 
-/// One device on some wire. Every call runs on the executor the driver was made with, ends within the driver's own
-/// time limit, and fails with `unavailable` while the device can't be reached. A driver reconnects by itself; while it
-/// is away `read` fails at once, and nothing is kept to be sent later.
+/// One device on some wire. Every call runs on the executor the driver was made with, ends within the
+/// driver's own time limit, and fails with `unavailable` while the device can't be reached. A driver
+/// reconnects by itself; while it is away `read` fails at once, and nothing is kept to be sent later.
 class Driver {
   public:
     virtual ~Driver() = default;
 
-    /// Begins to look for the device and keeps at it until close(). Returns when the first attempt has ended; its
-    /// failure is returned, but attempts go on.
+    /// Begins to look for the device and keeps at it until close(). Returns when the first attempt has ended;
+    /// its failure is returned, but attempts go on.
     virtual Task<Result<void>> open() = 0;
     /// Stops the background work; actuators are made safe if the device can be reached.
     virtual Task<void> close() = 0;
@@ -38,8 +38,8 @@ class Driver {
 
     /// The present value of every metric, sensors and actuators, all with one time.
     virtual Task<Result<std::vector<Reading>>> read() = 0;
-    /// Sets actuators, in order, as one exchange where the wire allows. Returns what the device acknowledged. Values
-    /// have been checked against metrics() before.
+    /// Sets actuators, in order, as one exchange where the wire allows. Returns what the device acknowledged.
+    /// Values have been checked against metrics() before.
     virtual Task<Result<std::vector<Reading>>> write(std::vector<Setpoint> setpoints) = 0;
     /// Puts every actuator at its safe value.
     virtual Task<Result<std::vector<Reading>>> safe() = 0;

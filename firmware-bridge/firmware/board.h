@@ -1,11 +1,12 @@
 #pragma once
 
-/* The board's side of shared/proto/board.proto: bytes in, frames, dispatch, bytes out. Portable C11, no heap, no
- * operating system, all state in one struct of fixed size.
+/* The board's side of shared/proto/board.proto: bytes in, frames, dispatch, bytes out. Portable C11, no heap,
+ * no operating system, all state in one struct of fixed size.
  *
- * Safety, whatever the host does: outputs are safe from board_init on; limits are checked here again; a Write is
- * refused unless a dead-man time is running; when it runs out, or another host process greets, or an output fails, all
- * outputs go safe. An older Write that arrives late (or repeated) is never executed after a newer Write or Safe. */
+ * Safety, whatever the host does: outputs are safe from board_init on; limits are checked here again; a Write
+ * is refused unless a dead-man time is running; when it runs out, or another host process greets, or an
+ * output fails, all outputs go safe. An older Write that arrives late (or repeated) is never executed after a
+ * newer Write or Safe. */
 
 #include "firmware-bridge/firmware/hal.h"
 #include "firmware-bridge/frame/frame.h"
@@ -15,11 +16,7 @@
 extern "C" {
 #endif
 
-enum {
-    BOARD_PROTOCOL = 1,
-    BOARD_MIN_DEAD_MAN_MS = 100,
-    BOARD_MAX_DEAD_MAN_MS = 60000
-};
+enum { BOARD_PROTOCOL = 1, BOARD_MIN_DEAD_MAN_MS = 100, BOARD_MAX_DEAD_MAN_MS = 60000 };
 
 /* The outputs as they are, or as a Write would make them. */
 typedef struct {
@@ -28,13 +25,13 @@ typedef struct {
 } board_outputs;
 
 typedef struct {
-    const hal *hardware;
+    const hal* hardware;
     frame_decoder decoder;
     board_outputs outputs;
     board_outputs wanted; /* scratch of a Write that is being checked */
     uint64_t host_id;
-    bool greeted;         /* a Hello of our protocol came since the start */
-    bool wrong_protocol;  /* the last Hello spoke another one */
+    bool greeted;          /* a Hello of our protocol came since the start */
+    bool wrong_protocol;   /* the last Hello spoke another one */
     uint32_t last_command; /* id of the newest Write or Safe executed for this host */
     bool dead_man_running;
     uint32_t dead_man_ms, last_heartbeat;
@@ -47,15 +44,15 @@ typedef struct {
     uint8_t encoded[FRAME_MAX_ENCODED];
 } board;
 
-/* Takes over the hardware and puts every output at its safe value. `hardware` must outlive the board. False: the table
- * of channels breaks a limit of hal.h, a programmer's mistake. */
-bool board_init(board *self, const hal *hardware);
+/* Takes over the hardware and puts every output at its safe value. `hardware` must outlive the board. False:
+ * the table of channels breaks a limit of hal.h, a programmer's mistake. */
+bool board_init(board* self, const hal* hardware);
 
 /* Bytes as they came from the host. Answers are sent before it returns. */
-void board_receive(board *self, const uint8_t *bytes, size_t size);
+void board_receive(board* self, const uint8_t* bytes, size_t size);
 
 /* Looks at the dead-man. Call it at least every 10 ms, and always: it must not depend on bytes coming in. */
-void board_tick(board *self);
+void board_tick(board* self);
 
 #ifdef __cplusplus
 }

@@ -6,23 +6,23 @@
 #include "firmware-bridge/firmware/board_replies.h"
 #include "firmware-bridge/firmware/pixels.h"
 
-static bool channel_valid(const hal_channel *channel) {
+static bool channel_valid(const hal_channel* channel) {
     if (channel->type == HAL_PIXELS) return channel->kind == HAL_OUTPUT;
     const bool safe_in_range = channel->safe >= channel->minimum && channel->safe <= channel->maximum;
     return channel->kind == HAL_SENSOR || safe_in_range;
 }
 
-static bool texts_fit(const hal_channel *channel) {
-    return strlen(channel->name) < sizeof(((labhub_board_Channel *)0)->name) &&
-           strlen(channel->unit) < sizeof(((labhub_board_Channel *)0)->unit) &&
-           strlen(channel->description) < sizeof(((labhub_board_Channel *)0)->description);
+static bool texts_fit(const hal_channel* channel) {
+    return strlen(channel->name) < sizeof(((labhub_board_Channel*)0)->name) &&
+           strlen(channel->unit) < sizeof(((labhub_board_Channel*)0)->unit) &&
+           strlen(channel->description) < sizeof(((labhub_board_Channel*)0)->description);
 }
 
-bool board_channels_valid(const hal *hardware) {
+bool board_channels_valid(const hal* hardware) {
     if (hardware->channel_count > HAL_MAX_CHANNELS) return false;
     size_t outputs = 0, pixel_channels = 0;
     for (size_t i = 0; i < hardware->channel_count; ++i) {
-        const hal_channel *channel = &hardware->channels[i];
+        const hal_channel* channel = &hardware->channels[i];
         if (!channel_valid(channel) || !texts_fit(channel)) return false;
         outputs += channel->kind == HAL_OUTPUT;
         pixel_channels += channel->type == HAL_PIXELS;
@@ -31,8 +31,8 @@ bool board_channels_valid(const hal *hardware) {
 }
 
 /* Drives one output; false when the hardware refused. */
-static bool drive(board *self, size_t channel, const board_outputs *to) {
-    const hal *hardware = self->hardware;
+static bool drive(board* self, size_t channel, const board_outputs* to) {
+    const hal* hardware = self->hardware;
     if (hardware->channels[channel].type == HAL_PIXELS) {
         memcpy(self->outputs.rgb, to->rgb, sizeof to->rgb);
         return hardware->write_pixels(hardware->context, channel, to->rgb, HAL_MAX_PIXELS);
@@ -41,8 +41,8 @@ static bool drive(board *self, size_t channel, const board_outputs *to) {
     return hardware->write(hardware->context, channel, to->numbers[channel]);
 }
 
-void board_make_safe(board *self) {
-    const hal *hardware = self->hardware;
+void board_make_safe(board* self) {
+    const hal* hardware = self->hardware;
     memset(self->wanted.rgb, 0, sizeof self->wanted.rgb);
     for (size_t i = 0; i < hardware->channel_count; ++i) {
         if (hardware->channels[i].kind != HAL_OUTPUT) continue;
@@ -51,9 +51,9 @@ void board_make_safe(board *self) {
     }
 }
 
-bool board_all_safe(const board *self) {
+bool board_all_safe(const board* self) {
     for (size_t i = 0; i < self->hardware->channel_count; ++i) {
-        const hal_channel *channel = &self->hardware->channels[i];
+        const hal_channel* channel = &self->hardware->channels[i];
         if (channel->kind != HAL_OUTPUT || channel->type == HAL_PIXELS) continue;
         if (self->outputs.numbers[i] != channel->safe) return false;
     }
@@ -63,29 +63,31 @@ bool board_all_safe(const board *self) {
 }
 
 /* The channel as an output of the right sort, or NULL with the failure in the reply. */
-static const hal_channel *find_output(board *self, uint32_t index, bool pixels) {
+static const hal_channel* find_output(board* self, uint32_t index, bool pixels) {
     if (index >= self->hardware->channel_count) {
         reply_failure(self, labhub_board_Code_NO_SUCH_CHANNEL, "write", "no channel of that number");
         return NULL;
     }
-    const hal_channel *channel = &self->hardware->channels[index];
+    const hal_channel* channel = &self->hardware->channels[index];
     if (channel->kind != HAL_OUTPUT) {
         reply_failure(self, labhub_board_Code_NOT_AN_OUTPUT, channel->name, "a sensor can't be set");
         return NULL;
     }
     if ((channel->type == HAL_PIXELS) != pixels) {
-        reply_failure(self, labhub_board_Code_WRONG_VALUE, channel->name, pixels ? "it takes a number" : "it takes text");
+        reply_failure(self, labhub_board_Code_WRONG_VALUE, channel->name,
+                      pixels ? "it takes a number" : "it takes text");
         return NULL;
     }
     return channel;
 }
 
-static bool check_number(board *self, const labhub_board_NumberValue *value) {
-    const hal_channel *channel = find_output(self, value->channel, false);
+static bool check_number(board* self, const labhub_board_NumberValue* value) {
+    const hal_channel* channel = find_output(self, value->channel, false);
     if (channel == NULL) return false;
     const bool whole = channel->type == HAL_NUMBER || value->number == floor(value->number);
     if (!isfinite(value->number) || !whole) {
-        reply_failure(self, labhub_board_Code_WRONG_VALUE, channel->name, whole ? "not a finite number" : "not a whole number");
+        reply_failure(self, labhub_board_Code_WRONG_VALUE, channel->name,
+                      whole ? "not a finite number" : "not a whole number");
         return false;
     }
     if (value->number < channel->minimum || value->number > channel->maximum) {
@@ -96,16 +98,16 @@ static bool check_number(board *self, const labhub_board_NumberValue *value) {
     return true;
 }
 
-static bool check_text(board *self, const labhub_board_TextValue *value) {
-    const hal_channel *channel = find_output(self, value->channel, true);
+static bool check_text(board* self, const labhub_board_TextValue* value) {
+    const hal_channel* channel = find_output(self, value->channel, true);
     if (channel == NULL) return false;
-    const char *problem = "";
+    const char* problem = "";
     if (pixels_apply(value->text, self->wanted.rgb, HAL_MAX_PIXELS, &problem)) return true;
     reply_failure(self, labhub_board_Code_WRONG_VALUE, channel->name, problem);
     return false;
 }
 
-static bool drive_checked(board *self, uint32_t channel) {
+static bool drive_checked(board* self, uint32_t channel) {
     if (drive(self, channel, &self->wanted)) return true;
     board_make_safe(self);
     reply_failure(self, labhub_board_Code_HARDWARE, self->hardware->channels[channel].name,
@@ -113,7 +115,7 @@ static bool drive_checked(board *self, uint32_t channel) {
     return false;
 }
 
-bool board_apply(board *self, const labhub_board_Write *write) {
+bool board_apply(board* self, const labhub_board_Write* write) {
     self->wanted = self->outputs;
     for (size_t i = 0; i < write->numbers_count; ++i)
         if (!check_number(self, &write->numbers[i])) return false;

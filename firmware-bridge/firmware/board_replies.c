@@ -8,30 +8,30 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-static void begin(board *self, pb_size_t which) {
+static void begin(board* self, pb_size_t which) {
     memset(&self->reply, 0, sizeof self->reply);
     self->reply.id = self->request.id;
     self->reply.which_body = which;
 }
 
 /* `size` counts the final zero, which is always there. */
-static void copy_text(char *to, const char *from, size_t size) {
+static void copy_text(char* to, const char* from, size_t size) {
     strncpy(to, from, size - 1);
     to[size - 1] = '\0';
 }
 
-void reply_failure(board *self, labhub_board_Code code, const char *what, const char *why) {
+void reply_failure(board* self, labhub_board_Code code, const char* what, const char* why) {
     begin(self, labhub_board_FromBoard_failure_tag);
-    labhub_board_Failure *failure = &self->reply.body.failure;
+    labhub_board_Failure* failure = &self->reply.body.failure;
     failure->code = code;
     copy_text(failure->text, what, sizeof failure->text);
     strncat(failure->text, ": ", sizeof failure->text - strlen(failure->text) - 1);
     strncat(failure->text, why, sizeof failure->text - strlen(failure->text) - 1);
 }
 
-void reply_hello(board *self) {
+void reply_hello(board* self) {
     begin(self, labhub_board_FromBoard_hello_tag);
-    labhub_board_HelloReply *hello = &self->reply.body.hello;
+    labhub_board_HelloReply* hello = &self->reply.body.hello;
     hello->protocol = BOARD_PROTOCOL;
     copy_text(hello->firmware, self->hardware->firmware, sizeof hello->firmware);
     copy_text(hello->model, self->hardware->model, sizeof hello->model);
@@ -40,7 +40,7 @@ void reply_hello(board *self) {
     hello->channels = (uint32_t)self->hardware->channel_count;
 }
 
-static void describe_channel(const hal_channel *from, labhub_board_Channel *to) {
+static void describe_channel(const hal_channel* from, labhub_board_Channel* to) {
     static const labhub_board_Type kTypes[] = {labhub_board_Type_NUMBER, labhub_board_Type_INTEGER,
                                                labhub_board_Type_BOOLEAN, labhub_board_Type_PIXELS};
     copy_text(to->name, from->name, sizeof to->name);
@@ -59,23 +59,24 @@ static void describe_channel(const hal_channel *from, labhub_board_Channel *to) 
     to->safe_number = from->safe;
 }
 
-void reply_describe(board *self, uint32_t first) {
+void reply_describe(board* self, uint32_t first) {
     begin(self, labhub_board_FromBoard_describe_tag);
-    labhub_board_DescribeReply *page = &self->reply.body.describe;
+    labhub_board_DescribeReply* page = &self->reply.body.describe;
     page->first = first;
-    for (size_t i = first; i < self->hardware->channel_count && page->channels_count < COUNT_OF(page->channels); ++i)
+    for (size_t i = first;
+         i < self->hardware->channel_count && page->channels_count < COUNT_OF(page->channels); ++i)
         describe_channel(&self->hardware->channels[i], &page->channels[page->channels_count++]);
 }
 
-static void put_pixels(const board *self, size_t channel, labhub_board_TextValue *text) {
+static void put_pixels(const board* self, size_t channel, labhub_board_TextValue* text) {
     text->channel = (uint32_t)channel;
     pixels_format(self->outputs.rgb, HAL_MAX_PIXELS, text->text);
 }
 
-void reply_read(board *self, uint64_t uptime_ms) {
+void reply_read(board* self, uint64_t uptime_ms) {
     begin(self, labhub_board_FromBoard_read_tag);
-    labhub_board_ReadReply *read = &self->reply.body.read;
-    const hal *hardware = self->hardware;
+    labhub_board_ReadReply* read = &self->reply.body.read;
+    const hal* hardware = self->hardware;
     read->uptime_ms = uptime_ms;
     read->numbers_count = (pb_size_t)hardware->channel_count;
     for (size_t i = 0; i < hardware->channel_count; ++i) {
@@ -90,8 +91,8 @@ void reply_read(board *self, uint64_t uptime_ms) {
     }
 }
 
-static void put_output(board *self, uint32_t channel) {
-    labhub_board_Applied *applied = &self->reply.body.applied;
+static void put_output(board* self, uint32_t channel) {
+    labhub_board_Applied* applied = &self->reply.body.applied;
     if (self->hardware->channels[channel].type == HAL_PIXELS) {
         applied->texts_count = 1;
         put_pixels(self, channel, &applied->texts[0]);
@@ -104,26 +105,26 @@ static void put_output(board *self, uint32_t channel) {
     applied->numbers[applied->numbers_count++] = value;
 }
 
-void reply_applied(board *self, const labhub_board_Write *write) {
+void reply_applied(board* self, const labhub_board_Write* write) {
     begin(self, labhub_board_FromBoard_applied_tag);
     for (size_t i = 0; i < write->numbers_count; ++i) put_output(self, write->numbers[i].channel);
     for (size_t i = 0; i < write->texts_count; ++i) put_output(self, write->texts[i].channel);
 }
 
-void reply_all_outputs(board *self) {
+void reply_all_outputs(board* self) {
     begin(self, labhub_board_FromBoard_applied_tag);
     for (size_t i = 0; i < self->hardware->channel_count; ++i)
         if (self->hardware->channels[i].kind == HAL_OUTPUT) put_output(self, (uint32_t)i);
 }
 
-void reply_heartbeat(board *self, uint64_t uptime_ms) {
+void reply_heartbeat(board* self, uint64_t uptime_ms) {
     begin(self, labhub_board_FromBoard_heartbeat_tag);
     self->reply.body.heartbeat.uptime_ms = uptime_ms;
     self->reply.body.heartbeat.dead_man_firings = self->dead_man_firings;
     self->reply.body.heartbeat.all_safe = board_all_safe(self);
 }
 
-void reply_event(board *self, uint64_t uptime_ms) {
+void reply_event(board* self, uint64_t uptime_ms) {
     begin(self, labhub_board_FromBoard_event_tag);
     self->reply.id = 0;
     self->reply.body.event.uptime_ms = uptime_ms;

@@ -11,8 +11,9 @@ static int hex_digit(char c) {
     return -1;
 }
 
-/* "#rrggbb" at `text`, whatever follows it. Stops at the first wrong character, so it never reads past a final zero. */
-static bool parse_colour(const char *text, uint8_t rgb[3]) {
+/* "#rrggbb" at `text`, whatever follows it. Stops at the first wrong character, so it never reads past a
+ * final zero. */
+static bool parse_colour(const char* text, uint8_t rgb[3]) {
     if (text[0] != '#') return false;
     for (int i = 0; i < 3; ++i) {
         const int high = hex_digit(text[1 + 2 * i]);
@@ -26,10 +27,11 @@ static bool parse_colour(const char *text, uint8_t rgb[3]) {
 
 static const char kColourExpected[] = "a colour is #rrggbb";
 
-static bool apply_one(const char *text, uint8_t *rgb, size_t count, const char **problem) {
+static bool apply_one(const char* text, uint8_t* rgb, size_t count, const char** problem) {
     size_t index = 0;
     int digits = 0;
-    for (; *text >= '0' && *text <= '9' && digits < 4; ++text, ++digits) index = index * 10 + (size_t)(*text - '0');
+    for (; *text >= '0' && *text <= '9' && digits < 4; ++text, ++digits)
+        index = index * 10 + (size_t)(*text - '0');
     if (*text != ':' || index >= count) {
         *problem = *text == ':' ? "no such pixel" : "one pixel is N:#rrggbb";
         return false;
@@ -43,8 +45,9 @@ static bool apply_one(const char *text, uint8_t *rgb, size_t count, const char *
     return true;
 }
 
-/* Walks the comma-separated list; with `rgb` null it only checks. Returns how many there are, 0 for a malformed one. */
-static size_t walk_list(const char *text, uint8_t *rgb) {
+/* Walks the comma-separated list; with `rgb` null it only checks. Returns how many there are, 0 for a
+ * malformed one. */
+static size_t walk_list(const char* text, uint8_t* rgb) {
     for (size_t n = 0;; ++n) {
         uint8_t colour[3];
         if (!parse_colour(text, colour)) return 0;
@@ -55,7 +58,7 @@ static size_t walk_list(const char *text, uint8_t *rgb) {
     }
 }
 
-bool pixels_apply(const char *text, uint8_t *rgb, size_t count, const char **problem) {
+bool pixels_apply(const char* text, uint8_t* rgb, size_t count, const char** problem) {
     if (*text >= '0' && *text <= '9') return apply_one(text, rgb, count, problem);
     const size_t given = walk_list(text, NULL);
     if (given == 0) {
@@ -71,7 +74,7 @@ bool pixels_apply(const char *text, uint8_t *rgb, size_t count, const char **pro
     return true;
 }
 
-static char *put_colour(char *text, const uint8_t *rgb) {
+static char* put_colour(char* text, const uint8_t* rgb) {
     static const char kDigits[] = "0123456789abcdef";
     *text++ = '#';
     for (int i = 0; i < 3; ++i) {
@@ -81,7 +84,7 @@ static char *put_colour(char *text, const uint8_t *rgb) {
     return text;
 }
 
-void pixels_format(const uint8_t *rgb, size_t count, char *text) {
+void pixels_format(const uint8_t* rgb, size_t count, char* text) {
     bool alike = true;
     for (size_t n = 1; n < count && alike; ++n) alike = memcmp(rgb, rgb + 3 * n, 3) == 0;
     const size_t shown = alike ? 1 : count;

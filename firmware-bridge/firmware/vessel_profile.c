@@ -6,11 +6,15 @@
 #define LIGHT_135 "light scattered by the vial at 135 degrees"
 #define LIGHT_REF "light of the optical-density lamp before the vial"
 
-#define SWITCH(name, text) {name, HAL_OUTPUT, HAL_BOOLEAN, "", text, 0, 1, 0}
-#define PIXELS(name, text) {name, HAL_OUTPUT, HAL_PIXELS, "", text, 0, 0, 0}
-#define OUTPUT(name, unit, low, high, text) {name, HAL_OUTPUT, HAL_NUMBER, unit, text, low, high, 0}
+#define SWITCH(name, text) \
+    { name, HAL_OUTPUT, HAL_BOOLEAN, "", text, 0, 1, 0 }
+#define PIXELS(name, text) \
+    { name, HAL_OUTPUT, HAL_PIXELS, "", text, 0, 0, 0 }
+#define OUTPUT(name, unit, low, high, text) \
+    { name, HAL_OUTPUT, HAL_NUMBER, unit, text, low, high, 0 }
 #define PUMP(vial, way, text) OUTPUT("pump_" vial "_" way, "mL/s", 0, 10, text " vial " vial)
-#define SENSOR(name, unit, text) {name, HAL_SENSOR, HAL_NUMBER, unit, text, -INFINITY, INFINITY, 0}
+#define SENSOR(name, unit, text) \
+    { name, HAL_SENSOR, HAL_NUMBER, unit, text, -INFINITY, INFINITY, 0 }
 
 const hal_channel vessel_channels[VESSEL_CHANNELS] = {
     SWITCH("led", "lamp of the optical-density measurement"),

@@ -1,7 +1,8 @@
 #pragma once
 
-/* The channels of the default vessel: four vials A to D in one heated block, each with a 180 degree, a 135 degree and a
- * reference photodiode, a temperature sensor and two pumps. Order, names and units are what clients know. */
+/* The channels of the default vessel: four vials A to D in one heated block, each with a 180 degree, a 135
+ * degree and a reference photodiode, a temperature sensor and two pumps. Order, names and units are what
+ * clients know. */
 
 #include "firmware-bridge/firmware/hal.h"
 

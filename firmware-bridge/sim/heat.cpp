@@ -13,16 +13,20 @@ constexpr double kLongestStep = 2;
 
 }  // namespace
 
-HeatBalance::HeatBalance(const HeatOptions& options) : options_(options), block_(options.start) { vials_.fill(options.start); }
+HeatBalance::HeatBalance(const HeatOptions& options) : options_(options), block_(options.start) {
+    vials_.fill(options.start);
+}
 
 double HeatBalance::current(double peltier_percent) const {
     return options_.full_current * std::abs(peltier_percent) / kFullPercent;
 }
 
-void HeatBalance::advance(double seconds, double peltier_percent, const Vials& volumes, const Vials& inflows) {
+void HeatBalance::advance(double seconds, double peltier_percent, const Vials& volumes,
+                          const Vials& inflows) {
     const double share = peltier_percent / kFullPercent;
     const double power = share * (share > 0 ? options_.heating : options_.cooling);
-    for (double left = seconds; left > 0; left -= kLongestStep) step(std::min(left, kLongestStep), power, volumes, inflows);
+    for (double left = seconds; left > 0; left -= kLongestStep)
+        step(std::min(left, kLongestStep), power, volumes, inflows);
 }
 
 void HeatBalance::step(double seconds, double power, const Vials& volumes, const Vials& inflows) {

@@ -10,26 +10,26 @@ namespace labhub::firmware_bridge::sim {
 ///   V_180       = dark + lamp * full * 10^(-through * OD)
 ///   V_135       = dark + lamp * full * (scatter_blank + scatter * OD / (1 + scatter_bend * OD))
 ///
-/// `lamp` is the lamp's brightness, 1 at 25 degrees Celsius, the same for all three: dividing by the reference removes
-/// it. Everything also sees a little of the ring light, and has noise.
+/// `lamp` is the lamp's brightness, 1 at 25 degrees Celsius, the same for all three: dividing by the
+/// reference removes it. Everything also sees a little of the ring light, and has noise.
 struct OpticsOptions {
-    double dark = 0.012;           ///< V with no light at all
-    double full = 2.0;             ///< V of lamp light with a clear vial
-    double through = 0.5;          ///< decades per OD on the way through the vial
-    double scatter_blank = 0.02;   ///< share scattered by glass and medium
-    double scatter = 0.12;         ///< share scattered per OD
-    double scatter_bend = 0.10;    ///< 1/OD: scattered light is absorbed again
-    double lamp_drift = -0.003;    ///< relative brightness per K; LEDs lose 0.2 to 0.5 % per K
-    double ring_bleed = 0.02;      ///< V with the ring light fully white
-    double noise_floor = 0.0005;   ///< V, standard deviation
-    double noise_share = 0.0015;   ///< of the signal, standard deviation
-    double bubble_share = 0.02;    ///< of the signal at full stirring; begins at 70 %
+    double dark = 0.012;          ///< V with no light at all
+    double full = 2.0;            ///< V of lamp light with a clear vial
+    double through = 0.5;         ///< decades per OD on the way through the vial
+    double scatter_blank = 0.02;  ///< share scattered by glass and medium
+    double scatter = 0.12;        ///< share scattered per OD
+    double scatter_bend = 0.10;   ///< 1/OD: scattered light is absorbed again
+    double lamp_drift = -0.003;   ///< relative brightness per K; LEDs lose 0.2 to 0.5 % per K
+    double ring_bleed = 0.02;     ///< V with the ring light fully white
+    double noise_floor = 0.0005;  ///< V, standard deviation
+    double noise_share = 0.0015;  ///< of the signal, standard deviation
+    double bubble_share = 0.02;   ///< of the signal at full stirring; begins at 70 %
 };
 
 /// What shines and stirs.
 struct Scene {
     bool led = false;
-    double ring = 0;         ///< brightness of the ring light, 0 to 1
+    double ring = 0;  ///< brightness of the ring light, 0 to 1
     double lamp_celsius = 25;
     double stirrer_percent = 0;
 };

@@ -13,8 +13,8 @@
 
 namespace labhub::firmware_bridge::sim {
 
-/// The board's end of a serial line that isn't there: a pseudo-terminal, and a symbolic link by which the host finds its
-/// other end. The link is removed with the object. Runs on its executor.
+/// The board's end of a serial line that isn't there: a pseudo-terminal, and a symbolic link by which the
+/// host finds its other end. The link is removed with the object. Runs on its executor.
 class PseudoTerminal {
   public:
     /// `link` may be empty, or an old link, which is replaced; anything else at that path is a `conflict`.
@@ -32,8 +32,8 @@ class PseudoTerminal {
     void send(std::span<const std::uint8_t> bytes);
 
   private:
-    PseudoTerminal(asio::any_io_executor executor, UniqueFd master, UniqueFd slave, std::filesystem::path terminal,
-                   std::filesystem::path link);
+    PseudoTerminal(asio::any_io_executor executor, UniqueFd master, UniqueFd slave,
+                   std::filesystem::path terminal, std::filesystem::path link);
 
     asio::posix::stream_descriptor master_;
     /// Held open, or the master would fail whenever no host is connected.

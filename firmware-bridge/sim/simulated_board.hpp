@@ -13,13 +13,15 @@
 
 namespace labhub::firmware_bridge::sim {
 
-/// The reference firmware on simulated hardware. The board's own time (heartbeats, dead-man) is the clock's; the
-/// vessel's runs `speed` times as fast. Not thread-safe; must stay where it was made, as the firmware points to it.
+/// The reference firmware on simulated hardware. The board's own time (heartbeats, dead-man) is the clock's;
+/// the vessel's runs `speed` times as fast. Not thread-safe; must stay where it was made, as the firmware
+/// points to it.
 class SimulatedBoard {
   public:
     using Send = std::function<void(std::span<const std::uint8_t>)>;
 
-    SimulatedBoard(const VesselOptions& options, double speed, EventLog& events, const Clock& clock, Send send);
+    SimulatedBoard(const VesselOptions& options, double speed, EventLog& events, const Clock& clock,
+                   Send send);
     SimulatedBoard(const SimulatedBoard&) = delete;
     SimulatedBoard& operator=(const SimulatedBoard&) = delete;
 

@@ -15,9 +15,9 @@ namespace labhub::firmware_bridge::sim {
 
 struct SimulatorOptions {
     VesselOptions vessel;
-    double speed = 1;                ///< how many times as fast as the clock the vessel lives
-    std::filesystem::path link;      ///< where the host finds the line
-    std::filesystem::path events;    ///< the event log; empty for none
+    double speed = 1;              ///< how many times as fast as the clock the vessel lives
+    std::filesystem::path link;    ///< where the host finds the line
+    std::filesystem::path events;  ///< the event log; empty for none
     LineFaultOptions faults;
 };
 
@@ -31,7 +31,8 @@ class Simulator {
     Task<void> run();
 
   private:
-    Simulator(asio::io_context& io, const SimulatorOptions& options, PseudoTerminal terminal, EventLog events);
+    Simulator(asio::io_context& io, const SimulatorOptions& options, PseudoTerminal terminal,
+              EventLog events);
     Task<void> listen();
     Task<void> live();
 

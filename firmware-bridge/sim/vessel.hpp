@@ -20,8 +20,8 @@ struct VesselOptions {
     unsigned seed = 1;
 };
 
-/// Four vials in a heated block: outputs in, time passes, sensors out, by the channel numbers of vessel_profile.h. Time
-/// is the vessel's own; what drives it decides how fast that is. Not thread-safe.
+/// Four vials in a heated block: outputs in, time passes, sensors out, by the channel numbers of
+/// vessel_profile.h. Time is the vessel's own; what drives it decides how fast that is. Not thread-safe.
 class Vessel {
   public:
     explicit Vessel(const VesselOptions& options);

@@ -10,7 +10,8 @@ constexpr double kSecondsPerHour = 3600;
 /// Growth is stepped; at 1/h and 2 s the error of a step is below one in a million.
 constexpr double kLongestStep = 2;
 
-/// What is left of a concentration when `added` came in while the volume changed by `change`, at steady rates.
+/// What is left of a concentration when `added` came in while the volume changed by `change`, at steady
+/// rates.
 double kept_share(double volume, double added, double change) {
     if (std::abs(change) < 1e-9 * volume) return std::exp(-added / volume);
     return std::pow(1 + change / volume, -added / change);
@@ -56,7 +57,8 @@ void Vial::grow(double seconds, double celsius) {
     biomass_ += made;
     substrate_ -= made / culture_.yield;
     // Cells adapt at the pace at which they could grow; past 1e9 they have.
-    if (adaptation_ < 1e9) adaptation_ *= std::exp(culture_.mu_max * temperature_factor(culture_, celsius) * hours);
+    if (adaptation_ < 1e9)
+        adaptation_ *= std::exp(culture_.mu_max * temperature_factor(culture_, celsius) * hours);
 }
 
 void Vial::exchange(double seconds, double in, double out) {

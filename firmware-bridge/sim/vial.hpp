@@ -6,15 +6,16 @@ namespace labhub::firmware_bridge::sim {
 
 /// A vial and what is put into it.
 struct VialOptions {
-    double od = 0.2;              ///< of the inoculated culture at the start
-    double volume = 25;           ///< mL at the start
-    double capacity = 30;         ///< mL; what comes in above it is lost over the brim
-    double waste_level = 25;      ///< mL; the waste tube ends here and draws nothing below
-    double substrate = 5;         ///< g/L at the start
-    double feed_substrate = 5;    ///< g/L in the medium that is pumped in
+    double od = 0.2;            ///< of the inoculated culture at the start
+    double volume = 25;         ///< mL at the start
+    double capacity = 30;       ///< mL; what comes in above it is lost over the brim
+    double waste_level = 25;    ///< mL; the waste tube ends here and draws nothing below
+    double substrate = 5;       ///< g/L at the start
+    double feed_substrate = 5;  ///< g/L in the medium that is pumped in
 };
 
-/// A stirred vial: growth after Monod, medium in, waste out. Perfectly mixed; what leaves has the culture's composition.
+/// A stirred vial: growth after Monod, medium in, waste out. Perfectly mixed; what leaves has the culture's
+/// composition.
 class Vial {
   public:
     Vial(const Culture& culture, const VialOptions& options);

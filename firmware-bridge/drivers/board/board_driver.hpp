@@ -14,9 +14,10 @@ namespace labhub::firmware_bridge {
 
 /// Where a board is and how patient to be with it.
 struct BoardOptions {
-    std::string port;                                ///< path of the serial device: "/dev/serial/by-id/…"
-    unsigned baud = 921600;                          ///< bits per second; USB-native boards and pseudo-terminals ignore it
-    std::chrono::milliseconds dead_man{5000};        ///< the board makes itself safe after this long without a heartbeat
+    std::string port;        ///< path of the serial device: "/dev/serial/by-id/…"
+    unsigned baud = 921600;  ///< bits per second; USB-native boards and pseudo-terminals ignore it
+    std::chrono::milliseconds dead_man{
+        5000};  ///< the board makes itself safe after this long without a heartbeat
     std::chrono::milliseconds request_timeout{500};  ///< for one request with all its repetitions
 };
 
@@ -32,15 +33,16 @@ struct BoardCounters {
 
 /// A microcontroller that speaks shared/proto/board.proto over a serial line (wire.md in this folder).
 ///
-/// Thread: everything runs on the executor, which must be one thread or a strand. Ownership: holds the port and its
-/// background tasks; destroy it after close(), or after the io_context has been run dry. Failure: a port that vanishes,
-/// a board that stays silent and a board that restarts end the link; `read` and `write` then fail with `unavailable` and
-/// the reason, while the driver looks for the board again with back-off. A request without an answer is repeated under
-/// the same id until `request_timeout`; the board executes a repeated write once.
+/// Thread: everything runs on the executor, which must be one thread or a strand. Ownership: holds the port
+/// and its background tasks; destroy it after close(), or after the io_context has been run dry. Failure: a
+/// port that vanishes, a board that stays silent and a board that restarts end the link; `read` and `write`
+/// then fail with `unavailable` and the reason, while the driver looks for the board again with back-off. A
+/// request without an answer is repeated under the same id until `request_timeout`; the board executes a
+/// repeated write once.
 ///
-/// metrics() is empty until the board was found for the first time. A board found later on the same port with other
-/// channels is refused (`conflict`), as metrics() is fixed for the driver's life. session() rises at each find, and
-/// also when the board reports that its dead-man fired while the link was up.
+/// metrics() is empty until the board was found for the first time. A board found later on the same port with
+/// other channels is refused (`conflict`), as metrics() is fixed for the driver's life. session() rises at
+/// each find, and also when the board reports that its dead-man fired while the link was up.
 ///
 /// close() is final: a driver can't be opened again.
 class BoardDriver final : public Driver {

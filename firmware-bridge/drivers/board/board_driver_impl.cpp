@@ -34,19 +34,24 @@ Error unexpected(const std::string& what) {
 
 Result<void> check(const BoardOptions& options) {
     if (options.dead_man >= 100ms && options.dead_man <= 60s) return {};
-    return Error{ErrorCode::out_of_range, "dead-man time " + format_duration(options.dead_man) + " can't be kept by a board",
+    return Error{ErrorCode::out_of_range,
+                 "dead-man time " + format_duration(options.dead_man) + " can't be kept by a board",
                  "allowed: 100ms to 60s"};
 }
 
 bool is_same(const MetricInfo& a, const MetricInfo& b) {
-    return a.name == b.name && a.kind == b.kind && a.type == b.type && a.unit == b.unit && a.minimum == b.minimum &&
-           a.maximum == b.maximum && a.safe_value == b.safe_value;
+    return a.name == b.name && a.kind == b.kind && a.type == b.type && a.unit == b.unit &&
+           a.minimum == b.minimum && a.maximum == b.maximum && a.safe_value == b.safe_value;
 }
 
 }  // namespace
 
 BoardDriver::Impl::Impl(asio::any_io_executor executor, BoardOptions options)
-    : executor_(executor), options_(std::move(options)), host_id_(random_id()), first_attempt_(executor), tasks_(executor) {}
+    : executor_(executor),
+      options_(std::move(options)),
+      host_id_(random_id()),
+      first_attempt_(executor),
+      tasks_(executor) {}
 
 Task<Result<void>> BoardDriver::Impl::open() {
     if (auto valid = check(options_); !valid) co_return valid;
@@ -65,7 +70,9 @@ void BoardDriver::Impl::first_attempt_ended(Result<void> result) {
 Task<void> BoardDriver::Impl::close() {
     if (is_connected()) {
         auto made_safe = co_await safe();
-        if (!made_safe) spdlog::warn("board {}: not made safe before closing: {}", options_.port, made_safe.error().to_string());
+        if (!made_safe)
+            spdlog::warn("board {}: not made safe before closing: {}", options_.port,
+                         made_safe.error().to_string());
     }
     co_await tasks_.stop();
     if (link_) link_->close("the driver was closed");
@@ -84,8 +91,8 @@ Task<void> BoardDriver::Impl::run() {
             link_ = *connected;
             ++session_;
             const auto since = Steady::now();
-            spdlog::info("board {}: {} {} ({}) found, {} channels", options_.port, identity_->model, identity_->serial,
-                         identity_->firmware, metrics_.size());
+            spdlog::info("board {}: {} {} ({}) found, {} channels", options_.port, identity_->model,
+                         identity_->serial, identity_->firmware, metrics_.size());
             first_attempt_ended({});
             co_await keep_alive(*connected);
             Error lost{ErrorCode::unavailable, (*connected)->why_closed()};
@@ -122,7 +129,9 @@ Task<Result<BoardDriver::Impl::Link>> BoardDriver::Impl::connect() {
 }
 
 void BoardDriver::Impl::start_reader(const Link& link) {
-    tasks_.spawn("board reader", link->read_loop([this](const wire::Event& event) { note_firings(event.dead_man_firings()); }));
+    tasks_.spawn("board reader", link->read_loop([this](const wire::Event& event) {
+        note_firings(event.dead_man_firings());
+    }));
 }
 
 Task<Result<void>> BoardDriver::Impl::handshake(Link link) {
@@ -130,9 +139,11 @@ Task<Result<void>> BoardDriver::Impl::handshake(Link link) {
     if (!hello) co_return hello.error();
     if (hello->protocol() != kBoardProtocol) {
         Error other{ErrorCode::unsupported,
-                    "the board (" + hello->model() + ", firmware " + hello->firmware() + ") speaks protocol " +
-                        std::to_string(hello->protocol()) + ", this labhub speaks " + std::to_string(kBoardProtocol),
-                    hello->protocol() < kBoardProtocol ? "the board's firmware must be updated" : "labhub must be updated"};
+                    "the board (" + hello->model() + ", firmware " + hello->firmware() +
+                        ") speaks protocol " + std::to_string(hello->protocol()) + ", this labhub speaks " +
+                        std::to_string(kBoardProtocol),
+                    hello->protocol() < kBoardProtocol ? "the board's firmware must be updated"
+                                                       : "labhub must be updated"};
         co_return other;
     }
     auto metrics = co_await describe(link, hello->channels());
@@ -183,7 +194,7 @@ Result<void> BoardDriver::Impl::adopt(const wire::HelloReply& hello, std::vector
                      "start the agent again to take it over"};
     if (!known) metrics_ = std::move(metrics);
     identity_ = Identity{"board", hello.model(), hello.serial(), hello.firmware()};
-    if (hello.boot_id() != boot_id_) firings_ = 0;
+    if (hello.boot_id() != boot_id_) firings_.reset();
     boot_id_ = hello.boot_id();
     return {};
 }
@@ -202,9 +213,10 @@ Task<Result<void>> BoardDriver::Impl::beat(Link link) {
 }
 
 void BoardDriver::Impl::note_firings(unsigned firings) {
-    if (firings <= firings_) return;
-    counters_.dead_man_firings += firings - firings_;
+    const unsigned before = firings_.value_or(firings);
     firings_ = firings;
+    if (firings <= before) return;
+    counters_.dead_man_firings += firings - before;
     spdlog::warn("board {}: its dead-man fired, the outputs were made safe", options_.port);
     // Whoever set outputs must learn that they are gone, link or no link.
     if (is_connected()) ++session_;
@@ -221,7 +233,8 @@ Task<void> BoardDriver::Impl::keep_alive(Link link) {
 
 Task<Result<wire::FromBoard>> BoardDriver::Impl::ask(wire::ToBoard message) {
     if (!is_connected()) {
-        Error away{ErrorCode::unavailable, "board " + options_.port + " is away: " + (link_ ? link_->why_closed() : problem_)};
+        Error away{ErrorCode::unavailable,
+                   "board " + options_.port + " is away: " + (link_ ? link_->why_closed() : problem_)};
         co_return away;
     }
     const Link link = link_;

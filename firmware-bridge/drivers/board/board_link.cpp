@@ -16,7 +16,8 @@ constexpr std::size_t kMaxWaitingRequests = 64;
 template <class Queue>
 class Listed {
   public:
-    Listed(Queue& queue, typename Queue::value_type entry) : queue_(queue), at_(queue.insert(queue.end(), std::move(entry))) {}
+    Listed(Queue& queue, typename Queue::value_type entry)
+        : queue_(queue), at_(queue.insert(queue.end(), std::move(entry))) {}
     ~Listed() { queue_.erase(at_); }
     Listed(const Listed&) = delete;
     Listed& operator=(const Listed&) = delete;
@@ -29,13 +30,15 @@ class Listed {
 std::vector<std::uint8_t> encode(const wire::ToBoard& message) {
     const std::string payload = message.SerializeAsString();
     std::vector<std::uint8_t> frame(FRAME_MAX_ENCODED);
-    frame.resize(frame_encode(reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size(), frame.data()));
+    frame.resize(
+        frame_encode(reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size(), frame.data()));
     return frame;
 }
 
 }  // namespace
 
-BoardLink::BoardLink(asio::any_io_executor executor, SerialPort port, BoardCounters& counters, std::uint32_t& last_id)
+BoardLink::BoardLink(asio::any_io_executor executor, SerialPort port, BoardCounters& counters,
+                     std::uint32_t& last_id)
     : executor_(executor), port_(std::move(port)), counters_(counters), last_id_(last_id), closed_(executor) {
     frame_decoder_init(&decoder_);
 }
@@ -87,7 +90,8 @@ Result<void> BoardLink::send(std::span<const std::uint8_t> frame) {
 
 Error BoardLink::closed_error() const { return {ErrorCode::unavailable, why_closed()}; }
 
-Task<Result<wire::FromBoard>> BoardLink::request(wire::ToBoard message, std::chrono::milliseconds limit, bool keep_open) {
+Task<Result<wire::FromBoard>> BoardLink::request(wire::ToBoard message, std::chrono::milliseconds limit,
+                                                 bool keep_open) {
     const auto self = shared_from_this();
     if (waiting_.size() >= kMaxWaitingRequests) {
         Error full{ErrorCode::too_many, "too many requests wait for the board"};

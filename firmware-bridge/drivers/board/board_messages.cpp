@@ -17,10 +17,14 @@ constexpr std::size_t kMaxTextBytes = 256;
 
 ValueType to_type(wire::Type type) {
     switch (type) {
-        case wire::INTEGER: return ValueType::integer;
-        case wire::BOOLEAN: return ValueType::boolean;
-        case wire::PIXELS: return ValueType::text;
-        default: return ValueType::number;
+        case wire::INTEGER:
+            return ValueType::integer;
+        case wire::BOOLEAN:
+            return ValueType::boolean;
+        case wire::PIXELS:
+            return ValueType::text;
+        default:
+            return ValueType::number;
     }
 }
 
@@ -32,7 +36,9 @@ Value to_value(const MetricInfo& metric, double number) {
     return number;
 }
 
-Error corrupt(std::string what) { return {ErrorCode::corrupt, "the board's answer makes no sense: " + std::move(what)}; }
+Error corrupt(std::string what) {
+    return {ErrorCode::corrupt, "the board's answer makes no sense: " + std::move(what)};
+}
 
 Reading make_reading(const MetricInfo& metric, Value value, UtcMillis time) {
     const bool had = !std::holds_alternative<std::monostate>(value);
@@ -64,7 +70,8 @@ Result<void> add(wire::Write& write, std::uint32_t channel, const MetricInfo& me
 }  // namespace
 
 Result<MetricInfo> to_metric(const wire::Channel& channel) {
-    if (auto named = check_name("metric name", channel.name()); !named) return corrupt(named.error().to_string());
+    if (auto named = check_name("metric name", channel.name()); !named)
+        return corrupt(named.error().to_string());
     MetricInfo metric;
     metric.name = channel.name();
     metric.kind = channel.kind() == wire::OUTPUT ? MetricKind::actuator : MetricKind::sensor;
@@ -92,20 +99,24 @@ Result<wire::Write> to_write(const std::vector<MetricInfo>& metrics, const std::
     }
     if (write.numbers_size() > kMaxNumbers || write.texts_size() > kMaxTexts)
         return Error{ErrorCode::too_many, "a board takes fewer values in one write",
-                     "at most " + std::to_string(kMaxNumbers) + " numbers and " + std::to_string(kMaxTexts) + " texts"};
+                     "at most " + std::to_string(kMaxNumbers) + " numbers and " + std::to_string(kMaxTexts) +
+                         " texts"};
     return write;
 }
 
 Result<std::vector<Reading>> to_readings(const std::vector<MetricInfo>& metrics, const wire::ReadReply& reply,
                                          UtcMillis time) {
     if (static_cast<std::size_t>(reply.numbers_size()) != metrics.size())
-        return corrupt(std::to_string(reply.numbers_size()) + " values for " + std::to_string(metrics.size()) + " channels");
+        return corrupt(std::to_string(reply.numbers_size()) + " values for " +
+                       std::to_string(metrics.size()) + " channels");
     std::vector<Reading> readings;
     readings.reserve(metrics.size());
     for (std::size_t i = 0; i < metrics.size(); ++i)
-        readings.push_back(make_reading(metrics[i], to_value(metrics[i], reply.numbers(static_cast<int>(i))), time));
+        readings.push_back(
+            make_reading(metrics[i], to_value(metrics[i], reply.numbers(static_cast<int>(i))), time));
     for (const auto& text : reply.texts()) {
-        if (text.channel() >= metrics.size()) return corrupt("a text for channel " + std::to_string(text.channel()));
+        if (text.channel() >= metrics.size())
+            return corrupt("a text for channel " + std::to_string(text.channel()));
         readings[text.channel()] = make_reading(metrics[text.channel()], text.text(), time);
     }
     return readings;
@@ -115,12 +126,14 @@ Result<std::vector<Reading>> to_readings(const std::vector<MetricInfo>& metrics,
                                          UtcMillis time) {
     std::vector<Reading> readings;
     for (const auto& entry : applied.numbers()) {
-        if (entry.channel() >= metrics.size()) return corrupt("it answers for channel " + std::to_string(entry.channel()));
+        if (entry.channel() >= metrics.size())
+            return corrupt("it answers for channel " + std::to_string(entry.channel()));
         const auto& metric = metrics[entry.channel()];
         readings.push_back(make_reading(metric, to_value(metric, entry.number()), time));
     }
     for (const auto& entry : applied.texts()) {
-        if (entry.channel() >= metrics.size()) return corrupt("it answers for channel " + std::to_string(entry.channel()));
+        if (entry.channel() >= metrics.size())
+            return corrupt("it answers for channel " + std::to_string(entry.channel()));
         readings.push_back(make_reading(metrics[entry.channel()], entry.text(), time));
     }
     return readings;
@@ -129,16 +142,31 @@ Result<std::vector<Reading>> to_readings(const std::vector<MetricInfo>& metrics,
 Error to_error(const wire::Failure& failure) {
     auto code = ErrorCode::internal;
     switch (failure.code()) {
-        case wire::NO_SUCH_CHANNEL: code = ErrorCode::not_found; break;
-        case wire::NOT_AN_OUTPUT: code = ErrorCode::forbidden; break;
-        case wire::WRONG_VALUE: code = ErrorCode::malformed; break;
-        case wire::OUT_OF_RANGE: code = ErrorCode::out_of_range; break;
-        case wire::TOO_OLD: code = ErrorCode::conflict; break;
-        case wire::WRONG_PROTOCOL: code = ErrorCode::unsupported; break;
+        case wire::NO_SUCH_CHANNEL:
+            code = ErrorCode::not_found;
+            break;
+        case wire::NOT_AN_OUTPUT:
+            code = ErrorCode::forbidden;
+            break;
+        case wire::WRONG_VALUE:
+            code = ErrorCode::malformed;
+            break;
+        case wire::OUT_OF_RANGE:
+            code = ErrorCode::out_of_range;
+            break;
+        case wire::TOO_OLD:
+            code = ErrorCode::conflict;
+            break;
+        case wire::WRONG_PROTOCOL:
+            code = ErrorCode::unsupported;
+            break;
         case wire::HELLO_FIRST:
         case wire::NO_HEARTBEAT:
-        case wire::HARDWARE: code = ErrorCode::unavailable; break;
-        default: break;
+        case wire::HARDWARE:
+            code = ErrorCode::unavailable;
+            break;
+        default:
+            break;
     }
     return {code, "the board refused: " + failure.text()};
 }

@@ -45,12 +45,14 @@ SimProcess::~SimProcess() {
 
 fs::path SimProcess::program() {
     const char* bin = std::getenv("LABHUB_BIN");
-    const fs::path folder = bin ? fs::path(bin) : fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "bin";
+    const fs::path folder =
+        bin ? fs::path(bin) : fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "bin";
     return folder / "labhub-vessel-sim";
 }
 
 bool SimProcess::start(std::vector<std::string> arguments) {
-    std::vector<std::string> all{program(), "--link", link(), "--events", folder_ / "events.jsonl", "--log-level", "off"};
+    std::vector<std::string> all{program(),     "--link", link(), "--events", folder_ / "events.jsonl",
+                                 "--log-level", "off"};
     all.insert(all.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
     for (auto& argument : all) argv.push_back(argument.data());
@@ -98,14 +100,17 @@ boost::json::object SimProcess::await_event(const std::function<bool(const boost
 
 std::function<bool(const boost::json::object&)> output_is(std::string metric, double value) {
     return [metric = std::move(metric), value](const boost::json::object& event) {
-        if (event.at("event").as_string() != "output" || event.at("metric").as_string() != metric) return false;
+        if (event.at("event").as_string() != "output" || event.at("metric").as_string() != metric)
+            return false;
         const auto& shown = event.at("value");
         return shown.is_number() && shown.to_number<double>() == value;
     };
 }
 
 std::function<bool(const boost::json::object&)> is_event(std::string kind) {
-    return [kind = std::move(kind)](const boost::json::object& event) { return event.at("event").as_string() == kind; };
+    return [kind = std::move(kind)](const boost::json::object& event) {
+        return event.at("event").as_string() == kind;
+    };
 }
 
 }  // namespace labhub::firmware_bridge

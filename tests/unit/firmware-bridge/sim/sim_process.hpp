@@ -12,8 +12,8 @@
 
 namespace labhub::firmware_bridge {
 
-/// labhub-vessel-sim as a child process, in a folder of its own. The link and the event log have the same paths at each
-/// start, as a board keeps its port's name.
+/// labhub-vessel-sim as a child process, in a folder of its own. The link and the event log have the same
+/// paths at each start, as a board keeps its port's name.
 class SimProcess {
   public:
     SimProcess();

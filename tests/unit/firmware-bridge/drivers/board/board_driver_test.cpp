@@ -30,7 +30,9 @@ struct BoardDriverTest : ::testing::Test {
         driver = BoardDriver::make(loop.executor(), options);
         return loop.run(driver->open());
     }
-    Result<std::vector<Reading>> write(std::vector<Setpoint> setpoints) { return loop.run(driver->write(std::move(setpoints))); }
+    Result<std::vector<Reading>> write(std::vector<Setpoint> setpoints) {
+        return loop.run(driver->write(std::move(setpoints)));
+    }
     Result<std::vector<Reading>> read() { return loop.run(driver->read()); }
     /// The reading of that name, or none.
     Value value_of(const std::string& metric) {
@@ -82,7 +84,10 @@ TEST_F(BoardDriverTest, ReadsEveryMetricWithOneTime) {
 
 TEST_F(BoardDriverTest, WritesAndGetsBackWhatStands) {
     ASSERT_TRUE(open());
-    const auto applied = write({{"led", true}, {"stirrer", std::int64_t{40}}, {"peltier", -12.5}, {"ring_light", std::string("3:#ff0000")}});
+    const auto applied = write({{"led", true},
+                                {"stirrer", std::int64_t{40}},
+                                {"peltier", -12.5},
+                                {"ring_light", std::string("3:#ff0000")}});
     ASSERT_TRUE(applied) << applied.error().to_string();
     ASSERT_EQ(applied->size(), 4u);
     EXPECT_EQ((*applied)[0].metric, "led");
@@ -120,7 +125,8 @@ TEST_F(BoardDriverTest, MakesEverythingSafe) {
     const auto safe = loop.run(driver->safe());
     ASSERT_TRUE(safe);
     EXPECT_EQ(safe->size(), 12u);
-    for (const auto& reading : *safe) EXPECT_EQ(reading.value, (*find_metric(driver->metrics(), reading.metric))->safe_value);
+    for (const auto& reading : *safe)
+        EXPECT_EQ(reading.value, (*find_metric(driver->metrics(), reading.metric))->safe_value);
 }
 
 TEST_F(BoardDriverTest, KeepsTheDeadManAtBay) {
@@ -167,7 +173,8 @@ TEST_F(BoardDriverTest, GivesUpALineOfNothingButGarbage) {
 }
 
 TEST_F(BoardDriverTest, SaysSoWhenTheBoardFallsSilentAndFindsItAgain) {
-    ASSERT_TRUE(open({"--silent-after", "1", "--silent-for", "2"}, {.port = {}, .dead_man = 600ms, .request_timeout = 200ms}));
+    ASSERT_TRUE(open({"--silent-after", "1", "--silent-for", "2"},
+                     {.port = {}, .dead_man = 600ms, .request_timeout = 200ms}));
     ASSERT_TRUE(write({{"peltier", 60.0}}));
     ASSERT_TRUE(loop.turn_until([&] { return !driver->is_connected(); }, 4s));
     const auto away = read();
@@ -185,7 +192,8 @@ TEST_F(BoardDriverTest, FindsABoardThatVanishedAndCameBack) {
     ASSERT_TRUE(open());
     ASSERT_TRUE(write({{"stirrer", 30.0}}));
     sim.end(SIGKILL);
-    ASSERT_TRUE(loop.turn_until([&] { return !driver->is_connected(); }, 2s)) << "a hang-up is noticed without a request";
+    ASSERT_TRUE(loop.turn_until([&] { return !driver->is_connected(); }, 2s))
+        << "a hang-up is noticed without a request";
     EXPECT_EQ(write({{"stirrer", 30.0}}).error().code, ErrorCode::unavailable);
     ASSERT_TRUE(sim.start());
     ASSERT_TRUE(loop.turn_until([&] { return driver->is_connected(); }, 5s));
@@ -224,9 +232,10 @@ TEST_F(BoardDriverTest, AnswersManyRequestsAtOnce) {
     ASSERT_TRUE(open());
     int done = 0;
     for (int n = 0; n < 40; ++n)
-        asio::co_spawn(loop.executor(), driver->read(), [&done](std::exception_ptr, Result<std::vector<Reading>> readings) {
-            done += readings.has_value();
-        });
+        asio::co_spawn(loop.executor(), driver->read(),
+                       [&done](std::exception_ptr, Result<std::vector<Reading>> readings) {
+                           done += readings.has_value();
+                       });
     EXPECT_TRUE(loop.turn_until([&] { return done == 40; }, 5s)) << done;
 }
 
@@ -239,11 +248,13 @@ TEST_F(BoardDriverTest, LeavesTheBoardSafeWhenClosed) {
     driver.reset();
 }
 
-/// A whole host in a process of its own: opens, switches the heater on, says so, and lives until it is killed.
+/// A whole host in a process of its own: opens, switches the heater on, says so, and lives until it is
+/// killed.
 [[noreturn]] void be_a_host(const std::string& port, int says) {
     DriverLoop loop;
     const auto driver = BoardDriver::make(loop.executor(), {.port = port, .dead_man = 1000ms});
-    const bool on = loop.run(driver->open()) && loop.run(driver->write({{"peltier", 70.0}, {"pump_A_in", 0.5}}));
+    const bool on =
+        loop.run(driver->open()) && loop.run(driver->write({{"peltier", 70.0}, {"pump_A_in", 0.5}}));
     const char word = on ? 'y' : 'n';
     if (::write(says, &word, 1) == 1) loop.turn_until([] { return false; }, 60s);
     ::_exit(1);

@@ -25,7 +25,10 @@ class StrangeBoard {
     using Answer = std::function<wire::FromBoard(const wire::ToBoard&)>;
 
     StrangeBoard(DriverLoop& loop, Answer answer)
-        : loop_(loop), terminal_(*sim::PseudoTerminal::open(loop.executor(), {})), answer_(std::move(answer)), tasks_(loop.executor()) {
+        : loop_(loop),
+          terminal_(*sim::PseudoTerminal::open(loop.executor(), {})),
+          answer_(std::move(answer)),
+          tasks_(loop.executor()) {
         frame_decoder_init(&decoder_);
         tasks_.spawn("strange board", listen());
     }
@@ -50,7 +53,8 @@ class StrangeBoard {
         reply.set_id(request.id());
         const auto payload = reply.SerializeAsString();
         std::vector<std::uint8_t> frame(FRAME_MAX_ENCODED);
-        frame.resize(frame_encode(reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size(), frame.data()));
+        frame.resize(frame_encode(reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size(),
+                                  frame.data()));
         terminal_.send(frame);
     }
 
