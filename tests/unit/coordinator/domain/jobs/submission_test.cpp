@@ -1,0 +1,130 @@
+#include "coordinator/domain/jobs/submission.hpp"
+
+#include <unistd.h>
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "coordinator/domain/jobs/script_check.hpp"
+
+namespace labhub::coordinator::jobs {
+namespace {
+
+Submission submission(std::string script = "print('hi')\n") {
+    Submission wanted;
+    wanted.script = std::move(script);
+    wanted.device = DeviceAddress{NodeId{"n1"}, "vessel"};
+    wanted.requested_by = "user:admin";
+    return wanted;
+}
+
+ErrorCode code_of(Submission wanted) {
+    const auto job = make_job(std::move(wanted), UtcMillis{1});
+    return job ? ErrorCode::internal : job.error().code;
+}
+
+TEST(Submission, GivesAJobWithTheOldHubsLimits) {
+    const auto job = make_job(submission(), UtcMillis{42});
+    ASSERT_TRUE(job) << job.error().to_string();
+    EXPECT_EQ(job->status, Status::queued);
+    EXPECT_EQ(job->limits.memory_bytes, 512LL << 20);
+    EXPECT_EQ(job->limits.time, std::chrono::hours{1});
+    EXPECT_EQ(job->limits.cpus, 1.0);
+    EXPECT_EQ(job->created, UtcMillis{42});
+    EXPECT_EQ(job->secret.size(), 32u);
+}
+
+TEST(Submission, TakesLimitsAsPeopleWriteThem) {
+    Submission wanted = submission();
+    wanted.id = "run-7";
+    wanted.time_limit = "1h30m";
+    wanted.memory = "2g";
+    wanted.output_limit = "64m";
+    wanted.cpus = 0.5;
+    const auto job = make_job(std::move(wanted), UtcMillis{1});
+    ASSERT_TRUE(job) << job.error().to_string();
+    EXPECT_EQ(job->id.value, "run-7");
+    EXPECT_EQ(job->limits.time, std::chrono::minutes{90});
+    EXPECT_EQ(job->limits.memory_bytes, 2LL << 30);
+    EXPECT_EQ(job->limits.output_bytes, 64LL << 20);
+}
+
+TEST(Submission, RefusesWhatCanNotBeMeant) {
+    for (const char* const id : {"", "../../etc", "a b", ".hidden", "-rf", "x/y"}) {
+        Submission wanted = submission();
+        wanted.id = id;
+        EXPECT_EQ(code_of(std::move(wanted)), ErrorCode::malformed) << id;
+    }
+    for (const auto& [limit, code] : std::vector<std::pair<std::string, ErrorCode>>{
+             {"soon", ErrorCode::malformed}, {"-5s", ErrorCode::malformed}, {"0s", ErrorCode::out_of_range}, {"100d", ErrorCode::out_of_range}}) {
+        Submission wanted = submission();
+        wanted.time_limit = limit;
+        EXPECT_EQ(code_of(std::move(wanted)), code) << limit;
+    }
+    for (const auto& [memory, code] : std::vector<std::pair<std::string, ErrorCode>>{
+             {"lots", ErrorCode::malformed}, {"5q", ErrorCode::malformed}, {"1k", ErrorCode::out_of_range}, {"1e40", ErrorCode::malformed}}) {
+        Submission wanted = submission();
+        wanted.memory = memory;
+        EXPECT_EQ(code_of(std::move(wanted)), code) << memory;
+    }
+    Submission wanted = submission();
+    wanted.cpus = std::nan("");
+    EXPECT_EQ(code_of(std::move(wanted)), ErrorCode::out_of_range);
+}
+
+TEST(Submission, RefusesEnvironmentsThatAreNone) {
+    Submission odd = submission();
+    odd.environment = {{"A=B", "x"}};
+    EXPECT_EQ(code_of(std::move(odd)), ErrorCode::malformed);
+    Submission nul = submission();
+    nul.environment = {{"A", std::string("a\0b", 3)}};
+    EXPECT_EQ(code_of(std::move(nul)), ErrorCode::malformed);
+    Submission large = submission();
+    large.environment = {{"A", std::string(64 * 1024, 'x')}};
+    EXPECT_EQ(code_of(std::move(large)), ErrorCode::too_large);
+}
+
+TEST(Submission, ReadsSizes) {
+    EXPECT_EQ(*parse_bytes("512m"), 512LL << 20);
+    EXPECT_EQ(*parse_bytes("1.5G"), 3LL << 29);
+    EXPECT_EQ(*parse_bytes("64KiB"), 64LL << 10);
+    EXPECT_EQ(*parse_bytes("1048576"), 1LL << 20);
+    EXPECT_FALSE(parse_bytes("m"));
+    EXPECT_FALSE(parse_bytes("1 m"));
+}
+
+TEST(ScriptCheck, RefusesTextThatIsNoScriptAndSaysWhere) {
+    EXPECT_EQ(check_script_text("").error().code, ErrorCode::malformed);
+    const auto latin1 = check_script_text("x = '\xe9'");
+    ASSERT_FALSE(latin1);
+    EXPECT_NE(latin1.error().message.find("offset 5"), std::string::npos) << latin1.error().message;
+    EXPECT_FALSE(check_script_text(std::string("a\0b", 3)));
+    EXPECT_EQ(check_script_text(std::string(kMaxScriptBytes + 1, '#')).error().code, ErrorCode::too_large);
+    EXPECT_TRUE(check_script_text(std::string(kMaxScriptBytes, '#')));
+}
+
+TEST(ScriptCheck, FindsASyntaxErrorWithItsLine) {
+    const auto checked = check_script_syntax("x = 1\nif x\n    print(x)\n");
+    ASSERT_FALSE(checked);
+    EXPECT_EQ(checked.error().code, ErrorCode::malformed);
+    EXPECT_NE(checked.error().message.find("line 2"), std::string::npos) << checked.error().message;
+}
+
+TEST(ScriptCheck, RunsNothingOfTheScript) {
+    const std::string mark = testing::TempDir() + "labhub-script-ran";
+    std::remove(mark.c_str());
+    EXPECT_TRUE(check_script_syntax("open('" + mark + "', 'w').write('x')\n"));
+    EXPECT_NE(::access(mark.c_str(), F_OK), 0);
+}
+
+TEST(ScriptCheck, TakesALargeScriptAndAHostileOne) {
+    std::string large;
+    while (large.size() < kMaxScriptBytes - 16) large += "x = 1\n";
+    EXPECT_TRUE(check_script_syntax(large));
+    EXPECT_FALSE(check_script_syntax(std::string(100'000, '(')));
+    EXPECT_FALSE(check_script_syntax("'''unclosed"));
+}
+
+}  // namespace
+}  // namespace labhub::coordinator::jobs
