@@ -210,7 +210,8 @@ def report(rows, dilution, folder):
     table = pd.DataFrame(rows)
     table.to_csv(folder / "turbidostat.csv", index=False)
     rate, pace = growth_rate(table, dilution)
-    held = table[table.time >= dilution.pulses[0][0]].od if dilution.pulses else table.od.iloc[:0]
+    above = table.od > TARGET_OD
+    held = table.od[(above != above.iloc[0]).cummax()]  # from when it first crossed the target
     summary = {
         "target_od": TARGET_OD,
         "samples": len(table),
@@ -226,10 +227,10 @@ def report(rows, dilution, folder):
     if rate > 0:
         caption += f"   ·   growth rate {rate:.2f} per hour of culture time (doubling in {math.log(2) / rate:.2f} h)"
     draw(table, dilution, folder / "turbidostat.png", caption)
-    if dilution.pulses:
+    if len(held):
         print(f"held OD {held.mean():.3f} ± {held.std():.3f} around {TARGET_OD:.2f} with {len(dilution.pulses)} pulses of medium")
     else:
-        print(f"the density never rose above {TARGET_OD * (1 + BAND):.3f}: nothing was diluted")
+        print(f"the density never reached {TARGET_OD:.2f}")
     if not math.isnan(rate):
         print(f"growth rate {rate:.2f} 1/h; the culture lived {pace:.0f} times as fast as the clock")
     print("wrote turbidostat.csv, turbidostat.png, summary.json")

@@ -167,6 +167,20 @@ class Authentication(unittest.TestCase):
         self.assertEqual(caught.exception.code, "unauthenticated")
 
 
+class Token(HubTest):
+    def test_comes_from_the_environment_or_from_a_file(self):
+        self.hub.token = "s3cret"
+        path = self.output / "token"
+        path.write_text("s3cret\n", encoding="utf-8")
+        for name, value in (("LABHUB_TOKEN", "s3cret"), ("LABHUB_TOKEN_FILE", str(path))):
+            with self.subTest(name):
+                self.use(**{name: value})
+                self.assertEqual(len(labhub.connect().devices()), 1)
+        self.use(LABHUB_TOKEN_FILE=str(path) + ".missing")
+        with self.assertRaisesRegex(labhub.Malformed, "LABHUB_TOKEN_FILE"):
+            labhub.connect()
+
+
 class Streaming(HubTest):
     def setUp(self):
         super().setUp()

@@ -30,6 +30,19 @@ def hub_url() -> str:
     return DEFAULT_URL
 
 
+def hub_token() -> Optional[str]:
+    """The token: LABHUB_TOKEN, else the content of the file LABHUB_TOKEN_FILE names. Error Malformed: it can't be read."""
+    if os.environ.get("LABHUB_TOKEN"):
+        return os.environ["LABHUB_TOKEN"]
+    path = os.environ.get("LABHUB_TOKEN_FILE")
+    if not path:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise errors.Malformed(f"LABHUB_TOKEN_FILE: {fault}", "a file with a token, which you may read") from None
+
+
 def retry_for() -> float:
     """Seconds a call waits for a hub that is away: LABHUB_RETRY_FOR, else 600 in a sandbox and 30 outside."""
     given = os.environ.get("LABHUB_RETRY_FOR")

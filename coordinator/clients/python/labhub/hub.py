@@ -182,15 +182,15 @@ class Hub:
 def connect(url: Optional[str] = None, token: Optional[str] = None, retry_for: Optional[float] = None) -> Hub:
     """A hub, in or outside a sandbox. Nothing is sent yet.
 
-    url: LABHUB_URL where it is not given (in a sandbox, the address the sandbox says). token: LABHUB_TOKEN (a script
-    in a sandbox needs none). retry_for: seconds each call waits while the hub refuses connections or does not answer;
-    LABHUB_RETRY_FOR, else 600 in a sandbox and 30 outside. In a sandbox a call also waits up to 30 s while the hub
-    says that the node is away. Error Malformed: the address is none.
+    url: LABHUB_URL where it is not given (in a sandbox, the address the sandbox says). token: LABHUB_TOKEN, or the file
+    LABHUB_TOKEN_FILE (a script in a sandbox needs none). retry_for: seconds each call waits while the hub refuses
+    connections or does not answer; LABHUB_RETRY_FOR, else 600 in a sandbox and 30 outside. In a sandbox a call also
+    waits up to 30 s while the hub says that the node is away. Error Malformed: the address is none.
     """
     return Hub(
         Transport(
             url or context.hub_url(),
-            token or os.environ.get("LABHUB_TOKEN") or None,
+            token or context.hub_token(),
             context.retry_for() if retry_for is None else retry_for,
             _SANDBOX_PATIENCE if context.in_sandbox() else 0.0,
         )
