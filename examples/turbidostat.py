@@ -48,6 +48,7 @@ STIRRER_PERCENT = 40
 # Waste is drawn faster than medium comes, so that the waste tube's end sets the volume and nothing can run over.
 WASTE_TO_MEDIUM = 1.25
 
+SENSORS = ["vial_A_180_degree", "vial_A_reference", "vial_A_temp"]
 REPORT_EVERY = 3.0
 INK, OD_COLOUR, BAND_COLOUR, PUMP_COLOUR, HEAT_COLOUR = "#3d4451", "#14746f", "#cfe8e4", "#3b6fb6", "#c2571a"
 
@@ -107,13 +108,13 @@ class Dilution:
 def run(vessel, dilution, rows):
     """The control loop: one turn for each sample."""
     vessel.set(led=True, stirrer=STIRRER_PERCENT)
-    reported = -math.inf
-    for sample in vessel.stream(duration=RUN_SECONDS):
+    reported, power = -math.inf, 0.0
+    for sample in vessel.stream(duration=RUN_SECONDS, metrics=SENSORS):
         od = optical_density(sample)
         dilution.decide(od)
-        power = heating(sample.vial_A_temp)
-        if abs(power - (sample.peltier or 0.0)) >= 1.0:
-            vessel.set(peltier=power)
+        wanted = heating(sample.vial_A_temp)
+        if abs(wanted - power) >= 1.0:
+            power = vessel.set(peltier=wanted)["peltier"]
         rows.append(
             {
                 "time": sample.time,
