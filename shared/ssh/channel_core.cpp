@@ -206,7 +206,8 @@ bool ChannelCore::flush() {
     }
     if (remote_closed_) {
         if (!queue_.empty()) drop_queue();
-        close_wanted_ = true;
+        // Closing our end makes libssh refuse to give out what it still holds.
+        if (!left_behind_) close_wanted_ = true;
     }
     const bool progress = flush_queue();
     return queue_.empty() ? flush_ending() || progress : progress;
@@ -247,16 +248,14 @@ bool ChannelCore::flush_ending() {
         eof_sent_ = true;
     }
     if (!close_wanted_) return false;
-    const auto transport = transport_.lock();
-    // With bytes still on their way ssh_channel_close() answers "again" without having sent the close.
-    if (!transport || (transport->write_pending() && !remote_closed_)) return false;
-    close_sent_ = ssh_channel_close(handle_) != SSH_AGAIN;
+    // Without blocking it answers "again" after each of its packets that could not leave at once: EOF, then close.
+    for (int call = 0; call < 3 && !close_sent_; ++call) close_sent_ = ssh_channel_close(handle_) != SSH_AGAIN;
     return close_sent_;
 }
 
 bool ChannelCore::free_if_done() {
     if (handle_ == nullptr) return true;
-    const bool closed = close_sent_ && remote_closed_ && !left_behind_ && !requesting_;
+    const bool closed = close_sent_ && remote_closed_ && !left_behind_ && !requesting_ && !serving_;
     if (!closed && !open_failed_) return false;
     ssh_remove_channel_callbacks(handle_, &callbacks_);
     ssh_channel_free(handle_);

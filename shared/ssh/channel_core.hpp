@@ -71,6 +71,10 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
     /// Server side: one request has been accepted; SSH allows no second one (RFC 4254, 6.5).
     void set_started() { started_ = true; }
     bool is_started() const { return started_; }
+    /// Server side: a task of ours works for this channel, whether or not the peer still wants the answer.
+    void set_serving(bool serving) { serving_ = serving; }
+    /// Whether it counts against the channels a session may have.
+    bool takes_place() const { return !remote_closed_ || serving_ || left_behind_; }
 
     // For the Transport.
     bool flush();
@@ -114,6 +118,7 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
     bool eof_ = false;
     bool remote_closed_ = false;
     bool started_ = false;
+    bool serving_ = false;
     bool opening_ = false;
     bool requesting_ = false;
     bool open_failed_ = false;

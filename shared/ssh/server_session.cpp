@@ -98,7 +98,7 @@ ssh_channel ServerSession::channel_wanted(ssh_session, void* self) { return stat
 
 ssh_channel ServerSession::open_channel() {
     // libssh has its own idea of who is logged in; it has been wrong before (CVE-2018-10933), so ours decides.
-    if (!is_authenticated() || transport_->channel_count() >= shared_.options.limits.channels_per_session) return nullptr;
+    if (!is_authenticated() || transport_->places_taken() >= shared_.options.limits.channels_per_session) return nullptr;
     const ssh_channel handle = ssh_channel_new(transport_->session());
     if (handle == nullptr) return nullptr;
     const auto channel = transport_->add_channel(handle);
@@ -138,6 +138,7 @@ void ServerSession::act_on_notes() {
 void ServerSession::start_channel(Start start) {
     const auto& limits = shared_.options.limits;
     if (start.kind == ChannelRequest::subsystem) {
+        start.channel->set_serving(true);
         tasks_.spawn("ssh subsystem", run_subsystem(shared_from_this(), std::move(start.channel), std::move(start.text)));
         return;
     }
@@ -148,6 +149,7 @@ void ServerSession::start_channel(Start start) {
         return answer_at_once(*start.channel, "the command is " + std::to_string(start.text.size()) + " bytes long; at most " +
                                                   std::to_string(limits.command_bytes) + " are accepted\n");
     ++shared_.counters.commands;
+    start.channel->set_serving(true);
     tasks_.spawn("ssh command", run_command(shared_from_this(), std::move(start.channel), std::move(start.text)));
 }
 
@@ -159,6 +161,7 @@ Task<void> ServerSession::run_command(std::shared_ptr<ServerSession> self, std::
                                       std::string command) {
     auto running = self->shared_.handlers.exec(*self->principal_, std::move(command));
     ExecResult result = co_await std::move(running);
+    channel->set_serving(false);
     bound_output(result, self->shared_.options.limits.output_bytes);
     const bool queued = channel->enqueue(std::move(result.out), false) && channel->enqueue(std::move(result.err), true);
     if (!queued) co_return channel->abandon();
@@ -174,6 +177,7 @@ Task<void> ServerSession::run_subsystem(std::shared_ptr<ServerSession> self, std
     auto stream = std::make_shared<Channel>(channel);
     auto serving = self->shared_.handlers.subsystem(*self->principal_, std::move(name), stream);
     co_await std::move(serving);
+    channel->set_serving(false);
     stream->close();
     self->last_busy_ = Steady::now();
 }

@@ -190,6 +190,12 @@ std::shared_ptr<ChannelCore> Transport::add_channel(ssh_channel handle) {
     return core;
 }
 
+std::size_t Transport::places_taken() const {
+    std::size_t count = 0;
+    for (const auto& channel : channels_) count += channel->takes_place() ? 1 : 0;
+    return count;
+}
+
 std::size_t Transport::open_channel_count() const {
     std::size_t count = 0;
     for (const auto& channel : channels_) count += channel->is_open() ? 1 : 0;
