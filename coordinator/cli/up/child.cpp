@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -26,24 +28,42 @@ UniqueFd open_log(const std::filesystem::path& log) {
     return UniqueFd(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
 }
 
+/// All that a new process needs of what was found out before fork.
+struct Becoming {
+    char* const* arguments;
+    int input, log;
+    pid_t parent;
+    std::optional<std::pair<uid_t, gid_t>> user;
+};
+
 /// The child's side between fork and exec: only calls that are safe there (signal-safety(7)).
-[[noreturn]] void become(char* const* arguments, int log, pid_t parent) {
+[[noreturn]] void become(const Becoming& with) {
     ::setpgid(0, 0);
+    if (with.user && (::setgroups(0, nullptr) != 0 || ::setgid(with.user->second) != 0 || ::setuid(with.user->first) != 0))
+        ::_exit(kExecFailed);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (::getppid() != parent) ::_exit(kExecFailed);  // it died before the line above
-    const int null = ::open("/dev/null", O_RDONLY);
-    ::dup2(null, STDIN_FILENO);
-    ::dup2(log, STDOUT_FILENO);
-    ::dup2(log, STDERR_FILENO);
+    if (::getppid() != with.parent) ::_exit(kExecFailed);  // it died before the line above
+    ::dup2(with.input, STDIN_FILENO);
+    ::dup2(with.log, STDOUT_FILENO);
+    ::dup2(with.log, STDERR_FILENO);
     ::syscall(SYS_close_range, 3U, ~0U, 0U);
     ::signal(SIGPIPE, SIG_DFL);
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    ::execv(arguments[0], arguments);
+    ::execv(with.arguments[0], with.arguments);
     const char message[] = "can't be executed\n";
     if (::write(STDERR_FILENO, message, sizeof message - 1) < 0) ::_exit(kExecFailed);
     ::_exit(kExecFailed);
+}
+
+/// The user's ids when we may become that user; nothing when we are not root.
+Result<std::optional<std::pair<uid_t, gid_t>>> ids_of(const std::optional<std::string>& user) {
+    using Ids = std::optional<std::pair<uid_t, gid_t>>;
+    if (!user || ::geteuid() != 0) return Ids();
+    const passwd* const entry = ::getpwnam(user->c_str());
+    if (!entry) return Error{ErrorCode::not_found, "there is no user " + *user};
+    return Ids(std::pair(entry->pw_uid, entry->pw_gid));
 }
 
 std::string end_text(int status) {
@@ -56,13 +76,16 @@ std::string end_text(int status) {
 Result<Child> Child::start(asio::any_io_executor executor, const ChildSpec& spec) {
     const UniqueFd log = open_log(spec.log);
     if (!log) return system_error("open " + spec.log.string(), errno);
+    const UniqueFd input(::open(spec.input.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!input) return system_error("open " + spec.input.string(), errno);
+    LABHUB_TRY(const auto user, ids_of(spec.user));
     std::vector<char*> arguments;
     for (const std::string& argument : spec.command) arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
-    const pid_t self = ::getpid();
+    const Becoming becoming{arguments.data(), input.get(), log.get(), ::getpid(), user};
     const pid_t pid = ::fork();
     if (pid < 0) return system_error("start " + spec.name, errno);
-    if (pid == 0) become(arguments.data(), log.get(), self);
+    if (pid == 0) become(becoming);
     UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     if (!pidfd) {
         const int why = errno;
@@ -87,7 +110,7 @@ void Child::signal(int number) { ::syscall(SYS_pidfd_send_signal, pidfd_.native_
 Task<Result<std::string>> output_of(std::vector<std::string> command, std::filesystem::path scratch, std::chrono::milliseconds limit) {
     const auto executor = co_await asio::this_coro::executor;
     const std::string name = std::filesystem::path(command.front()).filename().string();
-    const ChildSpec spec{name, std::move(command), scratch};
+    const ChildSpec spec{name, std::move(command), scratch, "/dev/null", std::nullopt};
     auto child = Child::start(executor, spec);
     if (!child) {
         Error error = child.error();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,10 @@ struct ChildSpec {
     std::string name;                  ///< for people: "sim-1 agent"
     std::vector<std::string> command;  ///< program and arguments
     std::filesystem::path log;         ///< gets what it writes, after what is there already
+    std::filesystem::path input = "/dev/null";
+    /// Who it runs as when we are root; nothing: as we do. Not left to the program, as the kernel forgets whose death
+    /// concerns a process that changes its user (prctl(2), PR_SET_PDEATHSIG).
+    std::optional<std::string> user;
 };
 
 /// One process of ours. It has a process group of its own, so that Ctrl-C in the terminal reaches only us and the order

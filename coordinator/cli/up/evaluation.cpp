@@ -71,10 +71,21 @@ Result<void> Evaluation::prepare() {
     return write_file(layout_.coordinator_config(), coordinator_config(layout_, programs_, settings_.port, broker_port_), 0600);
 }
 
-Supervised& Evaluation::keep(std::string name, std::vector<std::string> command) {
+ChildSpec Evaluation::spec_of(std::string name, std::vector<std::string> command) const {
     std::string log_name = name;
     std::replace(log_name.begin(), log_name.end(), ' ', '-');
-    ChildSpec spec{std::move(name), std::move(command), layout_.log(log_name)};
+    ChildSpec spec;
+    spec.name = std::move(name);
+    spec.command = std::move(command);
+    spec.log = layout_.log(log_name);
+    return spec;
+}
+
+Supervised& Evaluation::keep(std::string name, std::vector<std::string> command) {
+    return keep(spec_of(std::move(name), std::move(command)));
+}
+
+Supervised& Evaluation::keep(ChildSpec spec) {
     const auto tell = [this](const std::string& line) { console_.note(line); };
     Supervised& added = running_.emplace_back(io_.get_executor(), std::move(spec), tell);
     tasks_.spawn(added.spec().name, added.run());
@@ -97,8 +108,12 @@ Task<Result<void>> Evaluation::wait_for(std::string what, const Supervised* of, 
 }
 
 Task<Result<void>> Evaluation::start_broker() {
-    const std::vector<std::string> command{programs_.mosquitto, "-c", layout_.broker_config()};
-    const Supervised& broker = keep("broker", command);
+    // As its own user the broker can't enter the folder: it gets the configuration through its standard input.
+    std::vector<std::string> command{programs_.mosquitto, "-c", "/dev/stdin"};
+    ChildSpec spec = spec_of("broker", std::move(command));
+    spec.input = layout_.broker_config();
+    spec.user = "mosquitto";
+    const Supervised& broker = keep(std::move(spec));
     const std::uint16_t port = broker_port_;
     std::function<bool()> listens = [port] { return is_listened_on(port); };
     co_return co_await wait_for("the broker", &broker, std::move(listens));

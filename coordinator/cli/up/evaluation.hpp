@@ -40,7 +40,10 @@ class Evaluation {
     void announce();
     Task<void> stop();
 
+    /// Starts the program and keeps it running; its log is named like it.
     Supervised& keep(std::string name, std::vector<std::string> command);
+    Supervised& keep(ChildSpec spec);
+    ChildSpec spec_of(std::string name, std::vector<std::string> command) const;
     /// Waits until `is_there` says yes. Error with the log's last lines when what is supervised keeps ending, timed_out
     /// after a time no healthy start takes.
     Task<Result<void>> wait_for(std::string what, const Supervised* of, std::function<bool()> is_there);

@@ -24,7 +24,11 @@ class SupervisedTest : public ::testing::Test {
   protected:
     /// A shell that first notes its process id in the file `pid`.
     ChildSpec shell(const std::string& script) {
-        return {"child", {"/bin/sh", "-c", "echo $$ >> " + pid_file() + "; " + script}, folder_.path() / "log"};
+        ChildSpec spec;
+        spec.name = "child";
+        spec.command = {"/bin/sh", "-c", "echo $$ >> " + pid_file() + "; " + script};
+        spec.log = folder_.path() / "log";
+        return spec;
     }
     std::string pid_file() const { return folder_.path() / "pid"; }
     std::vector<pid_t> pids() const {
@@ -87,7 +91,8 @@ TEST_F(SupervisedTest, KillsWhatDoesNotStop) {
 }
 
 TEST_F(SupervisedTest, TellsWhatCannotBeStarted) {
-    ChildSpec spec{"child", {"/no/such/program"}, folder_.path() / "log"};
+    ChildSpec spec = shell("");
+    spec.command = {"/no/such/program"};
     Supervised supervised(io_.get_executor(), spec, tell());
     tasks_.spawn("child", supervised.run());
     run_until([&] { return supervised.deaths() == 1; });
