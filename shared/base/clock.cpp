@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 
 namespace labhub {
@@ -51,8 +52,9 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
     if (at == end) return not_a_duration(text);
     while (at != end) {
         double number = 0;
+        const bool is_number = (*at >= '0' && *at <= '9') || *at == '.';  // from_chars also reads "inf" and "nan"
         const auto [after, failure] = std::from_chars(at, end, number, std::chars_format::fixed);
-        if (failure != std::errc{} || number < 0) return not_a_duration(text);
+        if (!is_number || failure != std::errc{}) return not_a_duration(text);
         const char* unit_end = after;
         while (unit_end != end && *unit_end >= 'a' && *unit_end <= 'z') ++unit_end;
         std::string_view unit(after, static_cast<std::size_t>(unit_end - after));
@@ -73,7 +75,8 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
 std::string format_duration(std::chrono::milliseconds duration) {
     std::int64_t rest = duration.count();
     if (rest == 0) return "0s";
-    std::string text;
+    std::string text(rest < 0 ? "-" : "");
+    rest = std::abs(rest);
     for (auto unit = kUnits.rbegin(); unit != kUnits.rend(); ++unit) {
         const auto size = static_cast<std::int64_t>(unit->millis);
         if (rest >= size) {

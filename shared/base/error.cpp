@@ -55,8 +55,9 @@ ErrorCode code_from_name(std::string_view name) {
 int http_status(ErrorCode code) { return row_of(code).http_status; }
 
 ErrorCode code_from_http_status(int status) {
-    for (const Row& row : kTable)
-        if (row.http_status == status) return row.code;
+    // From the end: of those that share status 500, `internal` claims least.
+    for (auto row = kTable.rbegin(); row != kTable.rend(); ++row)
+        if (row->http_status == status) return row->code;
     return status >= 400 && status < 500 ? ErrorCode::malformed : ErrorCode::internal;
 }
 

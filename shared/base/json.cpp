@@ -115,7 +115,9 @@ Result<Value> value_from_json(const json::value& value) {
         case json::kind::bool_: return Value{value.get_bool()};
         case json::kind::int64: return Value{value.get_int64()};
         case json::kind::uint64: return Value{static_cast<double>(value.get_uint64())};
-        case json::kind::double_: return Value{value.get_double()};
+        case json::kind::double_:
+            if (std::isfinite(value.get_double())) return Value{value.get_double()};
+            return Error{ErrorCode::malformed, "a number is too large", "at most 1.7976931348623157e308"};
         case json::kind::string: return Value{std::string(value.get_string())};
         default: return Error{ErrorCode::malformed, "a value must be a boolean, a number or text"};
     }

@@ -69,7 +69,8 @@ std::string_view trim(std::string_view text) {
 
 std::string printable(std::string_view bytes, std::size_t limit) {
     std::string shown;
-    for (std::size_t at = 0; at < bytes.size() && shown.size() < limit;) {
+    std::size_t at = 0;
+    while (at < bytes.size() && shown.size() < limit) {
         const std::size_t length = sequence_length(bytes, at);
         const auto first = static_cast<std::uint8_t>(bytes[at]);
         if (length > 0 && first >= 0x20 && first != 0x7F) {
@@ -82,7 +83,7 @@ std::string printable(std::string_view bytes, std::size_t limit) {
         shown += escaped.data();
         ++at;
     }
-    if (shown.size() >= limit) shown += "…";
+    if (at < bytes.size()) shown += "…";
     return shown;
 }
 
