@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
 #include <optional>
 #include <type_traits>
 
@@ -36,22 +37,53 @@ inline Task<void> sleep_for(Steady::duration duration) {
     co_await timer.async_wait(as_result);
 }
 
+namespace impl {
+
+/// How a task ended: a value, or what it threw.
+template <class T>
+struct Ended {
+    std::optional<T> value;
+    std::exception_ptr failure;
+};
+
+template <class T>
+Task<Ended<T>> catching(Task<T> task) {
+    Ended<T> ended;
+    try {
+        T value = co_await std::move(task);
+        ended.value.emplace(std::move(value));
+    } catch (...) {
+        ended.failure = std::current_exception();
+    }
+    co_return ended;
+}
+
+/// The value, unless the time ran out first. Asio's || alone would wait the whole time for a task that threw, and then
+/// drop what it threw.
+template <class T>
+Task<std::optional<T>> race(Steady::duration limit, Task<T> task) {
+    using namespace asio::experimental::awaitable_operators;
+    auto first = co_await (catching(std::move(task)) || sleep_for(limit));
+    if (first.index() != 0) co_return std::nullopt;
+    Ended<T>& ended = std::get<0>(first);
+    if (ended.failure) std::rethrow_exception(ended.failure);
+    co_return std::move(ended.value);
+}
+
+}  // namespace impl
+
 /// Awaits `task` for at most `limit`; past that it is cancelled, awaited to its end, and `nullopt` is returned. The task
-/// must answer to cancellation (everything built of Asio operations does).
+/// must answer to cancellation (everything built of Asio operations does). What it throws comes through at once.
 template <class T>
 Task<std::optional<T>> within(Steady::duration limit, Task<T> task) {
-    using namespace asio::experimental::awaitable_operators;
-    auto first = co_await (std::move(task) || sleep_for(limit));
-    if (first.index() == 0) co_return std::optional<T>(std::move(std::get<0>(first)));
-    co_return std::nullopt;
+    return impl::race(limit, std::move(task));
 }
 
 /// The same for tasks that return a Result: running out of time is Error timed_out, "<doing>: no answer within 5s".
 template <class T>
 Task<Result<T>> within(Steady::duration limit, std::string doing, Task<Result<T>> task) {
-    using namespace asio::experimental::awaitable_operators;
-    auto first = co_await (std::move(task) || sleep_for(limit));
-    if (first.index() == 0) co_return std::move(std::get<0>(first));
+    auto first = co_await impl::race(limit, std::move(task));
+    if (first) co_return std::move(*first);
     const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(limit);
     Error late{ErrorCode::timed_out, doing + ": no answer within " + format_duration(millis)};
     co_return Result<T>(std::move(late));
