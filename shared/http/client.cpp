@@ -146,7 +146,8 @@ Task<Result<ClientResponse>> Client::Impl::run(std::shared_ptr<Impl> self, Clien
             if (!made) co_return std::move(made).error();
             connection = std::move(*made);
         }
-        if (!sink) options.timeout = std::chrono::ceil<std::chrono::milliseconds>(deadline - Steady::now());
+        options.time_left = options.timeout;
+        if (!sink) options.time_left = deadline - Steady::now();
         auto outcome = co_await impl::exchange(connection, options, sink);
         if (outcome.reusable) self->put_idle(connection);
         else connection->close();

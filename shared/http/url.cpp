@@ -1,6 +1,7 @@
 #include "shared/http/url.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
@@ -43,10 +44,14 @@ Result<Url> Url::parse(std::string_view text) {
     if (parsed->host().empty()) return bad_url(text, "it names no host");
     if (parsed->has_query() || parsed->has_fragment() || parsed->has_userinfo())
         return bad_url(text, "it has a user, query or fragment");
-    if (parsed->has_port() && parsed->port_number() == 0) return bad_url(text, "its port is not 1 to 65535");
     Url url;
     url.host = parsed->host_address();
-    url.port = parsed->has_port() ? parsed->port_number() : std::uint16_t{80};
+    if (parsed->has_port()) {
+        // Not port_number(), which wraps around above 65535.
+        const auto digits = parsed->port();
+        const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), url.port);
+        if (failure != std::errc{} || url.port == 0) return bad_url(text, "its port is not 1 to 65535");
+    }
     url.path = std::string(parsed->encoded_path());
     while (!url.path.empty() && url.path.back() == '/') url.path.pop_back();
     return url;

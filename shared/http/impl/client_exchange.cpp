@@ -73,7 +73,7 @@ Error no_answer(const ExchangeOptions& options) {
 
 Task<ExchangeOutcome> exchange(std::shared_ptr<Connection> connection, ExchangeOptions options, Client::Sink sink) {
     ExchangeOutcome outcome;
-    connection->limit_writing(options.timeout);
+    connection->limit_writing(options.time_left);
     const auto bytes = asio::buffer(options.bytes);
     auto [write_error, written] = co_await asio::async_write(connection->socket, bytes, as_result);
     // A server that refuses a large body answers and closes while it is still being sent: the answer is worth reading.

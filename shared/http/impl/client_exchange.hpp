@@ -14,6 +14,7 @@ struct ExchangeOptions {
     std::string doing;                   ///< "GET http://127.0.0.1:8000/nodes", for errors
     bool head_only = false;
     std::chrono::milliseconds timeout{};
+    Steady::duration time_left{};        ///< until the first wait must end; less than `timeout` when repeated
     bool timeout_of_each_wait = false;   ///< else of the whole
     std::size_t body_limit = 0;          ///< of a body kept in memory
 };
