@@ -5,7 +5,6 @@
 #include <utility>
 
 #include <spdlog/spdlog.h>
-#include <boost/asio/signal_set.hpp>
 
 namespace labhub::firmware_bridge::sim {
 namespace {
@@ -31,13 +30,13 @@ Simulator::Simulator(asio::io_context& io, const SimulatorOptions& options, Pseu
       board_(options.vessel, options.speed, events_, clock_,
              [this](std::span<const std::uint8_t> bytes) { terminal_.send(to_host_.pass(bytes)); }),
       executor_(io.get_executor()),
+      ends_(io, SIGTERM, SIGINT),
       tasks_(io.get_executor()) {}
 
 Task<void> Simulator::run() {
     tasks_.spawn("listen", listen());
     tasks_.spawn("live", live());
-    asio::signal_set ends(executor_, SIGTERM, SIGINT);
-    co_await ends.async_wait(as_result);
+    co_await ends_.async_wait(as_result);
     co_await tasks_.stop();
 }
 

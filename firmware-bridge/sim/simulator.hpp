@@ -4,6 +4,7 @@
 #include <memory>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
 
 #include "firmware-bridge/sim/event_log.hpp"
 #include "firmware-bridge/sim/line_faults.hpp"
@@ -42,6 +43,8 @@ class Simulator {
     LineFaults to_board_, to_host_;
     SimulatedBoard board_;
     asio::any_io_executor executor_;
+    /// From the start: a signal that comes right after "ready" must end it properly too.
+    asio::signal_set ends_;
     TaskGroup tasks_;
 };
 
