@@ -73,8 +73,6 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
     bool is_started() const { return started_; }
     /// Server side: a task of ours works for this channel, whether or not the peer still wants the answer.
     void set_serving(bool serving) { serving_ = serving; }
-    /// Whether it counts against the channels a session may have.
-    bool takes_place() const { return !remote_closed_ || serving_ || left_behind_; }
 
     // For the Transport.
     bool flush();

@@ -33,7 +33,7 @@ struct ServerLimits {
     unsigned auth_attempts = 3;             ///< refused keys (offers of unknown keys count too), then disconnected
     unsigned max_sessions = 32;             ///< when full, the oldest not yet authenticated one makes room
     unsigned max_sessions_per_address = 32; ///< of one peer address; further connections are closed at once
-    unsigned channels_per_session = 10;
+    unsigned channels_per_session = 10;     ///< open ones; as many more may be closed while their commands still run
     std::size_t command_bytes = 16 * 1024;          ///< of an exec request; a longer one is refused
     std::size_t output_bytes = 16 * 1024 * 1024;    ///< of one command's result; a longer one is cut and says so
 };

@@ -98,7 +98,11 @@ ssh_channel ServerSession::channel_wanted(ssh_session, void* self) { return stat
 
 ssh_channel ServerSession::open_channel() {
     // libssh has its own idea of who is logged in; it has been wrong before (CVE-2018-10933), so ours decides.
-    if (!is_authenticated() || transport_->places_taken() >= shared_.options.limits.channels_per_session) return nullptr;
+    if (!is_authenticated()) return nullptr;
+    // A closed channel makes room at once, though its task may need a moment to notice. A client that keeps closing
+    // channels whose commands go on is stopped by the second bound.
+    const std::size_t limit = shared_.options.limits.channels_per_session;
+    if (transport_->held_by_peer() >= limit || transport_->channel_count() >= 2 * limit) return nullptr;
     const ssh_channel handle = ssh_channel_new(transport_->session());
     if (handle == nullptr) return nullptr;
     const auto channel = transport_->add_channel(handle);

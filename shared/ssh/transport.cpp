@@ -190,9 +190,9 @@ std::shared_ptr<ChannelCore> Transport::add_channel(ssh_channel handle) {
     return core;
 }
 
-std::size_t Transport::places_taken() const {
+std::size_t Transport::held_by_peer() const {
     std::size_t count = 0;
-    for (const auto& channel : channels_) count += channel->takes_place() ? 1 : 0;
+    for (const auto& channel : channels_) count += channel->is_remote_closed() ? 0 : 1;
     return count;
 }
 

@@ -53,8 +53,10 @@ class Transport : public std::enable_shared_from_this<Transport> {
     Task<void> drain(Steady::duration limit);
 
     std::shared_ptr<ChannelCore> add_channel(ssh_channel handle);
-    /// Channels that count against what the peer may have.
-    std::size_t places_taken() const;
+    /// Channels the peer holds open.
+    std::size_t held_by_peer() const;
+    /// Those, and the ones it has closed while something of ours still works for them.
+    std::size_t channel_count() const { return channels_.size(); }
     /// Channels somebody uses: those not closed by us.
     std::size_t open_channel_count() const;
     /// Asks the peer for a sign of life, unless one is being waited for.
