@@ -27,6 +27,7 @@ DECLARES_BLOCK = {"namespace", "struct", "class", "union", "enum", "extern"}
 OPENS_BLOCK = {"else", "do", "try", "const", "noexcept", "override", "final", "mutable", ")"}
 CONDITIONS = {"if", "while", "for", "switch", "catch"}
 BEFORE_LAMBDA = {"return", "co_return", "co_await", "co_yield", "case", "throw", "else", "do"}
+DURATIONS = {"nanoseconds", "microseconds", "milliseconds", "seconds", "minutes", "hours", "days"}
 AFTER_LAMBDA = {"<", "mutable", "noexcept", "->"}
 
 
@@ -200,7 +201,7 @@ class Finder:
     def fault(flat, at, item):
         if isinstance(item, Group):
             if item.bracket == "{":
-                is_duration = at >= 3 and [text_of(i) for i in flat[at - 3:at - 1]] == ["chrono", "::"]
+                is_duration = at >= 1 and text_of(flat[at - 1]) in DURATIONS
                 return None if is_duration else "a braced temporary or initialiser"
             if item.bracket == "[" and item.is_capture and item.items:
                 return "a lambda with captures"
