@@ -159,7 +159,8 @@ BOOST_DESCRIBE_STRUCT(MessageReply, (), (message))
 
 Task<Result<MessageReply>> stop(Services& services, Call call, Nothing) {
     const std::string id = call.path["id"];
-    auto stopped = co_await services.jobs.stop(JobId{id}, std::string(jobs::reason::kUser), "stopped by " + call.caller.principal());
+    JobId job{id};
+    auto stopped = co_await services.jobs.stop(std::move(job), std::string(jobs::reason::kUser), "stopped by " + call.caller.principal());
     if (!stopped) co_return std::move(stopped).error();
     co_return MessageReply{"experiment " + id + " is being stopped"};
 }
