@@ -20,7 +20,8 @@ struct ResourceUse {
 /// it and setting its limits is the OCI runtime's work. Files that a host lacks read as 0.
 class Cgroup {
   public:
-    /// `path` within each hierarchy: "/labhub/<job id>".
+    Cgroup() = default;
+    /// `path` within each hierarchy that this process sees now: "/labhub/<job id>".
     explicit Cgroup(const std::string& path);
 
     ResourceUse use() const;

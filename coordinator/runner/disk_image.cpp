@@ -21,8 +21,11 @@ constexpr int kLoopAttempts = 50;
 /// Superblock, descriptors and bitmaps, beside the inode tables: measured on 64 MiB to 64 GiB.
 constexpr std::uint64_t kFixedOverhead = 2u << 20;
 constexpr std::uint64_t kInodeBytes = 256;
-/// Less than this free is full: ext4 keeps some clusters back for its own metadata.
-constexpr std::uint64_t kFullBelow = 256u << 10;
+constexpr std::uint64_t kBlock = 4096;
+/// Less than this free is full: the kernel writes in pieces of up to 2 MiB, and refuses one that doesn't fit as a whole.
+constexpr std::uint64_t kFullBelow = 4u << 20;
+/// In a small image, this part of it.
+constexpr std::uint64_t kFullPart = 16;
 constexpr const char* kMkeFolders[] = {"/usr/sbin/mke2fs", "/sbin/mke2fs", "/usr/bin/mke2fs"};
 
 std::string find_mke2fs() {
@@ -59,12 +62,11 @@ Result<DiskImage> DiskImage::begin(const std::filesystem::path& path, std::uint6
     const std::string program = find_mke2fs();
     if (program.empty()) return Error{ErrorCode::unsupported, "no mke2fs here (package e2fsprogs)"};
     DiskImage image = existing(path);
-    image.image_bytes_ = (bytes + files * kInodeBytes + bytes / 256 + kFixedOverhead + 4095) / 4096 * 4096;
     const std::string id = std::to_string(owner);
     LABHUB_TRY(image.maker_, start_process({{program, "-q", "-F", "-t", "ext4", "-m", "0", "-b", "4096", "-N",
                                              std::to_string(files), "-O", "^has_journal,^resize_inode", "-E",
                                              "lazy_itable_init=1,nodiscard,root_owner=" + id + ":" + id, path.string(),
-                                             std::to_string(image.image_bytes_ / 1024) + "k"}}));
+                                             std::to_string(image_bytes(bytes, files) / 1024) + "k"}}));
     return image;
 }
 
@@ -87,7 +89,13 @@ Result<void> DiskImage::mount(const std::filesystem::path& target, bool read_onl
     const char* options = read_only ? "" : "noinit_itable";
     if (::mount(device.second.c_str(), target.c_str(), "ext4", flags, options) != 0)
         return system_error("mount " + path_.string(), errno);
+    // A script should find its output folder empty.
+    if (!read_only) ::rmdir((target / "lost+found").c_str());
     return {};
+}
+
+std::uint64_t image_bytes(std::uint64_t bytes, std::uint32_t files) {
+    return (bytes + files * kInodeBytes + bytes / 256 + kFixedOverhead + kBlock - 1) / kBlock * kBlock;
 }
 
 bool is_image_in_use(const std::filesystem::path& image) {
@@ -104,7 +112,8 @@ bool is_image_in_use(const std::filesystem::path& image) {
 bool is_file_system_full(const std::filesystem::path& folder) {
     struct statvfs facts {};
     if (::statvfs(folder.c_str(), &facts) != 0) return false;
-    return facts.f_bavail * facts.f_frsize < kFullBelow || facts.f_ffree == 0;
+    const std::uint64_t size = facts.f_blocks * facts.f_frsize;
+    return facts.f_bavail * facts.f_frsize < std::min(kFullBelow, size / kFullPart) || facts.f_ffree == 0;
 }
 
 }  // namespace labhub::coordinator::runner

@@ -26,14 +26,14 @@ class DiskImage {
     /// Mounts it at `target`, nosuid and nodev. The device goes by itself when the last mount does. Errors unsupported
     /// (no loop devices here), internal.
     Result<void> mount(const std::filesystem::path& target, bool read_only = false);
-    /// How large a file in it can be at most.
-    std::uint64_t image_bytes() const { return image_bytes_; }
 
   private:
     std::filesystem::path path_;
     pid_t maker_ = 0;
-    std::uint64_t image_bytes_ = 0;
 };
+
+/// The size of an image whose files may hold `bytes` in all: no file in it can be larger.
+std::uint64_t image_bytes(std::uint64_t bytes, std::uint32_t files);
 
 /// Whether a loop device still uses this file: the last namespace that saw the mount isn't gone yet.
 bool is_image_in_use(const std::filesystem::path& image);

@@ -70,8 +70,6 @@ class Copier {
             note(name, std::string("can't be read (") + std::strerror(errno) + ")");
             return {};
         }
-        // ext4 makes this one in the image's root; a script that makes another loses nothing of worth.
-        if (depth == 0 && std::string_view(own) == "lost+found") return {};
         if (!S_ISDIR(facts.st_mode) && !S_ISREG(facts.st_mode)) {
             note(name, std::string("is ") + kind_name(facts.st_mode));
             return {};
@@ -116,29 +114,45 @@ class Copier {
         }
         const UniqueFd target{::openat(to, own, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)};
         if (!target) return system_error("create " + printable(name), errno);
-        LABHUB_CHECK(bytes(source.get(), target.get(), name));
+        LABHUB_CHECK(bytes(source.get(), target.get(), name, facts.st_size));
         own_it(target.get(), 0644);
         if (out.files <= kSyncEach) ::fdatasync(target.get());
         return {};
     }
 
-    Result<void> bytes(int source, int target, const std::string& name) {
-        while (true) {
-            const ssize_t got = ::read(source, buffer_.data(), buffer_.size());
+    /// Holes stay holes: copying a sparse file costs what it holds, not what it claims.
+    Result<void> bytes(int source, int target, const std::string& name, off_t size) {
+        for (off_t at = 0; at < size;) {
+            const off_t data = ::lseek(source, at, SEEK_DATA);
+            if (data < 0 && errno == ENXIO) break;
+            const off_t from = data < 0 ? at : data;
+            const off_t hole = ::lseek(source, from, SEEK_HOLE);
+            const off_t to = hole < 0 ? size : hole;
+            LABHUB_CHECK(stretch(source, target, name, from, to));
+            at = to;
+        }
+        if (::ftruncate(target, size) != 0) return system_error("write " + printable(name), errno);
+        out.bytes += static_cast<std::uint64_t>(size);
+        return {};
+    }
+
+    Result<void> stretch(int source, int target, const std::string& name, off_t from, off_t to) {
+        while (from < to) {
+            const auto wanted = std::min<std::size_t>(buffer_.size(), static_cast<std::size_t>(to - from));
+            const ssize_t got = ::pread(source, buffer_.data(), wanted, from);
             if (got < 0 && errno == EINTR) continue;
-            if (got < 0) {
+            if (got < 0)
                 out.notes.push_back(printable(name) + " could only be read in part (" + std::strerror(errno) + ")");
-                return {};
-            }
-            if (got == 0) return {};
+            if (got <= 0) return {};
             for (ssize_t done = 0; done < got;) {
-                const ssize_t put = ::write(target, buffer_.data() + done, static_cast<std::size_t>(got - done));
+                const ssize_t put = ::pwrite(target, buffer_.data() + done, static_cast<std::size_t>(got - done), from + done);
                 if (put < 0 && errno == EINTR) continue;
                 if (put < 0) return system_error("write " + printable(name), errno);
                 done += put;
             }
-            out.bytes += static_cast<std::uint64_t>(got);
+            from += got;
         }
+        return {};
     }
 
     void own_it(int fd, mode_t mode) const {

@@ -9,6 +9,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "coordinator/runner/disk_image.hpp"
 #include "coordinator/runner/outputs.hpp"
 
 namespace labhub::coordinator::runner {
@@ -44,7 +45,10 @@ Result<void> complete_result(const std::filesystem::path& job_dir, const Limits&
     struct stat owner {};
     if (::stat(job_dir.c_str(), &owner) != 0) return system_error("look at " + job_dir.string(), errno);
     if (!output.empty()) {
-        auto brought = bring_out(output, job_dir / "output", {limits.output_bytes, limits.output_files, owner.st_uid, owner.st_gid});
+        // What fitted into the image, the file system's rounding included, must fit here.
+        const OutputBounds bounds{image_bytes(limits.output_bytes, limits.output_files), limits.output_files, owner.st_uid,
+                                  owner.st_gid};
+        auto brought = bring_out(output, job_dir / "output", bounds);
         if (brought) state.notes = std::move(brought->notes);
         else state.notes.push_back("outputs are missing: " + brought.error().to_string());
     } else {

@@ -49,8 +49,8 @@ std::string version_of(const std::string& program) {
     if (pid) wait_process(*pid, kTrialSeconds);
     text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
     std::string line{split(text, '\n').front()};
-    if (const auto at = line.find(" version"); at != std::string::npos) line.erase(at, std::string_view(" version").size());
-    return line.empty() ? program : line;
+    const auto at = line.find(" version");
+    return at == std::string::npos ? program : line.erase(at, std::string_view(" version").size());
 }
 
 JobSpec trial_spec() {

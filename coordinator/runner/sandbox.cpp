@@ -75,13 +75,16 @@ Result<void> enter_private_mounts(bool hide_unified) {
         return system_error("make a mount namespace", errno);
     }
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return system_error("make mounts private", errno);
-    if (hide_unified) ::umount2("/sys/fs/cgroup/unified", MNT_DETACH);
+    if (!hide_unified) return {};
+    // An empty tree of our own in its place: the runtime makes its folders there, and on the host's they would stay.
+    ::umount2("/sys/fs/cgroup/unified", MNT_DETACH);
+    if (::mount("labhub", "/sys/fs/cgroup/unified", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m") != 0)
+        return system_error("hide /sys/fs/cgroup/unified", errno);
     return {};
 }
 
 Sandbox::Sandbox(const JobSpec& spec, const fs::path& job_dir, const RuntimeChoice& choice)
-    : job_dir_(job_dir), choice_(choice), container_(container_name(spec.job_id)), uid_(host_uid(spec.job_id)),
-      cgroup_(cgroup_path(spec.job_id)) {
+    : job_dir_(job_dir), choice_(choice), container_(container_name(spec.job_id)), uid_(host_uid(spec.job_id)) {
     options_.user_namespace = choice.user_namespace;
     options_.limit_swap = can_limit_swap();
 }
@@ -92,6 +95,7 @@ Result<Sandbox> Sandbox::prepare(const JobSpec& spec, const fs::path& job_dir, c
     // Its process works while this one goes on.
     auto image = DiskImage::begin(image_path(job_dir), spec.limits.output_bytes, spec.limits.output_files, sandbox.uid_);
     LABHUB_CHECK(enter_private_mounts(choice.hide_unified));
+    sandbox.cgroup_ = Cgroup{cgroup_path(spec.job_id)};
     LABHUB_CHECK(sandbox.make_workplace(spec));
     LABHUB_TRY(sandbox.network_, make_sandbox_network(spec.api_port));
     sandbox.sources_.network = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(sandbox.network_.name_space.get());
@@ -101,7 +105,7 @@ Result<Sandbox> Sandbox::prepare(const JobSpec& spec, const fs::path& job_dir, c
     auto mounted = image ? image->mount(sandbox.sources_.output) : Result<void>(image.error());
     if (mounted) {
         sandbox.disk_limit_by_ = "loop ext4";
-        sandbox.options_.largest_file = image->image_bytes();
+        sandbox.options_.largest_file = image_bytes(spec.limits.output_bytes, spec.limits.output_files);
     } else {
         spdlog::warn("the output folder is watched, not bounded by the kernel: {}", mounted.error().to_string());
         LABHUB_CHECK(sandbox.make_output(spec));
