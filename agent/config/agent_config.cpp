@@ -27,8 +27,10 @@ Result<void> check_endpoint(std::string_view text) {
 }
 
 Result<void> check_key(std::string_view text) {
-    LABHUB_CHECK(ssh::PublicKey::parse(text));
-    return {};
+    const auto key = ssh::PublicKey::parse(text);
+    if (key) return {};
+    const std::string right = "a line of an authorized_keys or .pub file: ssh-ed25519 AAAA… name";
+    return Error{key.error().code, key.error().message, key.error().detail.empty() ? right : key.error().detail};
 }
 
 /// A group called STATE would have the topics of host applications (Sparkplug B 3.0, 4.1 and 6.4.22).

@@ -18,7 +18,7 @@ bool is_for_later(const Error& error) { return error.code == ErrorCode::too_many
 }  // namespace
 
 void Session::restart_run() {
-    run_.restart();
+    sent_.restart();
     replay_wake_.cancel();
 }
 
@@ -40,36 +40,36 @@ void Session::replay_row(const spool::Row& row) {
         if (!sent && is_for_later(sent.error())) return;
         if (!sent) spdlog::error("row {} of the spool can't be sent and is passed over: {}", row.position, sent.error().to_string());
     }
-    run_.replayed(row.position);
+    sent_.replayed(row.position);
 }
 
 Task<void> Session::replay_some() {
-    const unsigned generation = run_.generation();
+    const unsigned generation = sent_.generation();
     const auto pace = static_cast<std::uint32_t>(1000 / kPace.count());
     const std::uint32_t count = std::max(1u, around_.settings.replay_rows_per_second / pace);
-    auto rows = co_await around_.spool.read_after(run_.sent_until(), count);
+    auto rows = co_await around_.spool.read_after(sent_.sent_until(), count);
     if (!rows) {
         spdlog::debug("replay: {}", rows.error().to_string());
         co_await sleep_for(kRetry);
         co_return;
     }
-    if (generation != run_.generation()) co_return;
+    if (generation != sent_.generation()) co_return;
     bool is_end = rows->empty();
     for (const spool::Row& row : *rows) {
-        if ((is_end = run_.was_sent_ahead(row.position))) break;
+        if ((is_end = sent_.was_sent_ahead(row.position))) break;
         if (connection_->unsent_bytes() > kUnsentBound) break;
         replay_row(row);
-        if (run_.sent_until() < row.position) break;
+        if (sent_.sent_until() < row.position) break;
     }
     if (is_end) {
-        run_.reached_end();
+        sent_.reached_end();
         catching_up_.clear();
     }
 }
 
 Task<void> Session::replay() {
     while (connection_->is_open()) {
-        if (!run_.is_caught_up() && !around_.host.is_offline()) {
+        if (!sent_.is_caught_up() && !around_.host.is_offline()) {
             co_await replay_some();
             co_await sleep_for(kPace);
             continue;

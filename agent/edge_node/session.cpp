@@ -178,13 +178,13 @@ void Session::live(const spool::Batch& batch, Position position) {
     const sampling::Device* const device = known(batch.device);
     bool sent = false;
     if (device && alive_.contains(batch.device)) {
-        const Position said = run_.is_caught_up() ? position : 0;
+        const Position said = sent_.is_caught_up() ? position : 0;
         sparkplug::Payload data = device_data(*device, batch, said, false);
         sent = data.metrics.empty() || send(MessageType::ddata, batch.device, std::move(data)).has_value();
     }
     if (position == 0) return;
-    if (sent) return run_.sent_live(position);
-    run_.missed_live(position);
+    if (sent) return sent_.sent_live(position);
+    sent_.missed_live(position);
     replay_wake_.cancel();
 }
 

@@ -10,7 +10,7 @@
 
 #include "agent/edge_node/births.hpp"
 #include "agent/edge_node/host_state.hpp"
-#include "agent/edge_node/run.hpp"
+#include "agent/edge_node/sent_rows.hpp"
 #include "agent/safety/command_path.hpp"
 #include "agent/spool/spool.hpp"
 #include "shared/mqtt/connection.hpp"
@@ -81,7 +81,7 @@ class Session {
     sparkplug::SeqCounter seq_;
     std::set<std::string> alive_;      ///< devices whose DBIRTH the host has
     std::set<std::string> catching_up_;///< devices born late: rows of theirs below acknowledged positions may be unsent
-    Run run_;
+    SentRows sent_;
     asio::steady_timer replay_wake_;
     std::vector<sparkplug::Metric> reported_;
     Steady::time_point last_births_{};

@@ -6,6 +6,19 @@ namespace labhub::agent::safety {
 
 Asker agent_itself() { return Asker{Origin::agent, "agent", Role::coordinator}; }
 
+namespace {
+
+/// The audit trail's JSON doesn't tell 40 from 40.0; the device does.
+void restore_types(std::vector<Reading>& readings, const std::vector<MetricInfo>& metrics) {
+    for (Reading& reading : readings) {
+        const auto info = find_metric(metrics, reading.metric);
+        const auto* const whole = std::get_if<std::int64_t>(&reading.value);
+        if (info && whole && (*info)->type == ValueType::number) reading.value = static_cast<double>(*whole);
+    }
+}
+
+}  // namespace
+
 CommandPath::CommandPath(asio::any_io_executor executor, const Clock& clock, AuditLog& audit, Limits limits)
     : executor_(executor), clock_(clock), audit_(audit), limits_(limits), deadline_(executor), commands_(executor) {}
 
@@ -94,6 +107,7 @@ Task<CommandPath::Outcome> CommandPath::decide(Command command) {
         Applied before;
         before.readings = std::move(**known);
         before.repeated = true;
+        if (found) restore_types(before.readings, (*found)->device.metrics());
         co_return before;
     }
     Result<void> fit;

@@ -67,8 +67,13 @@ bool Spool::ready_to_store() {
         failed(opened.error());
         opened = open();
     }
-    if (!opened) failed(opened.error());
-    return opened.has_value();
+    if (!opened) {
+        failed(opened.error());
+        return false;
+    }
+    if (!state_.problem.empty()) spdlog::info("spool: open again");
+    state_.problem.clear();
+    return true;
 }
 
 Task<std::vector<Position>> Spool::store(const std::vector<Batch>* batches) {

@@ -11,7 +11,7 @@ using spool::Position;
 /// Which rows of the spool the host has been sent since the last birth. Live rows go out as they come; the rows before
 /// them are sent again behind their back. A message may carry its spool position (and so invite the host to acknowledge
 /// all up to it) only while nothing before it is missing. Pure bookkeeping.
-class Run {
+class SentRows {
   public:
     /// The host begins anew (a birth, or it came online): everything still stored is to be sent.
     void restart();

@@ -1,17 +1,17 @@
-#include "agent/edge_node/run.hpp"
+#include "agent/edge_node/sent_rows.hpp"
 
 #include <algorithm>
 
 namespace labhub::agent::edge_node {
 
-void Run::restart() {
+void SentRows::restart() {
     sent_until_ = 0;
     caught_up_ = false;
     ahead_from_.reset();
     ++generation_;
 }
 
-void Run::sent_live(Position position) {
+void SentRows::sent_live(Position position) {
     if (caught_up_) {
         sent_until_ = position;
         return;
@@ -20,14 +20,14 @@ void Run::sent_live(Position position) {
     ahead_until_ = position;
 }
 
-void Run::missed_live(Position position) {
+void SentRows::missed_live(Position position) {
     // Where the run was unbroken, the row before this one is the last that was sent.
     if (caught_up_) sent_until_ = std::min(sent_until_, position - 1);
     caught_up_ = false;
     ahead_from_.reset();
 }
 
-void Run::reached_end() {
+void SentRows::reached_end() {
     if (ahead_from_) sent_until_ = std::max(sent_until_, ahead_until_);
     ahead_from_.reset();
     caught_up_ = true;

@@ -1,0 +1,36 @@
+#include "agent/edge_node/bd_seq.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/agent/support/coroutines.hpp"
+
+namespace labhub::agent::edge_node {
+namespace {
+
+TEST(BdSeq, BeginsAtZeroRisesAtEachConnectAndOverRestartsAndWraps) {
+    const test::TemporaryFolder folder;
+    const ManualClock clock;
+    asio::io_context io(1);
+    int expected = 0;
+    for (int restart = 0; restart < 3; ++restart) {
+        auto database = state::StateDatabase::open(folder.path(), clock);
+        ASSERT_TRUE(database);
+        BdSeq bd_seq(*database, clock);
+        for (int connect = 0; connect < 100; ++connect) EXPECT_EQ(test::run(io, bd_seq.next()), expected++ % 256);
+    }
+}
+
+TEST(BdSeq, RisesWithoutADatabase) {
+    const test::TemporaryFolder folder;
+    const ManualClock clock;
+    asio::io_context io(1);
+    auto database = state::StateDatabase::open(folder.path(), clock);
+    ASSERT_TRUE(database);
+    BdSeq bd_seq(*database, clock);
+    EXPECT_EQ(test::run(io, bd_seq.next()), 0);
+    database->writer().stop();
+    EXPECT_EQ(test::run(io, bd_seq.next()), 1);
+}
+
+}  // namespace
+}  // namespace labhub::agent::edge_node
