@@ -36,7 +36,7 @@ class Archive : public testing::Test {
         while (archive_read_next_header(reader, &entry) >= ARCHIVE_WARN) {
             std::string bytes(static_cast<std::size_t>(archive_entry_size(entry)), '\0');
             archive_read_data(reader, bytes.data(), bytes.size());
-            files[archive_entry_pathname_utf8(entry)] = bytes;
+            files[archive_entry_pathname(entry)] = bytes;
         }
         archive_read_free(reader);
         return files;
