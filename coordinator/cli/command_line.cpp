@@ -16,6 +16,7 @@ class Grammar {
   public:
     Grammar() : app_(kDescription, "labhub") {
         app_.footer(kFooter);
+        app_.set_help_all_flag("--help-all", "Print the help of all commands and exit");
         app_.set_version_flag("--version", std::string("labhub ") + LABHUB_VERSION);
         app_.require_subcommand(1);
         app_.fallthrough();
