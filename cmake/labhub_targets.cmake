@@ -46,9 +46,11 @@ function(labhub_test name)
   labhub_like_library(${name})
   target_link_libraries(${name} PRIVATE GTest::gtest GTest::gmock GTest::gtest_main ${arg_DEPENDS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT}
-    ENVIRONMENT "LABHUB_BIN=${CMAKE_BINARY_DIR}/bin;LABHUB_SOURCE=${CMAKE_SOURCE_DIR}")
+    # Two properties, as gtest_discover_tests takes a list apart: its second item would be lost.
+    ENVIRONMENT "LABHUB_BIN=${CMAKE_BINARY_DIR}/bin"
+    ENVIRONMENT_MODIFICATION "LABHUB_SOURCE=set:${CMAKE_SOURCE_DIR}")
 endfunction()
 
 function(labhub_proto name)
