@@ -44,12 +44,14 @@ Task<void> CoordinatorLink::run() {
     Backoff backoff{kFirstPause, kLongestPause};
     while (true) {
         if (connect() && greet()) {
-            spdlog::info("connected to the coordinator");
-            backoff.reset();
             greeted_ = true;
             co_await listen();
             greeted_ = false;
-            spdlog::info("the coordinator is gone; trying again");
+            // One that refuses us is asked less and less often.
+            if (std::exchange(accepted_, false)) {
+                spdlog::info("the coordinator is gone; trying again");
+                backoff.reset();
+            }
         }
         co_await sleep_for(backoff.next());
     }
@@ -92,6 +94,10 @@ Task<void> CoordinatorLink::listen() {
 void CoordinatorLink::obey(const std::string& frame) {
     labhub::runner::ToRunner message;
     if (!message.ParseFromString(frame)) return spdlog::warn("the coordinator sent bytes that are no message");
+    if (message.has_accepted()) {
+        accepted_ = true;
+        spdlog::info("connected to the coordinator");
+    }
     if (message.has_stop()) events_.on_stop(message.stop().reason(), std::chrono::milliseconds{message.stop().grace_ms()});
     if (message.has_released()) events_.on_released();
 }

@@ -41,7 +41,7 @@ class CoordinatorLink {
     std::filesystem::path path_;
     CoordinatorLinkEvents events_;
     Local::socket socket_;
-    bool greeted_ = false;
+    bool greeted_ = false, accepted_ = false;
 };
 
 }  // namespace labhub::coordinator::runner

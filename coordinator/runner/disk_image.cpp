@@ -85,8 +85,9 @@ Result<void> DiskImage::mount(const std::filesystem::path& target, bool read_onl
     if (!image) return system_error("open " + path_.string(), errno);
     LABHUB_TRY(const auto device, attach(image, read_only));
     const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOATIME | (read_only ? MS_RDONLY : 0);
-    // noinit_itable: the kernel would otherwise write the empty inode tables in the background.
-    const char* options = read_only ? "" : "noinit_itable";
+    // noinit_itable: the kernel would otherwise write the empty inode tables in the background. nobarrier: the image lives
+    // as long as its job, and mounting would wait for the host's disk to flush (10 ms instead of 1).
+    const char* options = read_only ? "" : "noinit_itable,nobarrier";
     if (::mount(device.second.c_str(), target.c_str(), "ext4", flags, options) != 0)
         return system_error("mount " + path_.string(), errno);
     // A script should find its output folder empty.

@@ -52,7 +52,6 @@ JobRun::JobRun(asio::io_context& context, JobSpec spec, std::filesystem::path jo
 JobRun::~JobRun() = default;
 
 Task<void> JobRun::run() {
-    save();
     // The container's first process becomes our child when the runtime's own process has gone.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (sandbox_) {
@@ -65,6 +64,7 @@ Task<void> JobRun::run() {
     finish();
     co_await tasks_.stop();
     link_.report(*state_.ended);
+    if (sandbox_ && complete_) sandbox_->dismantle();
     co_await await_release();
     co_await link_tasks_.stop();
 }
@@ -104,6 +104,7 @@ Task<bool> JobRun::run_runtime() {
     // Connecting goes on beside the runtime's work.
     link_tasks_.spawn("coordinator link", link_.run());
     streams_.reset();
+    save();
     if (!runtime) {
         facts_.start_failure = runtime.error().to_string();
         co_return false;
@@ -247,10 +248,8 @@ void JobRun::finish() {
     const auto completed = complete_result(job_dir_, spec_.limits, output, state_);
     if (!completed) spdlog::error("the result folder is incomplete: {}", completed.error().to_string());
     state_.phase = Phase::ended;
-    if (sandbox_) {
-        sandbox_->close_listener();
-        if (completed) sandbox_->dismantle();
-    }
+    complete_ = completed.has_value();
+    if (sandbox_) sandbox_->close_listener();
     spdlog::info("ended: {}", state_.ended->message);
 }
 

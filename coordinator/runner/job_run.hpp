@@ -64,7 +64,7 @@ class JobRun {
     std::optional<LogFile> out_log_, err_log_;
     std::unique_ptr<Streams> streams_;
     pid_t init_ = 0;
-    bool killed_ = false, released_ = false;
+    bool killed_ = false, released_ = false, complete_ = false;
     asio::posix::stream_descriptor lifeline_;
     asio::steady_timer kill_timer_, release_timer_, logs_timer_;
     int open_logs_ = 0;

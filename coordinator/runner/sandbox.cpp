@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <future>
 
 #include <spdlog/spdlog.h>
 
@@ -97,29 +98,42 @@ Result<Sandbox> Sandbox::prepare(const JobSpec& spec, const fs::path& job_dir, c
     LABHUB_CHECK(enter_private_mounts(choice.hide_unified));
     sandbox.cgroup_ = Cgroup{cgroup_path(spec.job_id)};
     LABHUB_CHECK(sandbox.make_workplace(spec));
-    LABHUB_TRY(sandbox.network_, make_sandbox_network(spec.api_port));
-    sandbox.sources_.network = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(sandbox.network_.name_space.get());
-    LABHUB_CHECK(sandbox.bind_sources(spec));
-    sandbox.sources_.output = sandbox.workplace_ / "output";
-    LABHUB_CHECK(make_folder(sandbox.sources_.output));
-    auto mounted = image ? image->mount(sandbox.sources_.output) : Result<void>(image.error());
-    if (mounted) {
-        sandbox.disk_limit_by_ = "loop ext4";
-        sandbox.options_.largest_file = image_bytes(spec.limits.output_bytes, spec.limits.output_files);
-    } else {
-        spdlog::warn("the output folder is watched, not bounded by the kernel: {}", mounted.error().to_string());
-        LABHUB_CHECK(sandbox.make_output(spec));
-    }
+    // Attaching and mounting wait for the disk; the rest needs the processor.
+    auto mounting = std::async(std::launch::async, [&] {
+        return image ? image->mount(sandbox.sources_.output) : Result<void>(image.error());
+    });
+    auto filled = sandbox.fill_workplace(spec);
+    const auto mounted = mounting.get();
+    LABHUB_CHECK(std::move(filled));
+    LABHUB_CHECK(sandbox.bound_output(spec, mounted));
     LABHUB_CHECK(sandbox.write_bundle(spec));
     return sandbox;
+}
+
+Result<void> Sandbox::fill_workplace(const JobSpec& spec) {
+    LABHUB_CHECK(make_root_folder(workplace_ / "bundle/rootfs", choice_.user_namespace ? kSandboxUid : uid_));
+    LABHUB_TRY(network_, make_sandbox_network(spec.api_port));
+    sources_.network = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(network_.name_space.get());
+    return bind_sources(spec);
+}
+
+Result<void> Sandbox::bound_output(const JobSpec& spec, const Result<void>& mounted) {
+    if (mounted) {
+        disk_limit_by_ = "loop ext4";
+        options_.largest_file = image_bytes(spec.limits.output_bytes, spec.limits.output_files);
+        return {};
+    }
+    spdlog::warn("the output folder is watched, not bounded by the kernel: {}", mounted.error().to_string());
+    return make_plain_output(spec);
 }
 
 Result<void> Sandbox::make_workplace(const JobSpec& spec) {
     LABHUB_TRY(workplace_, find_workplace({job_dir_, spec.python_path, own_program_folder(), choice_.program}));
     if (::mount("labhub", workplace_.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64m") != 0)
         return system_error("mount the sandbox's workplace", errno);
-    LABHUB_CHECK(make_folder(workplace_ / "bundle"));
-    return make_root_folder(workplace_ / "bundle/rootfs", choice_.user_namespace ? kSandboxUid : uid_);
+    sources_.output = workplace_ / "output";
+    LABHUB_CHECK(make_folder(sources_.output));
+    return make_folder(workplace_ / "bundle");
 }
 
 /// Copies or binds what the sandbox is made of to where the user namespace's root can reach it, whatever the modes of
@@ -137,7 +151,7 @@ Result<void> Sandbox::bind_sources(const JobSpec& spec) {
     return bind_mount(spec.python_path, sources_.python);
 }
 
-Result<void> Sandbox::make_output(const JobSpec& spec) {
+Result<void> Sandbox::make_plain_output(const JobSpec& spec) {
     disk_limit_by_ = "polling";
     options_.largest_file = spec.limits.output_bytes;
     const fs::path folder = plain_output_path(job_dir_);

@@ -49,7 +49,9 @@ class Sandbox {
     Sandbox(const JobSpec& spec, const std::filesystem::path& job_dir, const RuntimeChoice& choice);
     Result<void> make_workplace(const JobSpec& spec);
     Result<void> bind_sources(const JobSpec& spec);
-    Result<void> make_output(const JobSpec& spec);
+    Result<void> fill_workplace(const JobSpec& spec);
+    Result<void> bound_output(const JobSpec& spec, const Result<void>& mounted);
+    Result<void> make_plain_output(const JobSpec& spec);
     Result<void> write_bundle(const JobSpec& spec) const;
 
     std::filesystem::path job_dir_, workplace_;

@@ -21,12 +21,6 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds kEndLimit{120};
 
-fs::path runner_program() {
-    const char* bin = std::getenv("LABHUB_BIN");
-    if (bin) return fs::path(bin) / "labhub-runner";
-    return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "bin/labhub-runner";
-}
-
 fs::path python_path() {
     const char* source = std::getenv("LABHUB_SOURCE");
     const fs::path path = fs::path(source ? source : fs::current_path().c_str()) / "coordinator/clients/python";
@@ -53,6 +47,12 @@ std::string why_not_here() {
 }
 
 }  // namespace
+
+fs::path runner_program() {
+    const char* bin = std::getenv("LABHUB_BIN");
+    if (bin) return fs::path(bin) / "labhub-runner";
+    return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "bin/labhub-runner";
+}
 
 void Lab::SetUp() {
     if (!fs::exists(cache_folder() / "sandbox-host.json"))

@@ -71,6 +71,9 @@ class Lab : public ::testing::Test {
     std::unique_ptr<TaskGroup> servers_;
 };
 
+/// The labhub-runner under test.
+std::filesystem::path runner_program();
+
 /// Processes on this host whose command line holds `text`.
 std::vector<pid_t> processes_with(const std::string& text);
 

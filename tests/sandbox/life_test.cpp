@@ -115,6 +115,24 @@ TEST_F(Life, SaysWhyASandboxCouldNotBeMade) {
     EXPECT_NE(missing.message.find("no-such-python"), std::string::npos) << missing.message;
 }
 
+TEST_F(Life, WorksWithoutUserNamespace) {
+    // As on a host that forbids them: the choice that the first job kept, changed in a folder of our own.
+    run("print(1)\n");
+    auto kept = *read_file(read_job_spec(folder(last_))->cache_folder / "sandbox-host.json");
+    const std::string with = "\"user_namespace\": true";
+    if (kept.find(with) == std::string::npos) GTEST_SKIP() << "user namespaces don't work here: every test runs without";
+    kept.replace(kept.find(with), with.size(), "\"user_namespace\": false");
+    const auto cache = data_ / "cache";
+    std::filesystem::create_directories(cache);
+    ASSERT_TRUE(write_file(cache / "sandbox-host.json", kept));
+    const Ended ended = run("import os\nopen('x', 'w').write('y')\nprint(os.getuid() > 1000000000)\n"
+                            "print(open('/proc/self/uid_map').read().split())\n",
+                            [&](JobSpec& spec) { spec.cache_folder = cache; });
+    EXPECT_EQ(ended.exit_code, 0) << ended.message << err();
+    EXPECT_EQ(out(), "True\n['0', '0', '4294967295']\n");
+    EXPECT_EQ(file(last_, "output/x"), "y");
+}
+
 TEST_F(Life, WorksWithRuncToo) {
     if (!std::filesystem::exists("/usr/sbin/runc") && !std::filesystem::exists("/usr/bin/runc"))
         GTEST_SKIP() << "runc is not installed";

@@ -54,6 +54,24 @@ TEST_F(Limit, OutputEndsWithNoSpaceAndKeepsTheRest) {
     EXPECT_EQ(file(last_, "output/before.txt"), "kept");
 }
 
+TEST_F(Limit, OutputIsWatchedWhereThereAreNoLoopDevices) {
+    // The runner as on a host without them: /dev/loop-control covered in a mount namespace of the launcher's own.
+    const auto wrapper = data_ / "runner-without-loop";
+    ASSERT_TRUE(write_file(wrapper,
+                           "#!/bin/sh\nexec unshare --mount sh -c 'mount --bind /dev/null /dev/loop-control; exec \"$@\"' sh " +
+                               runner_program().string() + " \"$@\"\n",
+                           0755));
+    launcher_ = std::make_unique<SpawnLauncher>(context_.get_executor(), wrapper);
+    const Ended ended = run("import time\n"
+                            "for i in range(100):\n"
+                            "    open(f'f{i}', 'wb').write(b'x' * (1 << 20)); time.sleep(0.02)\n"
+                            "time.sleep(600)\n",
+                            [](JobSpec& spec) { spec.limits.output_bytes = 16u << 20; });
+    EXPECT_EQ(heard_[last_].started->disk_limit_by, "polling");
+    EXPECT_EQ(ended.reason, "disk_limit") << ended.message << err();
+    EXPECT_TRUE(std::filesystem::exists(folder(last_) / "output/f0"));
+}
+
 TEST_F(Limit, FilesInOutputAreCounted) {
     const Ended ended = run("for i in range(100000): open(f'f{i}', 'w').close()\n", [](JobSpec& spec) {
         spec.limits.output_bytes = 16u << 20;

@@ -99,9 +99,10 @@ TEST(Seccomp, NamesNoCallTwice) {
     std::set<std::string> seen;
     const json::value profile = seccomp_profile();
     for (const auto& rule : profile.at("syscalls").as_array())
-        if (!rule.as_object().contains("args"))
+        if (!rule.as_object().contains("args")) {
             for (const auto& name : rule.at("names").as_array())
                 EXPECT_TRUE(seen.insert(json::value_to<std::string>(name)).second) << name.as_string();
+        }
 }
 
 }  // namespace
