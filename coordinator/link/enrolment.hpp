@@ -28,12 +28,10 @@ struct Enrolment {
 ///     ssh = "127.0.0.1:2222"      # host:port; "[::1]:2222" for IPv6; port 2222 when left out
 ///     host_key = "SHA256:…"
 ///
-/// Errors name the file, the line and the field: malformed for syntax, unknown or missing fields and wrong values;
-/// conflict for a node listed twice; not_found when there is no such file.
+/// Errors: malformed for syntax, unknown or missing fields and wrong values, with file, line and field; conflict for a
+/// node listed twice; not_found when there is no such file.
 Result<std::vector<Enrolment>> read_enrolments(const std::filesystem::path& path);
 /// The same from text; `name` stands for the file in messages.
 Result<std::vector<Enrolment>> parse_enrolments(std::string_view text, std::string_view name);
-/// The list as text that parse_enrolments reads back.
-std::string format_enrolments(const std::vector<Enrolment>& enrolments);
 
 }  // namespace labhub::coordinator::link

@@ -97,12 +97,8 @@ void ChannelCore::refill() {
 
 Task<Result<std::string>> ChannelCore::read(std::shared_ptr<ChannelCore> self) {
     for (;;) {
-        if (self->in_.empty() && self->left_behind_) self->refill();
-        if (!self->in_.empty()) {
-            std::string bytes;
-            bytes.swap(self->in_);
-            co_return Result<std::string>(std::move(bytes));
-        }
+        std::string bytes = self->take_input();
+        if (!bytes.empty()) co_return Result<std::string>(std::move(bytes));
         if (self->broken_) co_return Result<std::string>(*self->broken_);
         if (self->eof_) co_return Result<std::string>(std::string());
         auto waiting = self->wait_input();
@@ -112,6 +108,13 @@ Task<Result<std::string>> ChannelCore::read(std::shared_ptr<ChannelCore> self) {
             co_return Result<std::string>(std::move(stopped));
         }
     }
+}
+
+std::string ChannelCore::take_input() {
+    if (in_.empty() && left_behind_) refill();
+    std::string taken;
+    taken.swap(in_);
+    return taken;
 }
 
 std::string ChannelCore::take_errors() {

@@ -37,11 +37,13 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
     std::optional<int> exit_status() const { return exit_status_; }
 
     static Task<Result<std::string>> read(std::shared_ptr<ChannelCore> self);
+    /// What has arrived, without waiting; may be empty.
+    std::string take_input();
+    bool has_input() const { return !in_.empty() || !errors_.empty() || left_behind_; }
     /// What came on stderr since the last call.
     std::string take_errors();
     /// Waits until the peer has closed, or more arrived; false when cancelled.
     Task<bool> wait_input();
-    bool at_end() const { return remote_closed_ || eof_ || broken_; }
     bool is_remote_closed() const { return remote_closed_; }
 
     /// Queues without waiting. Error unavailable when closed.

@@ -187,32 +187,31 @@ class Session::Impl : public std::enable_shared_from_this<Session::Impl> {
 
     /// Gathers a command's output until the server closes its channel.
     static Task<Result<ExecResult>> gather(std::shared_ptr<ChannelCore> channel, std::size_t limit) {
+        using Outcome = Result<ExecResult>;
         ExecResult result;
         for (;;) {
-            auto reading = ChannelCore::read(channel);
-            auto bytes = co_await std::move(reading);
+            result.out += channel->take_input();
             result.err += channel->take_errors();
-            if (!bytes) co_return Result<ExecResult>(bytes.error());
-            result.out += *bytes;
             if (result.out.size() + result.err.size() > limit) {
                 Error large{ErrorCode::too_large, "the command's output is larger than " + std::to_string(limit) + " bytes"};
-                co_return Result<ExecResult>(std::move(large));
+                co_return Outcome(std::move(large));
             }
-            if (bytes->empty() && channel->at_end()) break;
-        }
-        while (!channel->is_remote_closed() && !channel->broken()) {
+            if (channel->has_input()) continue;
+            if (channel->is_remote_closed()) break;
+            if (channel->broken()) co_return Outcome(*channel->broken());
             auto waiting = channel->wait_input();
             const bool more = co_await std::move(waiting);
-            if (!more) break;
+            if (!more) {
+                Error stopped{ErrorCode::timed_out, "waiting for the command was cancelled"};
+                co_return Outcome(std::move(stopped));
+            }
         }
-        result.err += channel->take_errors();
         if (!channel->exit_status()) {
             Error error{ErrorCode::unavailable, "the command's channel was closed without an exit status"};
-            if (channel->broken()) error = *channel->broken();
-            co_return Result<ExecResult>(std::move(error));
+            co_return Outcome(std::move(error));
         }
         result.exit_status = *channel->exit_status();
-        co_return Result<ExecResult>(std::move(result));
+        co_return Outcome(std::move(result));
     }
 
     static Task<Result<ExecResult>> exec(std::shared_ptr<Impl> self, std::string command) {

@@ -60,7 +60,7 @@ Result<tcp::acceptor> open_acceptor(asio::any_io_executor executor, const tcp::e
 class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   public:
     Impl(ServerOptions options, Handlers handlers, PublicKey host_key, BindHandle bind, tcp::acceptor acceptor)
-        : shared_{std::move(options), std::move(handlers), {}}, host_key_(std::move(host_key)), bind_(std::move(bind)),
+        : shared_(std::make_shared<ServerShared>(ServerShared{std::move(options), std::move(handlers), {}})), host_key_(std::move(host_key)), bind_(std::move(bind)),
           acceptor_(std::move(acceptor)), tasks_(acceptor_.get_executor()) {}
 
     void start() { tasks_.spawn("ssh accept", accept_all(shared_from_this())); }
@@ -88,7 +88,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     }
 
     ServerCounters counters() const {
-        ServerCounters now = shared_.counters;
+        ServerCounters now = shared_->counters;
         for (const auto& session : sessions_) {
             now.sessions += session->is_over() ? 0 : 1;
             now.authenticated += !session->is_over() && session->is_authenticated() ? 1 : 0;
@@ -119,12 +119,12 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     }
 
     void admit(tcp::socket socket) {
-        ++shared_.counters.accepted;
+        ++shared_->counters.accepted;
         boost::system::error_code failure;
         const std::string address = socket.remote_endpoint(failure).address().to_string();
         if (failure) return;
         if (!make_room(address)) {
-            ++shared_.counters.refused;
+            ++shared_->counters.refused;
             spdlog::debug("ssh: {} was turned away: as many sessions as are allowed", address);
             return;
         }
@@ -157,13 +157,13 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
             if (!oldest) oldest = session;
             if (same && !oldest_of_address) oldest_of_address = session;
         }
-        if (of_address >= shared_.options.limits.max_sessions_per_address) return evict(oldest_of_address);
-        return all < shared_.options.limits.max_sessions || evict(oldest);
+        if (of_address >= shared_->options.limits.max_sessions_per_address) return evict(oldest_of_address);
+        return all < shared_->options.limits.max_sessions || evict(oldest);
     }
 
     bool evict(const std::shared_ptr<ServerSession>& session) {
         if (!session) return false;
-        ++shared_.counters.evicted;
+        ++shared_->counters.evicted;
         session->end(Error{ErrorCode::too_many, "another connection took the place before login"});
         return true;
     }
@@ -174,7 +174,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
         self->sessions_.remove(session);
     }
 
-    ServerShared shared_;
+    std::shared_ptr<ServerShared> shared_;
     PublicKey host_key_;
     BindHandle bind_;
     tcp::acceptor acceptor_;

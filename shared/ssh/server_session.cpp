@@ -24,8 +24,8 @@ void bound_output(ExecResult& result, std::size_t limit) {
 
 }  // namespace
 
-ServerSession::ServerSession(asio::any_io_executor executor, ServerShared& shared, std::string address)
-    : shared_(shared), address_(std::move(address)), transport_(std::make_shared<Transport>(executor)),
+ServerSession::ServerSession(asio::any_io_executor executor, std::shared_ptr<ServerShared> shared, std::string address)
+    : shared_(std::move(shared)), address_(std::move(address)), transport_(std::make_shared<Transport>(executor)),
       last_busy_(Steady::now()), tasks_(executor) {}
 
 void ServerSession::set_callbacks() {
@@ -74,23 +74,23 @@ int ServerSession::key_offered(ssh_session, const char* user, ssh_key key, char 
 
 /// libssh asks twice: for the offered key, and again with the signature checked. Only the second may log anybody in.
 int ServerSession::check_key(const std::string& user, ssh_key key, ssh_publickey_state_e state) {
-    if (is_authenticated() || refused_ >= shared_.options.limits.auth_attempts) return SSH_AUTH_DENIED;
+    if (is_authenticated() || refused_ >= shared_->options.limits.auth_attempts) return SSH_AUTH_DENIED;
     if (state != SSH_PUBLICKEY_STATE_NONE && state != SSH_PUBLICKEY_STATE_VALID) return refuse_login();
     const auto offered = public_half(key);
     if (!offered) return refuse_login();
-    auto principal = shared_.handlers.authorize ? shared_.handlers.authorize(*offered, user) : std::nullopt;
+    auto principal = shared_->handlers.authorize ? shared_->handlers.authorize(*offered, user) : std::nullopt;
     if (!principal) return refuse_login();
     if (state == SSH_PUBLICKEY_STATE_NONE) return SSH_AUTH_SUCCESS;
     principal->fingerprint = fingerprint_of(key);
     principal_ = std::move(principal);
-    ++shared_.counters.logins;
+    ++shared_->counters.logins;
     spdlog::debug("ssh: {} logged in from {} with {}", principal_->name, address_, principal_->fingerprint);
     return SSH_AUTH_SUCCESS;
 }
 
 int ServerSession::refuse_login() {
     ++refused_;
-    ++shared_.counters.auth_failures;
+    ++shared_->counters.auth_failures;
     return SSH_AUTH_DENIED;
 }
 
@@ -101,7 +101,7 @@ ssh_channel ServerSession::open_channel() {
     if (!is_authenticated()) return nullptr;
     // A closed channel makes room at once, though its task may need a moment to notice. A client that keeps closing
     // channels whose commands go on is stopped by the second bound.
-    const std::size_t limit = shared_.options.limits.channels_per_session;
+    const std::size_t limit = shared_->options.limits.channels_per_session;
     if (transport_->held_by_peer() >= limit || transport_->channel_count() >= 2 * limit) return nullptr;
     const ssh_channel handle = ssh_channel_new(transport_->session());
     if (handle == nullptr) return nullptr;
@@ -119,7 +119,7 @@ bool ServerSession::accept_request(const std::weak_ptr<ChannelCore>& weak, Chann
     for (const Start& start : starts_)
         if (start.channel == channel) return false;
     if (channel->is_started()) return false;
-    const auto& offers = shared_.handlers.offers_subsystem;
+    const auto& offers = shared_->handlers.offers_subsystem;
     if (kind == ChannelRequest::subsystem && (!offers || !offers(*principal_, text))) return false;
     starts_.push_back(Start{kind, std::move(text), std::move(channel)});
     return true;
@@ -127,7 +127,7 @@ bool ServerSession::accept_request(const std::weak_ptr<ChannelCore>& weak, Chann
 
 /// What the callbacks noted, now that no call into libssh is on the stack.
 void ServerSession::act_on_notes() {
-    if (!is_authenticated() && refused_ >= shared_.options.limits.auth_attempts) {
+    if (!is_authenticated() && refused_ >= shared_->options.limits.auth_attempts) {
         spdlog::info("ssh: {} was disconnected after {} refused keys", address_, refused_);
         return end(Error{ErrorCode::unauthenticated, "too many refused keys"});
     }
@@ -140,19 +140,19 @@ void ServerSession::act_on_notes() {
 }
 
 void ServerSession::start_channel(Start start) {
-    const auto& limits = shared_.options.limits;
+    const auto& limits = shared_->options.limits;
     if (start.kind == ChannelRequest::subsystem) {
         start.channel->set_serving(true);
         tasks_.spawn("ssh subsystem", run_subsystem(shared_from_this(), std::move(start.channel), std::move(start.text)));
         return;
     }
     start.channel->discard_input();
-    if (start.kind == ChannelRequest::shell || trim(start.text).empty())
-        return answer_at_once(*start.channel, shared_.options.usage + "\n");
+    if (start.kind == ChannelRequest::shell || !shared_->handlers.exec || trim(start.text).empty())
+        return answer_at_once(*start.channel, shared_->options.usage + "\n");
     if (start.text.size() > limits.command_bytes)
         return answer_at_once(*start.channel, "the command is " + std::to_string(start.text.size()) + " bytes long; at most " +
                                                   std::to_string(limits.command_bytes) + " are accepted\n");
-    ++shared_.counters.commands;
+    ++shared_->counters.commands;
     start.channel->set_serving(true);
     tasks_.spawn("ssh command", run_command(shared_from_this(), std::move(start.channel), std::move(start.text)));
 }
@@ -163,10 +163,10 @@ void ServerSession::answer_at_once(ChannelCore& channel, std::string text) {
 
 Task<void> ServerSession::run_command(std::shared_ptr<ServerSession> self, std::shared_ptr<ChannelCore> channel,
                                       std::string command) {
-    auto running = self->shared_.handlers.exec(*self->principal_, std::move(command));
+    auto running = self->shared_->handlers.exec(*self->principal_, std::move(command));
     ExecResult result = co_await std::move(running);
     channel->set_serving(false);
-    bound_output(result, self->shared_.options.limits.output_bytes);
+    bound_output(result, self->shared_->options.limits.output_bytes);
     const bool queued = channel->enqueue(std::move(result.out), false) && channel->enqueue(std::move(result.err), true);
     if (!queued) co_return channel->abandon();
     channel->close(result.exit_status);
@@ -179,7 +179,7 @@ Task<void> ServerSession::run_command(std::shared_ptr<ServerSession> self, std::
 Task<void> ServerSession::run_subsystem(std::shared_ptr<ServerSession> self, std::shared_ptr<ChannelCore> channel,
                                         std::string name) {
     auto stream = std::make_shared<Channel>(channel);
-    auto serving = self->shared_.handlers.subsystem(*self->principal_, std::move(name), stream);
+    auto serving = self->shared_->handlers.subsystem(*self->principal_, std::move(name), stream);
     co_await std::move(serving);
     channel->set_serving(false);
     stream->close();
@@ -187,11 +187,11 @@ Task<void> ServerSession::run_subsystem(std::shared_ptr<ServerSession> self, std
 }
 
 Task<void> ServerSession::expect_login(std::shared_ptr<ServerSession> self) {
-    const auto& limits = self->shared_.options.limits;
+    const auto& limits = self->shared_->options.limits;
     co_await sleep_for(limits.login_time);
     if (self->is_over()) co_return;
     if (!self->is_authenticated()) {
-        ++self->shared_.counters.login_timeouts;
+        ++self->shared_->counters.login_timeouts;
         Error late{ErrorCode::timed_out, "no login within " + format_duration(limits.login_time)};
         self->end(std::move(late));
         co_return;
@@ -203,8 +203,8 @@ Task<void> ServerSession::expect_login(std::shared_ptr<ServerSession> self) {
 
 void ServerSession::check_idle() {
     if (transport_->open_channel_count() > 0) last_busy_ = Steady::now();
-    if (Steady::now() - last_busy_ < shared_.options.limits.idle_time) return;
-    end(Error{ErrorCode::timed_out, "nothing was asked for " + format_duration(shared_.options.limits.idle_time)});
+    if (Steady::now() - last_busy_ < shared_->options.limits.idle_time) return;
+    end(Error{ErrorCode::timed_out, "nothing was asked for " + format_duration(shared_->options.limits.idle_time)});
 }
 
 }  // namespace labhub::ssh

@@ -19,7 +19,7 @@ namespace labhub::ssh {
 
 enum class ChannelRequest;
 
-/// What all sessions of a server share. Owned by the Server, which outlives them.
+/// What a server and all its sessions share.
 struct ServerShared {
     ServerOptions options;
     Handlers handlers;
@@ -30,7 +30,7 @@ struct ServerShared {
 /// Whatever goes wrong ends this session only; `on_over` is then called once, and the owner awaits stop().
 class ServerSession : public std::enable_shared_from_this<ServerSession> {
   public:
-    ServerSession(asio::any_io_executor executor, ServerShared& shared, std::string address);
+    ServerSession(asio::any_io_executor executor, std::shared_ptr<ServerShared> shared, std::string address);
 
     /// Takes over the connected descriptor and begins the key exchange.
     Result<void> start(ssh_bind bind, int fd);
@@ -67,7 +67,7 @@ class ServerSession : public std::enable_shared_from_this<ServerSession> {
     static Task<void> expect_login(std::shared_ptr<ServerSession> self);
     void check_idle();
 
-    ServerShared& shared_;
+    std::shared_ptr<ServerShared> shared_;
     std::string address_;
     ssh_server_callbacks_struct callbacks_{};
     std::shared_ptr<Transport> transport_;
