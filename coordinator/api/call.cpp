@@ -35,6 +35,12 @@ Result<DeviceAddress> device_of(const Call& call, const Services& services, cons
 
 Result<DeviceAddress> device_of(const Call& call, const Services& services) { return device_of(call, services, std::nullopt); }
 
+Result<CommandId> command_id_of(const Call& call, const std::optional<std::string>& given) {
+    if (!given) return CommandId{};
+    LABHUB_CHECK(check_name("command_id", *given));
+    return CommandId{call.caller.principal() + "/" + *given};
+}
+
 Result<std::int64_t> query_integer(const Call& call, std::string_view name, std::int64_t otherwise, std::int64_t minimum, std::int64_t maximum) {
     const auto text = call.request.query_value(name);
     if (!text) return otherwise;

@@ -1,5 +1,6 @@
 #include "coordinator/api/lease_view.hpp"
 #include "coordinator/api/operations.hpp"
+#include "shared/base/text.hpp"
 
 namespace labhub::coordinator::api {
 namespace {
@@ -121,8 +122,10 @@ Result<AppliedReply> applied_reply(Result<std::vector<Reading>> applied) {
 Task<Result<AppliedReply>> set_values(Services& services, Call call, SetRequest request) {
     auto address = address_of(call);
     if (!address) co_return std::move(address).error();
+    auto id = command_id_of(call, request.command_id);
+    if (!id) co_return std::move(id).error();
     commands::Command command;
-    if (request.command_id) command.id = CommandId{call.caller.principal() + "/" + *request.command_id};
+    command.id = std::move(*id);
     command.device = *address;
     command.principal = call.caller.principal();
     command.job = call.caller.job;
@@ -135,6 +138,7 @@ struct HoldRequest {
     std::optional<std::string> reason;
 };
 BOOST_DESCRIBE_STRUCT(HoldRequest, (), (reason))
+constexpr std::size_t kMaxReason = 200;
 
 Task<Result<AppliedReply>> hold(Services& services, Call call, HoldRequest request) {
     auto address = address_of(call);
@@ -146,7 +150,8 @@ Task<Result<AppliedReply>> hold(Services& services, Call call, HoldRequest reque
             co_return others;
         }
     }
-    auto applied = co_await services.commander.hold(*address, call.caller.principal(), request.reason.value_or("asked for"));
+    std::string reason = printable(request.reason.value_or("asked for"), kMaxReason);
+    auto applied = co_await services.commander.hold(*address, call.caller.principal(), std::move(reason));
     co_return applied_reply(std::move(applied));
 }
 

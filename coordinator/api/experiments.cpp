@@ -252,18 +252,20 @@ Result<std::pair<std::string, std::int64_t>> read_part(const std::filesystem::pa
 }
 
 /// A script may print any bytes; JSON takes UTF-8 only. A sequence cut at the end is left for the next read.
-std::string as_utf8(std::string text, std::int64_t& next, bool may_continue) {
-    std::size_t wrong = 0;
+std::string as_utf8(std::string_view text, std::int64_t& next, bool may_continue) {
     std::string clean;
+    std::size_t wrong = 0;
     while (!is_utf8(text, &wrong)) {
-        if (may_continue && text.size() - wrong < 4 && (static_cast<unsigned char>(text[wrong]) & 0xC0) == 0xC0) {
-            next -= static_cast<std::int64_t>(text.size() - wrong);
-            return clean + text.substr(0, wrong);
+        clean += text.substr(0, wrong);
+        text.remove_prefix(wrong);
+        if (may_continue && text.size() < 4 && (static_cast<unsigned char>(text[0]) & 0xC0) == 0xC0) {
+            next -= static_cast<std::int64_t>(text.size());
+            return clean;
         }
-        clean += text.substr(0, wrong) + "\xEF\xBF\xBD";  // U+FFFD, the replacement character
-        text.erase(0, wrong + 1);
+        clean += "\xEF\xBF\xBD";  // U+FFFD, the replacement character
+        text.remove_prefix(1);
     }
-    return clean + text;
+    return clean.append(text);
 }
 
 std::string last_lines(const std::string& text, std::int64_t count) {
@@ -284,7 +286,7 @@ Result<LogsReply> tail_of(const std::filesystem::path& folder, std::int64_t line
     for (const char* const name : {"stdout.txt", "stderr.txt"}) {
         LABHUB_TRY(auto part, read_part(folder / name, -kMaxLogBytes));
         std::int64_t ignored = 0;
-        reply.logs += last_lines(as_utf8(std::move(part.first), ignored, false), lines);
+        reply.logs += last_lines(as_utf8(part.first, ignored, false), lines);
     }
     return reply;
 }
@@ -293,7 +295,7 @@ Result<LogsReply> part_of(const std::filesystem::path& file, std::int64_t from, 
     LABHUB_TRY(auto part, read_part(file, from));
     LogsReply reply;
     reply.ended = ended && static_cast<std::int64_t>(part.first.size()) < kMaxLogBytes;
-    reply.logs = as_utf8(std::move(part.first), part.second, !ended);
+    reply.logs = as_utf8(part.first, part.second, !reply.ended);
     reply.next = part.second;
     return reply;
 }

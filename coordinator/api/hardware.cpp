@@ -158,9 +158,11 @@ Task<Result<Current>> get_current(Services& services, Call call, Nothing) {
 Task<Result<Value>> set_one(Services& services, Call call, std::optional<std::string> command_id, Setpoint setpoint) {
     auto device = device_of(call, services);
     if (!device) co_return std::move(device).error();
+    auto id = command_id_of(call, command_id);
+    if (!id) co_return std::move(id).error();
     const std::string metric = setpoint.metric;
     commands::Command command;
-    if (command_id) command.id = CommandId{call.caller.principal() + "/" + *command_id};
+    command.id = std::move(*id);
     command.device = *device;
     command.principal = call.caller.principal();
     command.job = call.caller.job;

@@ -52,7 +52,7 @@ using Members = boost::describe::describe_members<T, boost::describe::mod_public
 
 inline Error mismatch(const std::string& path, std::string_view wanted, const boost::json::value& got) {
     const std::string kind(boost::json::to_string(got.kind()));
-    return Error{ErrorCode::malformed, (path.empty() ? "the body" : "'" + path + "'") + " must be " + std::string(wanted),
+    return Error{ErrorCode::malformed, (path.empty() ? "the body" : "'" + printable(path, 80) + "'") + " must be " + std::string(wanted),
                  "got " + (got.is_primitive() ? printable(to_json(got), 80) : kind)};
 }
 
@@ -144,7 +144,7 @@ Result<T> decode(const boost::json::value& from, const std::string& path) {
         return from;
     } else if constexpr (std::is_same_v<T, Value>) {
         auto value = value_from_json(from);
-        if (!value) return value.error().within("'" + path + "'");
+        if (!value) return value.error().within("'" + printable(path, 80) + "'");
         return value;
     } else if constexpr (impl::IsOptional<T>::value) {
         if (from.is_null()) return T{};

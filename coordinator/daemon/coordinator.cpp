@@ -72,7 +72,9 @@ class SandboxListeners {
     explicit SandboxListeners(http::Server& server) : server_(server) {}
     Result<void> open(const JobId& job, UniqueFd listener) {
         if (!open_.insert(job).second) return {};  // the same socket again, after its runner reconnected
-        return server_.adopt(std::move(listener), "job:" + job.value);
+        auto adopted = server_.adopt(std::move(listener), "job:" + job.value);
+        if (!adopted) open_.erase(job);
+        return adopted;
     }
     void close(const JobId& job) {
         if (open_.erase(job) > 0) server_.close_listener("job:" + job.value);
@@ -187,6 +189,9 @@ Task<Result<void>> Coordinator::start() {
     parts.leases.on_lost = [&parts](const leases::Lease& lease, const Error& why) { parts.jobs.lease_lost(lease, why); };
     auto jobs_started = co_await parts.jobs.start();
     if (!jobs_started) co_return jobs_started;
+    // Before any node is talked to; requests are heard only after this function, which waits no more.
+    auto port = parts.server.listen(listen->first, listen->second, "public");
+    if (!port) co_return port.error().within("http.listen");
     for (auto& enrolment : *enrolments) parts.fleet.enrol(std::move(enrolment), settings_.ssh_user, settings_.ssh_key_path());
     parts.recorder.start([&ingest = parts.ingest](NodeId node, std::int64_t position) { ingest.acknowledge(std::move(node), position); });
     if (auto started = parts.ingest.start(); !started) co_return started;
@@ -194,8 +199,6 @@ Task<Result<void>> Coordinator::start() {
     parts.reconcilers.add("active jobs", std::chrono::seconds{1}, [&parts] { return parts.jobs.watch_active(); });
     parts.reconcilers.add("lease renewal", settings_.lease_time_to_live / 3, [&parts] { return parts.leases.renew_all(); });
     parts.reconcilers.start();
-    auto port = parts.server.listen(listen->first, listen->second, "public");
-    if (!port) co_return std::move(port).error();
     spdlog::info("labhub-coordinator {} serves http://{}:{}, token in {}", LABHUB_VERSION, listen->first, *port, (settings_.data_dir / "admin-token").string());
     auto noted = write_file(settings_.data_dir / "run" / "http-port", std::to_string(*port) + "\n");
     co_return noted;

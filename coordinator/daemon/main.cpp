@@ -1,3 +1,4 @@
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 
@@ -8,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "coordinator/daemon/coordinator.hpp"
+#include "shared/base/files.hpp"
 #include "shared/runtime/log.hpp"
 #include "shared/ssh/keys.hpp"
 
@@ -46,8 +48,8 @@ int serve(Settings settings) {
 }
 
 int print_key(const Settings& settings) {
-    std::error_code failure;
-    std::filesystem::create_directories(settings.ssh_key_path().parent_path(), failure);
+    const auto folder = settings.ssh_key_path().parent_path();
+    if (auto made = make_folder(folder, 0700); !made) return fail(made.error(), kFailed);
     auto key = ssh::load_or_create_key(settings.ssh_key_path());
     if (!key) return fail(key.error(), kFailed);
     std::cout << key->to_string() << "\n";
@@ -67,6 +69,7 @@ int main(int argc, char** argv) {
     auto* const key = app.add_subcommand("ssh-key", "Print the public key to authorise on the nodes, making the key when missing");
     key->fallthrough();
     CLI11_PARSE(app, argc, argv);
+    std::signal(SIGPIPE, SIG_IGN);  // a program that reads from us may end before it has read all
     if (auto logging = start_logging("coordinator", level); !logging) return fail(logging.error(), kUsage);
     auto settings = coordinator::daemon::load_settings(config);
     if (!settings) return fail(settings.error(), kUsage);

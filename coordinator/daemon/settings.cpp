@@ -42,8 +42,11 @@ Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& te
     const auto colon = text.rfind(':');
     std::uint16_t port = 0;
     const char* const end = text.data() + text.size();
-    const bool has_port = colon != std::string::npos && std::from_chars(text.data() + colon + 1, end, port).ptr == end && colon + 1 < text.size();
-    if (!has_port) return Error{ErrorCode::malformed, "http.listen = '" + text + "' has no port", "write it as 127.0.0.1:8700 or [::1]:8700"};
+    const auto parsed = std::from_chars(colon == std::string::npos ? end : text.data() + colon + 1, end, port);
+    const Error wrong{ErrorCode::malformed, "http.listen = '" + text + "' has no port", "write it as 127.0.0.1:8700 or [::1]:8700"};
+    if (parsed.ec == std::errc::result_out_of_range)
+        return Error{ErrorCode::out_of_range, "http.listen = '" + text + "' has no such port", "allowed: 0 to 65535, 0 for a free one"};
+    if (parsed.ec != std::errc{} || parsed.ptr != end) return wrong;
     std::string address = text.substr(0, colon);
     if (address.size() > 2 && address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
     return std::pair{std::move(address), port};

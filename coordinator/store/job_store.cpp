@@ -188,6 +188,10 @@ Task<Result<void>> JobStore::update(Job job) {
     return writer_.write([job = std::move(job)](Database& database) { return update_job(database, job); });
 }
 
+void JobStore::post_update(Job job) {
+    writer_.post([job = std::move(job)](Database& database) { return update_job(database, job); });
+}
+
 Task<Result<void>> JobStore::update_with_new_lease(Job job, Lease lease) {
     return writer_.write([job = std::move(job), lease = std::move(lease)](Database& database) -> Result<void> {
         LABHUB_CHECK(insert_open_lease(database, lease));

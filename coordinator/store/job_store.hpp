@@ -23,6 +23,8 @@ class JobStore {
 
     Task<Result<void>> insert(jobs::Job job);
     Task<Result<void>> update(jobs::Job job);
+    /// The same for callers that don't wait: it takes its place among the writes at once, and a failure is logged.
+    void post_update(jobs::Job job);
     /// The job takes its lease: both change, or neither.
     Task<Result<void>> update_with_new_lease(jobs::Job job, leases::Lease lease);
     Task<Result<void>> insert_lease(leases::Lease lease);

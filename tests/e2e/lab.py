@@ -119,9 +119,9 @@ class Lab:
         process.kill()
         process.wait(10)
 
-    def start_simulator(self, name):
+    def start_simulator(self, name, *faults):
         self.start(f"simulator {name}", "labhub-vessel-sim", "--link", self.folder / name / "board", "--speed", self.speed,
-                   "--seed", self.names.index(name) + 1, "--events", self.folder / name / "events.jsonl")
+                   "--seed", self.names.index(name) + 1, "--events", self.folder / name / "events.jsonl", *faults)
         wait_for("the simulator's line", (self.folder / name / "board").exists)
 
     def start_agent(self, name):

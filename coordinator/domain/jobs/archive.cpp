@@ -12,6 +12,7 @@
 #include <archive_entry.h>
 
 #include "shared/base/files.hpp"
+#include "shared/base/text.hpp"
 
 namespace labhub::coordinator::jobs {
 namespace {
@@ -42,7 +43,7 @@ Result<void> add_file(archive* writer, const fs::path& path, const std::string& 
     archive_entry_set_perm(entry.get(), 0644);
     archive_entry_set_size(entry.get(), info.st_size);
     archive_entry_set_mtime(entry.get(), info.st_mtime, 0);
-    if (archive_write_header(writer, entry.get()) != ARCHIVE_OK) return archive_error(writer, "pack " + name);
+    if (archive_write_header(writer, entry.get()) < ARCHIVE_WARN) return archive_error(writer, "pack " + name);
     std::array<char, 65536> chunk{};
     off_t left = info.st_size;  // the file may grow meanwhile; its header promised this much
     while (left > 0) {
@@ -55,22 +56,36 @@ Result<void> add_file(archive* writer, const fs::path& path, const std::string& 
     return {};
 }
 
-Result<void> add_tree(archive* writer, const fs::path& folder, const std::string& entry) {
-    const fs::path root = folder / entry;
-    std::error_code failure;
-    const auto status = fs::symlink_status(root, failure);
-    if (fs::is_regular_file(status)) return add_file(writer, root, entry);
-    if (!fs::is_directory(status)) return {};
-    fs::recursive_directory_iterator walk(root, fs::directory_options::skip_permission_denied, failure), end;
-    for (; !failure && walk != end; walk.increment(failure)) {
-        if (!fs::is_regular_file(walk->symlink_status(failure))) continue;
-        LABHUB_CHECK(add_file(writer, walk->path(), fs::relative(walk->path(), folder, failure).generic_string()));
-    }
-    if (failure) return system_error("list " + root.string(), failure.value());
-    return {};
+std::string text_name(const fs::path& path, const fs::path& folder) {
+    const std::string name = path.lexically_relative(folder).generic_string();
+    return is_utf8(name) ? name : printable(name, 4 * name.size());
 }
 
 }  // namespace
+
+Result<void> for_each_file(const fs::path& folder, const std::vector<std::string>& entries,
+                           const std::function<Result<void>(const fs::path&, std::string name)>& visit) {
+    Result<void> outcome;
+    std::error_code failure;
+    const auto visit_one = [&](const fs::path& path) {
+        auto visited = visit(path, text_name(path, folder));
+        if (!visited && outcome) outcome = std::move(visited);
+    };
+    for (const auto& entry : entries) {
+        const fs::path root = folder / entry;
+        const auto status = fs::symlink_status(root, failure);
+        if (fs::is_regular_file(status)) visit_one(root);
+        if (!fs::is_directory(status)) continue;
+        failure.clear();
+        fs::recursive_directory_iterator walk(root, fs::directory_options::skip_permission_denied, failure), end;
+        for (; !failure && walk != end; walk.increment(failure)) {
+            std::error_code gone;
+            if (fs::is_regular_file(walk->symlink_status(gone))) visit_one(walk->path());
+        }
+        if (failure && outcome) outcome = system_error("list " + root.string(), failure.value());
+    }
+    return outcome;
+}
 
 Result<void> write_zip(const fs::path& folder, const std::vector<std::string>& entries, const fs::path& target) {
     const fs::path temporary = target.string() + ".tmp";
@@ -78,15 +93,16 @@ Result<void> write_zip(const fs::path& folder, const std::vector<std::string>& e
     archive_write_set_format_zip(writer.get());
     archive_write_set_options(writer.get(), "zip:compression=deflate,zip:hdrcharset=UTF-8");
     if (archive_write_open_filename(writer.get(), temporary.c_str()) != ARCHIVE_OK) return archive_error(writer.get(), "create " + temporary.string());
-    Result<void> packed;
-    for (const auto& entry : entries)
-        if (packed) packed = add_tree(writer.get(), folder, entry);
-    if (packed && archive_write_close(writer.get()) != ARCHIVE_OK) packed = archive_error(writer.get(), "finish " + temporary.string());
+    const auto add = [&](const fs::path& path, const std::string& name) { return add_file(writer.get(), path, name); };
+    auto packed = for_each_file(folder, entries, add);
+    Result<void> finished;
+    if (archive_write_close(writer.get()) != ARCHIVE_OK) finished = archive_error(writer.get(), "finish " + temporary.string());
     std::error_code failure;
-    if (packed) fs::rename(temporary, target, failure);
-    if (packed && failure) packed = system_error("rename to " + target.string(), failure.value());
-    if (!packed) fs::remove(temporary, failure);
-    return packed;
+    if (finished) fs::rename(temporary, target, failure);
+    if (finished && failure) finished = system_error("rename to " + target.string(), failure.value());
+    if (finished) return packed;
+    fs::remove(temporary, failure);
+    return finished;
 }
 
 }  // namespace labhub::coordinator::jobs

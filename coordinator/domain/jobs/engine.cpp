@@ -1,30 +1,16 @@
 #include "coordinator/domain/jobs/engine.hpp"
 
+#include <tuple>
+
 #include <spdlog/spdlog.h>
 
 #include "coordinator/domain/jobs/script_check.hpp"
-#include "coordinator/runner/job_spec.hpp"
-#include "shared/base/files.hpp"
 #include "shared/runtime/blocking.hpp"
 
 namespace labhub::coordinator::jobs {
 namespace {
 
-/// A lease outlives the script's time limit by what starting, stopping and collecting may take.
-constexpr std::chrono::minutes kLeaseMargin{5};
 constexpr std::chrono::seconds kReadingsWait{3};
-
-Ending ending_of(const runner::Ended& ended) {
-    Ending ending;
-    ending.time = ended.time;
-    ending.exit_code = ended.exit_code;
-    ending.signal = ended.signal;
-    ending.reason = ended.reason;
-    ending.message = ended.message;
-    ending.peak_memory_bytes = static_cast<std::int64_t>(ended.peak_memory_bytes);
-    ending.cpu_ms = static_cast<std::int64_t>(ended.cpu_ms);
-    return ending;
-}
 
 /// Comparing must take as long for a near miss as for a wild guess.
 bool same_secret(std::string_view a, std::string_view b) {
@@ -44,11 +30,10 @@ Task<Result<void>> Engine::start() {
     auto open_leases = co_await parts_.store.load_open_leases();
     if (!open_leases) co_return std::move(open_leases).error();
     for (auto& job : *stored) {
-        Entry& restored = jobs_[job.id];
-        restored.job = std::move(job);
-        if (is_active(restored.job.status)) restored.lost_since = parts_.clock.steady_now();
+        const JobId id = job.id;
+        jobs_[id].job = std::move(job);
     }
-    parts_.leases.restore(std::move(*open_leases));
+    parts_.leases.restore(*open_leases);
     runner::JobSocketEvents events;
     events.admit = [this](runner::Hello hello) { return admit(std::move(hello)); };
     events.on_hello = [this](runner::Hello hello, UniqueFd listener) { runner_hello(std::move(hello), std::move(listener)); };
@@ -58,6 +43,8 @@ Task<Result<void>> Engine::start() {
     auto socket = runner::JobSocket::open(executor_, settings_.socket, std::move(events));
     if (!socket) co_return std::move(socket).error();
     socket_ = std::move(*socket);
+    drop_orphans(*open_leases);
+    for (const auto& [id, entry] : jobs_) resume(id);
     if (active_count() > 0) spdlog::info("{} jobs were active when the coordinator ended: waiting for their runners", active_count());
     co_return Result<void>{};
 }
@@ -77,26 +64,42 @@ Task<Result<Job>> Engine::submit(Submission submission) {
     auto check = [script = job.script] { return check_script_syntax(script); };
     auto checked = co_await run_blocking(parts_.pool, std::move(check));
     if (!checked) co_return std::move(checked).error();
-    if (jobs_.contains(job.id)) {
-        Error taken{ErrorCode::conflict, "an experiment with the id '" + job.id.value + "' exists already", "choose another experiment_id, or leave it out"};
-        co_return taken;
-    }
-    const auto queued = std::count_if(jobs_.begin(), jobs_.end(), [](const auto& e) { return e.second.job.status == Status::queued; });
-    if (static_cast<std::size_t>(queued) >= settings_.max_queued) {
-        Error full{ErrorCode::too_many, "the queue is full", "at most " + std::to_string(settings_.max_queued) + " experiments wait"};
-        co_return full;
-    }
-    auto free = parts_.leases.check_free(job.device);
-    if (!may_queue && !free) co_return std::move(free).error();
-    jobs_[job.id].job = job;  // excludes the id from now on
+    auto acceptable = check_acceptable(job, may_queue);
+    if (!acceptable) co_return std::move(acceptable).error();
+    arriving_.emplace(job.id, job.device);  // excludes the id from now on
     auto stored = co_await parts_.store.insert(job);
-    if (!stored) {
-        jobs_.erase(job.id);
-        co_return std::move(stored).error();
-    }
+    arriving_.erase(job.id);
+    if (!stored) co_return std::move(stored).error();
+    jobs_[job.id].job = job;
     spdlog::info("experiment {} of {} is queued for {}", job.id.value, job.requested_by, job.device.to_string());
     tasks_.spawn("queue", run_queue());
     co_return job;
+}
+
+Result<void> Engine::check_acceptable(const Job& job, bool may_queue) const {
+    const std::string choose = "choose another experiment_id, or leave it out";
+    if (jobs_.contains(job.id) || arriving_.contains(job.id))
+        return Error{ErrorCode::conflict, "an experiment with the id '" + job.id.value + "' exists already", choose};
+    std::error_code failure;
+    if (std::filesystem::exists(parts_.results.folder_of(job.id), failure))
+        return Error{ErrorCode::conflict, "there are results of an earlier experiment with the id '" + job.id.value + "'", choose};
+    const auto queued = std::count_if(jobs_.begin(), jobs_.end(), [](const auto& e) { return e.second.job.status == Status::queued; });
+    if (static_cast<std::size_t>(queued) + arriving_.size() >= settings_.max_queued)
+        return Error{ErrorCode::too_many, "the queue is full", "at most " + std::to_string(settings_.max_queued) + " experiments wait"};
+    return may_queue ? Result<void>{} : check_idle(job.device);
+}
+
+/// Whether nobody holds the device, nor is to hold it next.
+Result<void> Engine::check_idle(const DeviceAddress& device) const {
+    LABHUB_CHECK(parts_.leases.check_free(device));
+    const auto waited_for = [&](const JobId& by) {
+        return Error{ErrorCode::conflict, device.to_string() + " is waited for by job:" + by.value, "leave out queue:false to wait behind it"};
+    };
+    for (const auto& [id, entry] : jobs_)
+        if (entry.job.device == device && entry.job.status == Status::queued) return waited_for(id);
+    for (const auto& [id, wanted] : arriving_)
+        if (wanted == device) return waited_for(id);
+    return {};
 }
 
 Result<const Job*> Engine::find(const JobId& id) const {
@@ -108,7 +111,7 @@ Result<const Job*> Engine::find(const JobId& id) const {
 std::vector<const Job*> Engine::list() const {
     std::vector<const Job*> all;
     for (const auto& [id, entry] : jobs_) all.push_back(&entry.job);
-    std::sort(all.begin(), all.end(), [](const Job* a, const Job* b) { return a->created > b->created; });
+    std::sort(all.begin(), all.end(), [](const Job* a, const Job* b) { return std::tie(a->created, a->id) > std::tie(b->created, b->id); });
     return all;
 }
 
@@ -116,7 +119,7 @@ std::optional<std::size_t> Engine::queue_position(const Job& job) const {
     if (job.status != Status::queued) return std::nullopt;
     std::size_t before = 0;
     for (const auto& [id, entry] : jobs_)
-        if (entry.job.status == Status::queued && entry.job.created < job.created) ++before;
+        if (entry.job.status == Status::queued && std::tie(entry.job.created, id) < std::tie(job.created, job.id)) ++before;
     return before + 1;
 }
 
@@ -129,98 +132,11 @@ std::size_t Engine::active_count() const {
     return static_cast<std::size_t>(std::count_if(jobs_.begin(), jobs_.end(), [](const auto& e) { return is_active(e.second.job.status); }));
 }
 
-void Engine::persist(const Job& job) {
-    auto write = [](store::JobStore& store, Job changed) -> Task<void> {
-        auto stored = co_await store.update(changed);
-        if (!stored) spdlog::error("can't store experiment {}: {}", changed.id.value, stored.error().to_string());
-    };
-    tasks_.spawn("store job", write(parts_.store, job));
-}
-
-Task<void> Engine::run_queue() {
-    is_queue_wanted_ = true;
-    if (is_queue_running_) co_return;
-    is_queue_running_ = true;
-    while (std::exchange(is_queue_wanted_, false)) {
-        std::vector<std::pair<UtcMillis, JobId>> waiting;
-        for (const auto& [id, entry] : jobs_)
-            if (entry.job.status == Status::queued) waiting.emplace_back(entry.job.created, id);
-        std::sort(waiting.begin(), waiting.end());
-        for (const auto& [created, id] : waiting) {
-            if (active_count() >= settings_.max_running) break;
-            const Entry* const next = entry(id);
-            if (!next || next->job.status != Status::queued) continue;
-            if (!parts_.leases.check_free(next->job.device) || !parts_.fleet.reach(next->job.device)) continue;
-            co_await start_job(id);
-        }
-    }
-    is_queue_running_ = false;
-}
-
-Task<void> Engine::start_job(JobId id) {
-    Entry* const self = entry(id);
-    auto lease = parts_.leases.reserve(self->job.device, self->job.holder(), self->job.limits.time + kLeaseMargin);
-    if (!lease) co_return;
-    self->job.status = Status::preparing;
-    self->job.lease = lease->id;
-    self->lost_since = parts_.clock.steady_now();
-    auto stored = co_await parts_.store.update_with_new_lease(self->job, *lease);
-    if (!stored) {
-        spdlog::error("can't store the start of experiment {}: {}", id.value, stored.error().to_string());
-        parts_.leases.forget(lease->id);
-        self->job.status = Status::queued;
-        self->job.lease = {};
-        co_return;
-    }
-    auto granted = co_await parts_.leases.grant(lease->id);
-    if (!granted) co_return co_await back_to_queue(id, granted.error());
-    auto written = write_job_folder(self->job);
-    if (!written) co_return sandbox_failed(id, written.error());
-    auto started = parts_.launcher.start(parts_.results.folder_of(id));
-    if (!started) co_return sandbox_failed(id, started.error());
-    self->lost_since = parts_.clock.steady_now();
-    spdlog::info("experiment {} holds {}; runner {} is preparing its sandbox", id.value, self->job.device.to_string(), *started);
-}
-
-/// The node went away between the look and the grant: the job waits again, as if nothing had been.
-Task<void> Engine::back_to_queue(JobId id, Error why) {
-    spdlog::warn("experiment {} waits on: its node did not take the lease: {}", id.value, why.to_string());
-    Entry* const self = entry(id);
-    const LeaseId lease = self->job.lease;
-    auto released = co_await parts_.leases.release(lease, "not granted: " + why.message);
-    if (!released) spdlog::error("can't store the end of a lease: {}", released.error().to_string());
-    if (!self->job.stop_reason.empty()) {
-        Ending ending;
-        ending.time = parts_.clock.utc_now();
-        co_return begin_finish(id, std::move(ending));
-    }
-    self->job.status = Status::queued;
-    self->job.lease = {};
-    self->lost_since.reset();
-    persist(self->job);
-}
-
-Result<void> Engine::write_job_folder(const Job& job) const {
-    const auto folder = parts_.results.folder_of(job.id);
-    LABHUB_CHECK(make_folder(folder));
-    LABHUB_CHECK(write_file(folder / "script.py", job.script));
-    runner::JobSpec spec;
-    spec.job_id = job.id;
-    spec.secret = job.secret;
-    spec.socket = settings_.socket;
-    spec.environment = job.environment;
-    spec.limits.memory_bytes = static_cast<std::uint64_t>(job.limits.memory_bytes);
-    spec.limits.cpus = job.limits.cpus;
-    spec.limits.pids = static_cast<std::uint32_t>(job.limits.pids);
-    spec.limits.time_limit_ms = job.limits.time.count();
-    spec.limits.grace_ms = settings_.stop_grace.count();
-    spec.limits.output_bytes = static_cast<std::uint64_t>(job.limits.output_bytes);
-    spec.limits.log_bytes = static_cast<std::uint64_t>(job.limits.log_bytes);
-    spec.limits.tmp_bytes = static_cast<std::uint64_t>(job.limits.tmp_bytes);
-    spec.python_path = settings_.python;
-    spec.runtime = settings_.runtime;
-    spec.cache_folder = settings_.cache;
-    return runner::write_job_spec(folder, spec);
+/// A job that was asked to stop before it had a runner.
+void Engine::end_unstarted(const JobId& id) {
+    Ending ending;
+    ending.time = parts_.clock.utc_now();
+    begin_finish(id, std::move(ending));
 }
 
 void Engine::sandbox_failed(const JobId& id, const Error& why) {
@@ -243,15 +159,14 @@ Task<Result<void>> Engine::stop(JobId id, std::string why, std::string message) 
     self->job.stop_reason = why;
     self->job.message = message;
     spdlog::info("experiment {} is being stopped: {}", id.value, message.empty() ? why : message);
-    if (self->job.status == Status::queued) {
-        Ending ending;
-        ending.time = parts_.clock.utc_now();
-        begin_finish(id, std::move(ending));
-        co_return Result<void>{};
-    }
-    self->job.status = Status::stopping;
+    const bool was_queued = self->job.status == Status::queued;
+    if (!was_queued) self->job.status = Status::stopping;
     auto stored = co_await parts_.store.update(self->job);
     if (!stored) spdlog::error("can't store the stop of experiment {}: {}", id.value, stored.error().to_string());
+    if (was_queued) {
+        end_unstarted(id);
+        co_return Result<void>{};
+    }
     // A runner that isn't connected now is told when it says Hello.
     if (auto told = socket_->stop_job(id, why, settings_.stop_grace); !told) spdlog::debug("{}", told.error().to_string());
     co_return Result<void>{};
@@ -269,7 +184,7 @@ Task<void> Engine::finish(JobId id, Ending ending) {
     const bool had_sandbox = self->job.status != Status::queued;
     if (had_sandbox) {
         self->job.status = Status::stopping;
-        persist(self->job);
+        parts_.store.post_update(self->job);
     }
     // First the vessel, then the paper.
     if (!self->job.lease.empty()) {
@@ -296,68 +211,6 @@ Task<void> Engine::finish(JobId id, Ending ending) {
     co_await run_queue();
 }
 
-Task<void> Engine::watch_active() {
-    const auto now = parts_.clock.steady_now();
-    std::vector<JobId> unreachable, without_runner;
-    for (const auto& [id, entry] : jobs_) {
-        if (!is_active(entry.job.status) || entry.is_finishing) continue;
-        const auto node = parts_.fleet.nodes().find(entry.job.device.node);
-        const bool is_gone = node == parts_.fleet.nodes().end();
-        const auto since = is_gone ? std::nullopt : node->second.unreachable_since;
-        if (entry.job.stop_reason.empty() && (is_gone || (since && now - *since > settings_.node_lost_after))) unreachable.push_back(id);
-        if (!entry.lost_since) continue;
-        // A runner takes its lock before it reports for the first time; until then only time tells.
-        const bool may_be_starting = !entry.has_reported && now - *entry.lost_since < settings_.runner_grace;
-        if (!may_be_starting && !runner::is_runner_alive(parts_.results.folder_of(id))) without_runner.push_back(id);
-    }
-    for (const auto& id : unreachable) {
-        std::string message = "node " + entry(id)->job.device.node.value + " was out of reach for " + format_duration(settings_.node_lost_after);
-        (void)co_await stop(id, std::string(reason::kNodeLost), std::move(message));
-    }
-    for (const auto& id : without_runner) {
-        Entry* const self = entry(id);
-        if (!self || self->is_finishing || !is_active(self->job.status)) continue;
-        self->is_finishing = true;
-        tasks_.spawn("collect " + id.value, collect(id));
-    }
-}
-
-/// The runner is dead, and with it the sandbox: the lease ends at once, then what is left is brought in.
-Task<void> Engine::collect(JobId id) {
-    Entry* const self = entry(id);
-    spdlog::error("the runner of experiment {} is gone", id.value);
-    auto released = co_await parts_.leases.release(self->job.lease, "runner lost");
-    if (!released) spdlog::error("can't store the end of the lease of {}: {}", id.value, released.error().to_string());
-    Ending ending;
-    ending.time = parts_.clock.utc_now();
-    ending.exit_code = -1;
-    ending.reason = reason::kRunnerLost;
-    ending.message = "the program that watched over the sandbox ended unexpectedly";
-    auto state = co_await parts_.launcher.collect(parts_.results.folder_of(id));
-    if (state && state->ended) ending = ending_of(*state->ended);
-    if (!state) spdlog::error("the outputs of experiment {} can't be brought in: {}", id.value, state.error().to_string());
-    if (state && state->started && !self->job.started) self->job.started = state->started->time;
-    co_await finish(id, std::move(ending));
-}
-
-void Engine::lease_lost(const leases::Lease& lease, const Error& why) {
-    for (auto& [id, entry] : jobs_) {
-        if (entry.job.lease != lease.id || !is_active(entry.job.status)) continue;
-        const bool expired = why.code == ErrorCode::timed_out;
-        const std::string_view reason = expired ? reason::kLeaseLost : reason::kNodeLost;
-        std::string message = expired ? "its lease has expired"
-                                      : "the agent of node " + lease.device.node.value + " gave up the lease and made the device safe";
-        auto end = [](Engine& engine, JobId job, std::string because, std::string text) -> Task<void> {
-            (void)co_await engine.stop(std::move(job), std::move(because), std::move(text));
-        };
-        tasks_.spawn("lease lost", end(*this, id, std::string(reason), std::move(message)));
-        return;
-    }
-    // No job holds it: what is left of one that ended while its end could not be stored.
-    auto drop = [](leases::Leases& leases, LeaseId id) -> Task<void> { (void)co_await leases.release(std::move(id), "nobody holds it"); };
-    tasks_.spawn("drop lease", drop(parts_.leases, lease.id));
-}
-
 Task<Result<std::size_t>> Engine::remove_ended(std::chrono::milliseconds max_age) {
     const UtcMillis before = parts_.clock.utc_now() - max_age;
     std::vector<JobId> old;
@@ -365,15 +218,25 @@ Task<Result<std::size_t>> Engine::remove_ended(std::chrono::milliseconds max_age
         if (is_final(entry.job.status) && entry.job.ended.value_or(entry.job.created) < before) old.push_back(id);
     std::size_t removed = 0;
     for (const auto& id : old) {
-        auto erase = [&results = parts_.results, id] { return results.remove(id); };
-        auto erased = co_await run_blocking(parts_.pool, std::move(erase));
-        if (!erased) co_return std::move(erased).error();
-        auto forgotten = co_await parts_.store.remove(id);
-        if (!forgotten) co_return std::move(forgotten).error();
+        Entry* const self = entry(id);
+        // Another clean-up may have been here meanwhile, and the id may even be in use again.
+        if (!self || !is_final(self->job.status) || std::exchange(self->is_removing, true)) continue;
+        auto gone = co_await remove_one(id);
+        if (!gone) {
+            self->is_removing = false;
+            co_return std::move(gone).error();
+        }
         jobs_.erase(id);
         ++removed;
     }
     co_return removed;
+}
+
+Task<Result<void>> Engine::remove_one(JobId id) {
+    auto erase = [&results = parts_.results, id] { return results.remove(id); };
+    auto erased = co_await run_blocking(parts_.pool, std::move(erase));
+    if (!erased) co_return erased;
+    co_return co_await parts_.store.remove(id);
 }
 
 Task<bool> Engine::admit(runner::Hello hello) {
@@ -390,7 +253,7 @@ void Engine::runner_hello(runner::Hello hello, UniqueFd listener) {
         (void)socket_->release(hello.job_id);
         return;
     }
-    if (listener) {
+    if (listener && !self->is_finishing) {
         if (auto opened = parts_.api.open(hello.job_id, std::move(listener)); !opened)
             spdlog::error("the API of experiment {} can't be served: {}", hello.job_id.value, opened.error().to_string());
     }
@@ -400,12 +263,24 @@ void Engine::runner_hello(runner::Hello hello, UniqueFd listener) {
 
 void Engine::runner_started(const JobId& id, const runner::Started& started) {
     Entry* const self = entry(id);
-    if (!self || is_final(self->job.status) || self->job.started) return;
+    if (!self || is_final(self->job.status) || self->is_finishing || self->job.started) return;
     self->job.started = started.time;
     self->job.runtime = started.runtime;
     if (self->job.status == Status::preparing) self->job.status = Status::running;
-    persist(self->job);
+    parts_.store.post_update(self->job);
     spdlog::info("experiment {} runs (by {}, output bounded by {})", id.value, started.runtime, started.disk_limit_by);
+}
+
+Ending Engine::ending_of(const runner::Ended& ended) {
+    Ending ending;
+    ending.time = ended.time;
+    ending.exit_code = ended.exit_code;
+    ending.signal = ended.signal;
+    ending.reason = ended.reason;
+    ending.message = ended.message;
+    ending.peak_memory_bytes = static_cast<std::int64_t>(ended.peak_memory_bytes);
+    ending.cpu_ms = static_cast<std::int64_t>(ended.cpu_ms);
+    return ending;
 }
 
 void Engine::runner_ended(const JobId& id, const runner::Ended& ended) { begin_finish(id, ending_of(ended)); }

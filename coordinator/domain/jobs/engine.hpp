@@ -93,22 +93,33 @@ class Engine {
   private:
     struct Entry {
         Job job;
+        bool is_starting = false;   ///< between its lease and its runner
         bool is_finishing = false;
+        bool is_removing = false;   ///< its results are being deleted
         bool has_reported = false;                     ///< its runner has said Hello to this process
         std::optional<Steady::time_point> lost_since;  ///< its runner isn't connected
     };
 
     Entry* entry(const JobId& id);
     std::size_t active_count() const;
+    Result<void> check_acceptable(const Job& job, bool may_queue) const;
+    Result<void> check_idle(const DeviceAddress& device) const;
+    void resume(const JobId& id);
+    void drop_orphans(const std::vector<leases::Lease>& open);
+    void drop_lease(LeaseId id);
     Task<void> start_job(JobId id);
+    Task<void> launch(JobId id, leases::Lease lease);
     Task<void> back_to_queue(JobId id, Error why);
     Result<void> write_job_folder(const Job& job) const;
-    void persist(const Job& job);
+    bool is_node_lost(const Job& job) const;
+    void end_unstarted(const JobId& id);
     void sandbox_failed(const JobId& id, const Error& why);
     void begin_finish(const JobId& id, Ending ending);
     Task<void> finish(JobId id, Ending ending);
     Task<void> collect(JobId id);
+    Task<Result<void>> remove_one(JobId id);
 
+    static Ending ending_of(const runner::Ended& ended);
     Task<bool> admit(runner::Hello hello);
     void runner_hello(runner::Hello hello, UniqueFd listener);
     void runner_started(const JobId& id, const runner::Started& started);
@@ -119,6 +130,7 @@ class Engine {
     EngineSettings settings_;
     Parts parts_;
     std::map<JobId, Entry> jobs_;
+    std::map<JobId, DeviceAddress> arriving_;  ///< accepted, but not stored yet
     std::unique_ptr<runner::JobSocket> socket_;
     bool is_queue_running_ = false;
     bool is_queue_wanted_ = false;

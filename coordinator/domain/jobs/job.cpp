@@ -25,7 +25,7 @@ Status status_for(std::string_view why, const Ending& ending) {
     if (why == reason::kUser) return Status::stopped;
     if (why == reason::kTimeLimit) return Status::timed_out;
     if (!why.empty()) return Status::failed;
-    return ending.exit_code == 0 && ending.signal == 0 ? Status::completed : Status::failed;
+    return ending.exit_code.value_or(-1) == 0 && ending.signal == 0 ? Status::completed : Status::failed;
 }
 
 std::string default_message(const Job& job) {

@@ -75,7 +75,7 @@ struct Job {
 /// How a sandbox ended, as the runner or, in its place, the coordinator saw it.
 struct Ending {
     UtcMillis time;
-    int exit_code = 0;
+    std::optional<int> exit_code;  ///< unset: no script ran
     int signal = 0;
     std::string reason;
     std::string message;

@@ -178,22 +178,16 @@ Result<void> Results::write_description(const Job& job) const {
 }
 
 Result<std::vector<ResultFile>> Results::list(const JobId& job) const {
-    const fs::path folder = folder_of(job);
     std::vector<ResultFile> files;
-    std::error_code failure;
-    const auto add = [&](const fs::path& path) {
+    const auto add = [&](const fs::path& path, std::string name) -> Result<void> {
+        std::error_code failure;
         const auto size = fs::file_size(path, failure);
-        files.push_back({fs::relative(path, folder, failure).generic_string(), static_cast<std::int64_t>(size)});
+        if (!failure) files.push_back({std::move(name), static_cast<std::int64_t>(size)});
+        return {};
     };
-    for (const auto& entry : kEntries) {
-        const fs::path path = folder / entry;
-        const auto status = fs::symlink_status(path, failure);
-        if (fs::is_regular_file(status)) add(path);
-        if (!fs::is_directory(status)) continue;
-        for (const auto& found : fs::recursive_directory_iterator(path, fs::directory_options::skip_permission_denied, failure))
-            if (fs::is_regular_file(found.symlink_status(failure))) add(found.path());
-    }
-    if (fs::is_regular_file(fs::symlink_status(zip_of(job), failure))) add(zip_of(job));
+    auto entries = kEntries;
+    entries.push_back(zip_of(job).filename().string());
+    LABHUB_CHECK(for_each_file(folder_of(job), entries, add));
     return files;
 }
 

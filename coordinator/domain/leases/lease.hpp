@@ -17,6 +17,8 @@ struct Lease {
     UtcMillis expires;
     std::optional<UtcMillis> ended;
     std::string end_reason;
+    bool is_granted = false;  ///< the node's agent has it, and wants it renewed
+    bool is_ending = false;   ///< it is being given back: what its node says of it is no loss
 };
 
 }  // namespace labhub::coordinator::leases

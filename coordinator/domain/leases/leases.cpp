@@ -5,7 +5,10 @@
 namespace labhub::coordinator::leases {
 
 void Leases::restore(std::vector<Lease> open) {
-    for (auto& lease : open) leases_[lease.device] = std::move(lease);
+    for (auto& lease : open) {
+        lease.is_granted = true;  // it may have been
+        leases_[lease.device] = std::move(lease);
+    }
 }
 
 const Lease* Leases::find(const DeviceAddress& device) const {
@@ -18,6 +21,8 @@ const Lease* Leases::find(const LeaseId& id) const {
         if (lease.id == id) return &lease;
     return nullptr;
 }
+
+Lease* Leases::find(const LeaseId& id) { return const_cast<Lease*>(std::as_const(*this).find(id)); }
 
 Result<void> Leases::check_free(const DeviceAddress& device) const {
     const Lease* const lease = find(device);
@@ -51,12 +56,15 @@ Task<Result<void>> Leases::grant(LeaseId id) {
     const Lease lease = *found;
     auto link = fleet_.reach(lease.device);
     if (!link) co_return std::move(link).error();
-    co_return co_await (*link)->lease(lease.device.device, lease.id, lease.holder, time_to_live_, false);
+    auto granted = co_await (*link)->lease(lease.device.device, lease.id, lease.holder, time_to_live_, false);
+    if (Lease* const known = find(id); known && granted) known->is_granted = true;
+    co_return granted;
 }
 
 Task<Result<void>> Leases::release(LeaseId id, std::string reason) {
-    const Lease* const found = find(id);
+    Lease* const found = find(id);
     if (!found) co_return Result<void>{};
+    found->is_ending = true;
     Lease lease = *found;
     auto link = fleet_.reach(lease.device);
     if (link) {
@@ -68,8 +76,14 @@ Task<Result<void>> Leases::release(LeaseId id, std::string reason) {
     lease.ended = clock_.utc_now();
     lease.end_reason = reason;
     spdlog::info("lease of {} by {} ended: {}", lease.device.to_string(), lease.holder, reason);
+    co_return co_await store_end(std::move(lease));
+}
+
+/// A lease whose end isn't stored stays in the table: the database would not take another one of the device.
+Task<Result<void>> Leases::store_end(Lease lease) {
     auto stored = co_await store_.update_lease(lease);
-    forget(lease.id);
+    if (stored) forget(lease.id);
+    else if (Lease* const kept = find(lease.id)) *kept = std::move(lease);
     co_return stored;
 }
 
@@ -80,9 +94,14 @@ Task<void> Leases::renew_all() {
 }
 
 Task<void> Leases::renew(LeaseId id) {
-    const Lease* found = find(id);
+    const Lease* const found = find(id);
     if (!found) co_return;
     const Lease lease = *found;
+    if (lease.ended) {
+        (void)co_await store_end(lease);
+        co_return;
+    }
+    if (!lease.is_granted || lease.is_ending) co_return;
     if (clock_.utc_now() > lease.expires) {
         Error expired{ErrorCode::timed_out, "the lease has expired"};
         if (on_lost) on_lost(lease, expired);
@@ -92,7 +111,8 @@ Task<void> Leases::renew(LeaseId id) {
     if (!link) co_return;  // the engine's watch over lost nodes decides
     auto renewed = co_await (*link)->lease(lease.device.device, lease.id, lease.holder, time_to_live_, true);
     const bool is_unknown = !renewed && (renewed.error().code == ErrorCode::not_found || renewed.error().code == ErrorCode::conflict);
-    if (is_unknown && find(id) && on_lost) on_lost(lease, renewed.error());
+    const Lease* const now = find(id);
+    if (is_unknown && now && !now->is_ending && on_lost) on_lost(lease, renewed.error());
 }
 
 }  // namespace labhub::coordinator::leases

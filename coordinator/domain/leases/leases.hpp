@@ -44,7 +44,9 @@ class Leases {
     std::chrono::milliseconds time_to_live() const { return time_to_live_; }
 
   private:
+    Lease* find(const LeaseId& id);
     Task<void> renew(LeaseId id);
+    Task<Result<void>> store_end(Lease lease);
 
     fleet::Fleet& fleet_;
     store::JobStore& store_;

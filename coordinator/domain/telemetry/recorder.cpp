@@ -32,7 +32,7 @@ void Recorder::stop() {
 RecorderCounts Recorder::counts() const {
     const std::lock_guard lock(mutex_);
     RecorderCounts now = counts_;
-    now.waiting = queued_readings_;
+    now.waiting = queued_readings_ + storing_readings_;
     return now;
 }
 
@@ -69,7 +69,7 @@ void Recorder::serve() {
         auto batches = std::exchange(queue_, {});
         auto descriptions = std::exchange(descriptions_, {});
         auto positions = std::exchange(positions_, {});
-        queued_readings_ = 0;
+        storing_readings_ = std::exchange(queued_readings_, 0);
         changed_.notify_all();
         lock.unlock();
         for (const auto& [device, metrics] : descriptions)
@@ -78,6 +78,7 @@ void Recorder::serve() {
         if (store_group(batches))
             for (const auto& [node, position] : positions) acknowledge_(node, position);
         lock.lock();
+        storing_readings_ = 0;
     }
 }
 
@@ -111,9 +112,8 @@ Task<void> Recorder::wait_for_readings(DeviceAddress device, UtcMillis until, st
         if (!samples || samples->empty()) break;
         newest = samples->back().time;
     }
-    // What was received is queued by now; a commit or two later it is stored.
+    // What was received is queued by now.
     while (counts().waiting > 0 && Steady::now() < give_up) co_await sleep_for(kGroupDelay);
-    co_await sleep_for(2 * kGroupDelay);
 }
 
 void Recorder::node_born(ingest::NodeBorn born) {

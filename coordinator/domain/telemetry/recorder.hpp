@@ -83,6 +83,7 @@ class Recorder final : public ingest::Sink {
     std::vector<std::pair<DeviceAddress, std::vector<MetricInfo>>> descriptions_;
     std::map<NodeId, std::int64_t> positions_;
     std::size_t queued_readings_ = 0;
+    std::size_t storing_readings_ = 0;  ///< taken from the queue, not committed yet
     std::vector<FleetNews> news_;
     bool is_news_posted_ = false;
     bool is_stopping_ = false;

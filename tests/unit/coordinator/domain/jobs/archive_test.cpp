@@ -33,7 +33,7 @@ class Archive : public testing::Test {
         archive_read_set_options(reader, "hdrcharset=UTF-8");
         EXPECT_EQ(archive_read_open_filename(reader, (folder_ / "results.zip").c_str(), 65536), ARCHIVE_OK);
         archive_entry* entry = nullptr;
-        while (archive_read_next_header(reader, &entry) >= ARCHIVE_WARN) {
+        for (int got; (got = archive_read_next_header(reader, &entry)) == ARCHIVE_OK || got == ARCHIVE_WARN;) {
             std::string bytes(static_cast<std::size_t>(archive_entry_size(entry)), '\0');
             archive_read_data(reader, bytes.data(), bytes.size());
             files[archive_entry_pathname(entry)] = bytes;
@@ -62,6 +62,13 @@ TEST_F(Archive, NeverFollowsALink) {
     ASSERT_TRUE(write_file(folder_ / "output/mine.txt", "mine"));
     ASSERT_TRUE(write_zip(folder_, {"output"}, folder_ / "results.zip"));
     EXPECT_EQ(unpacked(), (std::map<std::string, std::string>{{"output/mine.txt", "mine"}}));
+}
+
+TEST_F(Archive, NamesThatAreNotTextAreWrittenWithTheirBytes) {
+    ASSERT_TRUE(write_file(folder_ / "output/a\nb", "1"));
+    ASSERT_TRUE(write_file(folder_ / "output/not-\xff", "2"));
+    ASSERT_TRUE(write_zip(folder_, {"output"}, folder_ / "results.zip"));
+    EXPECT_EQ(unpacked(), (std::map<std::string, std::string>{{"output/a\nb", "1"}, {"output/not-\\xff", "2"}}));
 }
 
 TEST_F(Archive, LeavesNothingHalfWhenItCanNotBeWritten) {

@@ -1,0 +1,107 @@
+// How a queued job comes to its device, its lease and its runner.
+#include <spdlog/spdlog.h>
+
+#include "coordinator/domain/jobs/engine.hpp"
+#include "coordinator/runner/job_spec.hpp"
+#include "shared/base/files.hpp"
+
+namespace labhub::coordinator::jobs {
+namespace {
+
+/// A lease outlives the script's time limit by what starting, stopping and collecting may take.
+constexpr std::chrono::minutes kLeaseMargin{5};
+
+}  // namespace
+
+Task<void> Engine::run_queue() {
+    is_queue_wanted_ = true;
+    if (is_queue_running_) co_return;
+    is_queue_running_ = true;
+    while (std::exchange(is_queue_wanted_, false)) {
+        std::vector<std::pair<UtcMillis, JobId>> waiting;
+        for (const auto& [id, entry] : jobs_)
+            if (entry.job.status == Status::queued) waiting.emplace_back(entry.job.created, id);
+        std::sort(waiting.begin(), waiting.end());
+        for (const auto& [created, id] : waiting) {
+            if (active_count() >= settings_.max_running) break;
+            const Entry* const next = entry(id);
+            if (!next || next->job.status != Status::queued || !next->job.stop_reason.empty()) continue;
+            if (!parts_.leases.check_free(next->job.device) || !parts_.fleet.reach(next->job.device)) continue;
+            co_await start_job(id);
+        }
+    }
+    is_queue_running_ = false;
+}
+
+Task<void> Engine::start_job(JobId id) {
+    Entry* const self = entry(id);
+    auto lease = parts_.leases.reserve(self->job.device, self->job.holder(), self->job.limits.time + kLeaseMargin);
+    if (!lease) co_return;
+    self->is_starting = true;
+    self->job.status = Status::preparing;
+    self->job.lease = lease->id;
+    co_await launch(id, *lease);
+    self->is_starting = false;
+}
+
+/// Whatever it awaits, the job may have been asked to stop when it goes on.
+Task<void> Engine::launch(JobId id, leases::Lease lease) {
+    Entry* const self = entry(id);
+    auto stored = co_await parts_.store.update_with_new_lease(self->job, lease);
+    if (!stored) {
+        spdlog::error("can't store the start of experiment {}: {}", id.value, stored.error().to_string());
+        parts_.leases.forget(lease.id);
+        self->job.lease = {};
+        self->job.status = Status::queued;
+    }
+    if (!self->job.stop_reason.empty()) co_return end_unstarted(id);
+    if (!stored) co_return;
+    auto granted = co_await parts_.leases.grant(lease.id);
+    if (!granted) co_return co_await back_to_queue(id, granted.error());
+    if (!self->job.stop_reason.empty()) co_return end_unstarted(id);
+    auto written = write_job_folder(self->job);
+    if (!written) co_return sandbox_failed(id, written.error());
+    auto started = parts_.launcher.start(parts_.results.folder_of(id));
+    if (!started) co_return sandbox_failed(id, started.error());
+    self->lost_since = parts_.clock.steady_now();
+    spdlog::info("experiment {} holds {}; runner {} is preparing its sandbox", id.value, self->job.device.to_string(), *started);
+}
+
+/// The node went away between the look and the grant: the job waits again, as if nothing had been.
+Task<void> Engine::back_to_queue(JobId id, Error why) {
+    spdlog::warn("experiment {} waits on: its node did not take the lease: {}", id.value, why.to_string());
+    Entry* const self = entry(id);
+    const LeaseId lease = self->job.lease;
+    auto released = co_await parts_.leases.release(lease, "not granted: " + why.message);
+    if (!released) spdlog::error("can't store the end of a lease: {}", released.error().to_string());
+    if (!self->job.stop_reason.empty()) co_return end_unstarted(id);
+    self->job.status = Status::queued;
+    self->job.lease = {};
+    self->lost_since.reset();
+    parts_.store.post_update(self->job);
+}
+
+Result<void> Engine::write_job_folder(const Job& job) const {
+    const auto folder = parts_.results.folder_of(job.id);
+    LABHUB_CHECK(make_folder(folder));
+    LABHUB_CHECK(write_file(folder / "script.py", job.script));
+    runner::JobSpec spec;
+    spec.job_id = job.id;
+    spec.secret = job.secret;
+    spec.socket = settings_.socket;
+    spec.environment = job.environment;
+    spec.limits.memory_bytes = static_cast<std::uint64_t>(job.limits.memory_bytes);
+    spec.limits.cpus = job.limits.cpus;
+    spec.limits.pids = static_cast<std::uint32_t>(job.limits.pids);
+    spec.limits.time_limit_ms = job.limits.time.count();
+    spec.limits.grace_ms = settings_.stop_grace.count();
+    spec.limits.output_bytes = static_cast<std::uint64_t>(job.limits.output_bytes);
+    spec.limits.log_bytes = static_cast<std::uint64_t>(job.limits.log_bytes);
+    spec.limits.tmp_bytes = static_cast<std::uint64_t>(job.limits.tmp_bytes);
+    spec.python_path = settings_.python;
+    spec.runtime = settings_.runtime;
+    spec.cache_folder = settings_.cache;
+    return runner::write_job_spec(folder, spec);
+}
+
+}  // namespace labhub::coordinator::jobs
