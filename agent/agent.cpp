@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "agent/footprint/working_set.hpp"
 #include "firmware-bridge/drivers/board/board_driver.hpp"
 #include "shared/base/files.hpp"
 
@@ -107,6 +108,7 @@ void Agent::start() {
     work_.spawn("dead-man", path_.watch());
     work_.spawn("spool", spool_.run());
     work_.spawn("edge node", edge_node_->run());
+    work_.spawn("footprint", footprint::keep_small());
     spdlog::info("node {} is ready; ssh port {}", config_.node.id, ssh_->port());
 }
 
