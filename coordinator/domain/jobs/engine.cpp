@@ -4,13 +4,13 @@
 
 #include <spdlog/spdlog.h>
 
-#include "coordinator/domain/jobs/script_check.hpp"
 #include "shared/runtime/blocking.hpp"
 
 namespace labhub::coordinator::jobs {
 namespace {
 
 constexpr std::chrono::seconds kReadingsWait{3};
+constexpr std::chrono::milliseconds kUntilNextCheck{250};
 
 /// Comparing must take as long for a near miss as for a wild guess.
 bool same_secret(std::string_view a, std::string_view b) {
@@ -45,6 +45,7 @@ Task<Result<void>> Engine::start() {
     socket_ = std::move(*socket);
     drop_orphans(*open_leases);
     for (const auto& [id, entry] : jobs_) resume(id);
+    tasks_.spawn("syntax check", prepare_syntax_check(std::chrono::milliseconds{0}));
     if (active_count() > 0) spdlog::info("{} jobs were active when the coordinator ended: waiting for their runners", active_count());
     co_return Result<void>{};
 }
@@ -61,7 +62,7 @@ Task<Result<Job>> Engine::submit(Submission submission) {
     auto made = make_job(std::move(submission), parts_.clock.utc_now());
     if (!made) co_return std::move(made).error();
     Job job = std::move(*made);
-    auto check = [script = job.script] { return check_script_syntax(script); };
+    auto check = [this, script = job.script] { return syntax_check_.check(script); };
     auto checked = co_await run_blocking(parts_.pool, std::move(check));
     if (!checked) co_return std::move(checked).error();
     auto acceptable = check_acceptable(job, may_queue);
@@ -73,7 +74,17 @@ Task<Result<Job>> Engine::submit(Submission submission) {
     jobs_[job.id].job = job;
     spdlog::info("experiment {} of {} is queued for {}", job.id.value, job.requested_by, job.device.to_string());
     tasks_.spawn("queue", run_queue());
+    tasks_.spawn("syntax check", prepare_syntax_check(kUntilNextCheck));
     co_return job;
+}
+
+/// Later, as Python's start would take processor time from the sandbox that is being made.
+Task<void> Engine::prepare_syntax_check(std::chrono::milliseconds later) {
+    co_await sleep_for(later);
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) co_return;
+    auto prepare = [this] { return syntax_check_.prepare(), true; };
+    co_await run_blocking(parts_.pool, std::move(prepare));
 }
 
 Result<void> Engine::check_acceptable(const Job& job, bool may_queue) const {

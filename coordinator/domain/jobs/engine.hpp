@@ -11,6 +11,7 @@
 #include "coordinator/domain/fleet/fleet.hpp"
 #include "coordinator/domain/jobs/job.hpp"
 #include "coordinator/domain/jobs/results.hpp"
+#include "coordinator/domain/jobs/script_check.hpp"
 #include "coordinator/domain/jobs/submission.hpp"
 #include "coordinator/domain/leases/leases.hpp"
 #include "coordinator/domain/telemetry/recorder.hpp"
@@ -107,6 +108,7 @@ class Engine {
     void resume(const JobId& id);
     void drop_orphans(const std::vector<leases::Lease>& open);
     void drop_lease(LeaseId id);
+    Task<void> prepare_syntax_check(std::chrono::milliseconds later);
     Task<void> start_job(JobId id);
     Task<void> launch(JobId id, leases::Lease lease);
     Task<void> back_to_queue(JobId id, Error why);
@@ -131,6 +133,7 @@ class Engine {
     Parts parts_;
     std::map<JobId, Entry> jobs_;
     std::map<JobId, DeviceAddress> arriving_;  ///< accepted, but not stored yet
+    SyntaxCheck syntax_check_;
     std::unique_ptr<runner::JobSocket> socket_;
     bool is_queue_running_ = false;
     bool is_queue_wanted_ = false;

@@ -1,8 +1,10 @@
 #include "coordinator/domain/jobs/submission.hpp"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <cmath>
+#include <fstream>
 
 #include <gtest/gtest.h>
 
@@ -105,7 +107,7 @@ TEST(ScriptCheck, RefusesTextThatIsNoScriptAndSaysWhere) {
 }
 
 TEST(ScriptCheck, FindsASyntaxErrorWithItsLine) {
-    const auto checked = check_script_syntax("x = 1\nif x\n    print(x)\n");
+    const auto checked = SyntaxCheck().check("x = 1\nif x\n    print(x)\n");
     ASSERT_FALSE(checked);
     EXPECT_EQ(checked.error().code, ErrorCode::malformed);
     EXPECT_NE(checked.error().message.find("line 2"), std::string::npos) << checked.error().message;
@@ -114,16 +116,56 @@ TEST(ScriptCheck, FindsASyntaxErrorWithItsLine) {
 TEST(ScriptCheck, RunsNothingOfTheScript) {
     const std::string mark = testing::TempDir() + "labhub-script-ran";
     std::remove(mark.c_str());
-    EXPECT_TRUE(check_script_syntax("open('" + mark + "', 'w').write('x')\n"));
+    EXPECT_TRUE(SyntaxCheck().check("open('" + mark + "', 'w').write('x')\n"));
     EXPECT_NE(::access(mark.c_str(), F_OK), 0);
 }
 
 TEST(ScriptCheck, TakesALargeScriptAndAHostileOne) {
     std::string large;
     while (large.size() < kMaxScriptBytes - 16) large += "x = 1\n";
-    EXPECT_TRUE(check_script_syntax(large));
-    EXPECT_FALSE(check_script_syntax(std::string(100'000, '(')));
-    EXPECT_FALSE(check_script_syntax("'''unclosed"));
+    EXPECT_TRUE(SyntaxCheck().check(large));
+    EXPECT_FALSE(SyntaxCheck().check(std::string(100'000, '(')));
+    EXPECT_FALSE(SyntaxCheck().check("'''unclosed"));
+}
+
+/// The pid of this process's only child.
+pid_t only_child() {
+    std::ifstream children("/proc/self/task/" + std::to_string(::getpid()) + "/children");
+    pid_t pid = 0;
+    children >> pid;
+    return pid;
+}
+
+TEST(ScriptCheck, JudgesTheSameWithAPythonThatWaited) {
+    SyntaxCheck check;
+    for (int i = 0; i < 2; ++i) {
+        check.prepare();
+        const auto bad = check.check("x = 1\nif x\n");
+        ASSERT_FALSE(bad);
+        EXPECT_NE(bad.error().message.find("line 2"), std::string::npos) << bad.error().message;
+        check.prepare();
+        EXPECT_TRUE(check.check("x = 1\n"));
+    }
+}
+
+TEST(ScriptCheck, PassesOverAWaitingPythonThatDied) {
+    ::signal(SIGPIPE, SIG_IGN);
+    SyntaxCheck check;
+    check.prepare();
+    const pid_t waiting = only_child();
+    ASSERT_GT(waiting, 0);
+    ASSERT_EQ(::kill(waiting, SIGKILL), 0);
+    EXPECT_TRUE(check.check("x = 1\n"));
+}
+
+TEST(ScriptCheck, LeavesNoPythonBehind) {
+    {
+        SyntaxCheck check;
+        check.prepare();
+        check.prepare();
+        ASSERT_GT(only_child(), 0);
+    }
+    EXPECT_EQ(only_child(), 0);
 }
 
 }  // namespace
