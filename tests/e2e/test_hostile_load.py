@@ -226,12 +226,11 @@ socket.socket(socket.AF_UNIX).bind("socket")
 for name, make in (("device", lambda: os.mknod("device", 0o666 | stat.S_IFBLK, os.makedev(8, 0))), ("null", lambda: os.mknod("null", 0o666 | stat.S_IFCHR, os.makedev(1, 3)))):
     try: make()
     except OSError: pass
-for exponent in (40, 38, 36, 34):  # the file system of the outputs takes one of them
-    with open("sparse", "wb") as f:
-        try: f.truncate(1 << exponent); break
-        except OSError: pass
-with open("sparse-but-fitting", "wb") as f:
-    f.truncate(100 << 20)
+with open("huge", "wb") as f:
+    try: f.truncate(1 << 40); print("HUGE")
+    except OSError: pass
+for name in ("sparse-1", "sparse-2"):  # each fits, both do not
+    with open(name, "wb") as f: f.truncate(50 << 20)
 for name in ("new\nline", "quote\"'$(x)", "back\\slash", "..\\..\\up", "-rf", " ", "ümläut", "\x1b[31m", b"not-\xff-utf8", "x" * 255):
     with open(name, "wb") as f: f.write(b"kept")
 os.mkdir("shut"); open("shut/inside", "w").write("kept"); os.chmod("shut/inside", 0); os.chmod("shut", 0)
@@ -242,7 +241,7 @@ for n in range(70):
 os.chdir(deep)
 os.link("-rf", "hard-link")
 print("made")
-""")
+""", output_limit="64m")
         ended = lab.wait_end(job)
         self.assertEqual(ended["status"], "completed", lab.logs(job))
         self.assertIn("made", lab.logs(job))
@@ -253,9 +252,10 @@ print("made")
             self.assertEqual(files.get("output/" + name), b"kept", (name, sorted(files)[:30]))
         self.assertTrue(any("not-" in name and content == b"kept" for name, content in files.items()), sorted(files))
         self.assertLessEqual(set(files), names)
-        for name in ("link", "folder-link", "loop", "fifo", "socket", "device", "null", "sparse"):
-            self.assertNotIn("output/" + name, files)
-        self.assertEqual(len(files["output/sparse-but-fitting"]), 100 << 20)
+        for name in ("link", "folder-link", "loop", "fifo", "socket", "device", "null"):
+            self.assertNotIn("output/" + name, names)
+        self.assertNotIn("HUGE", lab.logs(job))
+        self.assertEqual([len(files[name]) for name in files if "sparse" in name], [50 << 20])
         for name in files:
             self.assertFalse(name.startswith("/") or ".." in name.split("/"), name)
         self.assertFalse(any(b"root:" in content for content in files.values()))
@@ -398,46 +398,66 @@ class Liars(unittest.TestCase):
             self.assertEqual(refused.status, 503, refused.error)
             return None
 
-    def test_garbage_on_the_serial_line_is_never_taken_for_a_value(self):
+    def test_an_experiment_completes_on_a_line_with_garbage(self):
         lab = self.lab
         lab.kill("simulator sim-1")
-        lab.start_simulator("sim-1", "--garbage", "0.001")
-        wait_for("the device back", lambda: self.set_stirrer(1), 20)
+        lab.start_simulator("sim-1", "--garbage", "0.0001")
+        wait_for("the device back", lambda: self.set_stirrer(20), 20)
         job = lab.submit("""
 import labhub
 vessel = labhub.vessel()
-n = refused = 0
-for sample in vessel.stream(duration=10):
+n = 0
+for sample in vessel.stream(duration=8):
     wanted = 20 + n % 30
-    try:
-        got = vessel.set(stirrer=wanted)["stirrer"]
-        if got != wanted: print("WRONG", wanted, got, flush=True)
-    except labhub.Error as e:
-        refused += 1
-        print("refused", e.code, flush=True)
+    got = vessel.set(stirrer=wanted)["stirrer"]
+    if got != wanted: print("WRONG", wanted, got, flush=True)
     n += 1
-print("commands", n, "refused", refused, flush=True)
+print("commands", n, flush=True)
 """)
         ended = lab.wait_end(job)
         logs = lab.logs(job)
         self.assertEqual(ended["status"], "completed", (ended, logs))
         self.assertNotIn("WRONG", logs)
-        commands, refused = (int(logs.split(word)[-1].split()[0]) for word in ("commands", " refused "))
-        self.assertGreater(commands, 10, logs)
-        self.assertLess(refused, commands / 2, logs)
-        table = list(csv.DictReader(io.StringIO(lab.results(job)["telemetry.csv"].decode())))
-        self.assertGreater(len(table), 10)
+        commands = int(logs.split("commands")[1])
+        self.assertTrue(10 < commands < 60, "a stream gives one sample for each sampling, not for each command: " + logs)
+        self.assert_plausible(lab.results(job)["telemetry.csv"].decode())
+        wait_for("the vessel safe", lab.is_safe, 5)
+
+    def test_much_garbage_on_the_serial_line_is_never_taken_for_a_value(self):
+        """Here the link breaks again and again; what does come through is right."""
+        lab = self.lab
+        lab.kill("simulator sim-1")
+        lab.start_simulator("sim-1", "--garbage", "0.002")
+        wait_for("the device back", lambda: self.set_stirrer(20), 30)
+        job = lab.submit("import time\ntime.sleep(6)\n")
+        lab.wait_status(job, "running", *FINAL)
+        until, answers = time.monotonic() + 6, []
+        while time.monotonic() < until:
+            try:
+                answers.append(lab.request("GET", "/api/hardware/sensors"))
+            except Refused as refused:
+                self.assertEqual(refused.status, 503, refused.error)
+            time.sleep(0.05)
+        self.assertGreater(len(answers), 5)
+        for answer in answers:
+            self.assertTrue(all(v is None or -1 <= v <= 20 for v in answer["photodiodes"] + answer["io_temperatures"]), answer)
+            self.assertTrue(all(v is None or -20 <= v <= 90 for v in answer["vial_temperatures"]), answer)
+        ended = lab.wait_end(job)
+        self.assertIn((ended["status"], ended["reason"]), {("completed", ""), ("failed", "node_lost")}, ended)
+        self.assert_plausible(lab.results(job)["telemetry.csv"].decode())
+
+    def assert_plausible(self, telemetry):
+        table = list(csv.DictReader(io.StringIO(telemetry)))
+        self.assertGreater(len(table), 5)
         for row in table:
             for name, text in row.items():
-                if not text or name in ("time", "ring_light", "led"):
+                if not text or name in ("time", "elapsed_s", "ring_light", "led"):
                     continue
-                value = float(text)
                 low, high = (-20, 90) if name.endswith("_temp") else (-100, 100) if name in ("peltier", "stirrer") else (-1, 20)
-                self.assertTrue(low <= value <= high, (name, text))
-        for event in lab.events():
+                self.assertTrue(low <= float(text) <= high, (name, text))
+        for event in self.lab.events():
             if event["event"] == "output" and event["metric"] == "stirrer":
-                self.assertIn(event["value"], [0, 1, *range(20, 50)])
-        wait_for("the vessel safe", lab.is_safe, 5)
+                self.assertIn(event["value"], [0, *range(20, 50)])
 
     def test_a_board_that_falls_silent(self):
         lab = self.lab

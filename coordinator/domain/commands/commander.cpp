@@ -36,7 +36,7 @@ Task<Result<std::vector<Reading>>> Commander::apply(Command command) {
     end_record(record, clock_.utc_now(), outcome);
     observe_(record.outcome, std::chrono::duration<double>(clock_.steady_now() - began).count());
     store_.append(std::move(record));
-    if (outcome) fleet_.add_readings(device, *outcome);
+    if (outcome) fleet_.note_applied(device, *outcome);
     co_return outcome;
 }
 
@@ -97,7 +97,7 @@ Task<Result<std::vector<Reading>>> Commander::hold(DeviceAddress device, std::st
     end_record(record, clock_.utc_now(), outcome);
     if (record.message.empty()) record.message = "hold: " + reason;
     store_.append(std::move(record));
-    if (outcome) fleet_.add_readings(device, *outcome);
+    if (outcome) fleet_.note_applied(device, *outcome);
     co_return outcome;
 }
 

@@ -1,5 +1,7 @@
 #include "coordinator/domain/fleet/fleet.hpp"
 
+#include <algorithm>
+
 #include <spdlog/spdlog.h>
 
 namespace labhub::coordinator::fleet {
@@ -67,6 +69,15 @@ Result<link::NodeLink*> Fleet::reach(const DeviceAddress& address) const {
         return Error{ErrorCode::unavailable, "device " + address.to_string() + " is not connected to its node", device->problem};
     return node.link.get();
 }
+
+namespace {
+
+bool is_sensor(const Device& device, const std::string& metric) {
+    const auto found = std::find_if(device.metrics.begin(), device.metrics.end(), [&](const MetricInfo& known) { return known.name == metric; });
+    return found == device.metrics.end() || found->kind == MetricKind::sensor;
+}
+
+}  // namespace
 
 Node* Fleet::find(const NodeId& node) {
     const auto found = nodes_.find(node);
@@ -145,15 +156,28 @@ void Fleet::add_readings(const DeviceAddress& address, const std::vector<Reading
     node->is_fresh = true;
     node->last_seen = clock_.utc_now();
     Device& device = device_of(*node, address.device);
+    // An actuator that was set is no measurement: who waits for the next sample must not be woken by its own commands.
+    const bool is_measured = std::any_of(readings.begin(), readings.end(), [&](const Reading& reading) { return is_sensor(device, reading.metric); });
     for (const auto& reading : readings) {
         Reading& latest = device.latest[reading.metric];
         if (reading.time < latest.time) continue;
         latest = reading;
+        if (!is_measured) continue;
         if (device.recent.empty() || device.recent.back().time < reading.time) device.recent.push_back({reading.time, {}});
         if (device.recent.back().time == reading.time) device.recent.back().values[reading.metric] = reading.value;
     }
     while (device.recent.size() > kRecentSamples) device.recent.pop_front();
     tell_waiting();
+}
+
+void Fleet::note_applied(const DeviceAddress& address, const std::vector<Reading>& readings) {
+    Node* const node = find(address.node);
+    if (!node) return;
+    Device& device = device_of(*node, address.device);
+    for (const auto& reading : readings) {
+        Reading& latest = device.latest[reading.metric];
+        if (latest.time <= reading.time) latest = reading;
+    }
 }
 
 Task<Result<std::vector<Sample>>> Fleet::samples_after(DeviceAddress address, UtcMillis after, std::size_t limit,

@@ -33,7 +33,7 @@ struct Device {
     std::string problem;  ///< why it isn't connected
     std::vector<MetricInfo> metrics;
     std::map<std::string, Reading> latest;
-    std::deque<Sample> recent;  ///< the last kRecentSamples live ones, oldest first
+    std::deque<Sample> recent;  ///< the last kRecentSamples live ones in which a sensor was read, oldest first
 };
 
 /// A machine with an agent. Three things are kept apart: what its birth and death messages say (is_born), whether
@@ -83,6 +83,8 @@ class Fleet {
     void device_born(const DeviceAddress& address, std::vector<MetricInfo> metrics, std::vector<Reading> readings);
     void device_died(const DeviceAddress& address, const std::string& reason);
     void add_readings(const DeviceAddress& address, const std::vector<Reading>& readings);
+    /// What a command's answer said: the device's latest values, but no sample, as nothing was measured.
+    void note_applied(const DeviceAddress& address, const std::vector<Reading>& readings);
 
     /// Live samples newer than `after`, oldest first, at most `limit`. Waits up to `wait` for the first one.
     Task<Result<std::vector<Sample>>> samples_after(DeviceAddress address, UtcMillis after, std::size_t limit,
