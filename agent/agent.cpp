@@ -15,7 +15,8 @@ safety::CommandPath::Limits limits_of(const config::SafetyConfig& safety) {
     return limits;
 }
 
-std::unique_ptr<firmware_bridge::Driver> make_driver(asio::any_io_executor executor, const config::DeviceConfig& device) {
+std::unique_ptr<firmware_bridge::Driver> make_driver(asio::any_io_executor executor,
+                                                     const config::DeviceConfig& device) {
     firmware_bridge::BoardOptions options;
     options.port = device.port.string();
     options.baud = device.baud;
@@ -32,7 +33,8 @@ Agent::Agent(asio::any_io_executor executor, config::AgentConfig config, state::
       state_(std::move(state)),
       audit_(state_.writer(), clock_),
       path_(executor, clock_, audit_, limits_of(config_.safety)),
-      spool_(executor, config_.node.data_dir / "spool.sqlite", {config_.spool.max_bytes, config_.spool.max_age}, clock_),
+      spool_(executor, config_.node.data_dir / "spool.sqlite", {config_.spool.max_bytes, config_.spool.max_age},
+             clock_),
       sampling_(executor),
       work_(executor) {}
 
@@ -53,17 +55,26 @@ Result<void> Agent::make_devices() {
         device->listen([this](const sampling::Device& from, std::vector<Reading> readings) {
             spool_.append(spool::Batch{from.id(), std::move(readings)});
         });
-        device->listen_to_link([this](sampling::Device& from, sampling::LinkChange change) { return link_changed(&from, change); });
+        device->listen_to_link(
+            [this](sampling::Device& from, sampling::LinkChange change) { return link_changed(&from, change); });
         path_.add(*device);
-        samplers_.push_back(std::make_unique<sampling::Sampler>(*device, sampling::Schedule(wanted.period, wanted.sampling), clock_));
+        samplers_.push_back(
+            std::make_unique<sampling::Sampler>(*device, sampling::Schedule(wanted.period, wanted.sampling), clock_));
         devices_.push_back(std::move(device));
     }
     return {};
 }
 
 ssh_server::NodeFace Agent::face() {
-    return {config_.node.id, LABHUB_VERSION, boot_id_, clock_.steady_now(), clock_, path_, log_,
-            [this] { return edge_node_->describe(); }, [this] { return spool_text(); }};
+    return {config_.node.id,
+            LABHUB_VERSION,
+            boot_id_,
+            clock_.steady_now(),
+            clock_,
+            path_,
+            log_,
+            [this] { return edge_node_->describe(); },
+            [this] { return spool_text(); }};
 }
 
 Result<void> Agent::make_ssh() {
@@ -98,7 +109,8 @@ void Agent::make_edge_node() {
     broker.username = config_.mqtt.username;
     broker.password = config_.mqtt.password;
     broker.keepalive = std::chrono::duration_cast<std::chrono::seconds>(config_.mqtt.keepalive);
-    edge_node_ = std::make_unique<edge_node::EdgeNode>(executor_, std::move(settings), std::move(broker), clock_, spool_, path_, state_);
+    edge_node_ = std::make_unique<edge_node::EdgeNode>(executor_, std::move(settings), std::move(broker), clock_,
+                                                       spool_, path_, state_);
     spool_.give_to([this](const spool::Batch& batch, spool::Position position) { edge_node_->live(batch, position); });
 }
 
@@ -135,7 +147,8 @@ Task<void> Agent::link_changed(sampling::Device* device, sampling::LinkChange ch
 
 std::string Agent::spool_text() const {
     const spool::Spool::State& state = spool_.state();
-    const std::string text = std::to_string(state.depth) + " rows not acknowledged, " + std::to_string(state.dropped) + " dropped";
+    const std::string text =
+        std::to_string(state.depth) + " rows not acknowledged, " + std::to_string(state.dropped) + " dropped";
     return state.problem.empty() ? text : text + "; NOT STORING: " + state.problem;
 }
 

@@ -17,13 +17,13 @@
 
 namespace labhub::agent {
 
-/// The whole wiring of labhub-agent: devices → sampler → spool → edge node, and SSH, RPC and DCMD → command path → devices.
-/// Thread: one io_context, run by one thread. Member order is the order of destruction, reversed; stop() must have ended
-/// before.
+/// The whole wiring of labhub-agent: devices → sampler → spool → edge node, and SSH, RPC and DCMD → command path →
+/// devices. Thread: one io_context, run by one thread. Member order is the order of destruction, reversed; stop() must
+/// have ended before.
 class Agent {
   public:
-    /// Opens the state, listens for SSH, and has everything ready to start. Errors: the data folder, the state database,
-    /// the host key or the listening address can't be had.
+    /// Opens the state, listens for SSH, and has everything ready to start. Errors: the data folder, the state
+    /// database, the host key or the listening address can't be had.
     static Result<std::unique_ptr<Agent>> make(asio::any_io_executor executor, config::AgentConfig config);
 
     /// Starts everything, and returns: the work goes on until stop().

@@ -17,7 +17,8 @@ namespace {
 
 using namespace labhub;
 
-constexpr auto kAbout = "Owns the hardware of one machine, keeps it safe, and shows its sensors and actuators over MQTT and SSH.";
+constexpr auto kAbout =
+    "Owns the hardware of one machine, keeps it safe, and shows its sensors and actuators over MQTT and SSH.";
 
 struct CommandLine {
     std::string config;
@@ -70,8 +71,11 @@ int main(int argc, char** argv) {
     CommandLine line;
     app.add_option("--config", line.config, "the configuration file (TOML)")->required();
     app.add_option("--log-level", line.log_level, "trace, debug, info, warn, error or off")->capture_default_str();
-    app.add_subcommand("check", "check the configuration file and say what is wrong with it")->callback([&] { line.check = true; });
-    app.add_subcommand("host-key", "print the SSH host key and its fingerprint, for enrolment; makes the key if there is none")
+    app.add_subcommand("check", "check the configuration file and say what is wrong with it")->callback([&] {
+        line.check = true;
+    });
+    app.add_subcommand("host-key",
+                       "print the SSH host key and its fingerprint, for enrolment; makes the key if there is none")
         ->callback([&] { line.host_key = true; });
     agent::config::AgentConfig defaults;
     app.footer("Configuration file:\n" + agent::config::options_of(defaults).help());
@@ -85,6 +89,7 @@ int main(int argc, char** argv) {
     if (!config) return fail(config.error(), 2);
     if (line.host_key) return show_host_key(*config);
     if (!line.check) return run(std::move(*config));
-    std::printf("%s: good: node %s with %zu device(s)\n", line.config.c_str(), config->node.id.c_str(), config->devices.size());
+    std::printf("%s: good: node %s with %zu device(s)\n", line.config.c_str(), config->node.id.c_str(),
+                config->devices.size());
     return 0;
 }

@@ -36,13 +36,15 @@ Result<void> check_key(std::string_view text) {
 /// A group called STATE would have the topics of host applications (Sparkplug B 3.0, 4.1 and 6.4.22).
 Result<void> check_group(std::string_view text) {
     LABHUB_CHECK(check_name("group id", text));
-    if (text == "STATE") return Error{ErrorCode::malformed, "group id 'STATE' is taken by host applications", "any other name"};
+    if (text == "STATE")
+        return Error{ErrorCode::malformed, "group id 'STATE' is taken by host applications", "any other name"};
     return {};
 }
 
 void describe_key(rules::Options& item, AuthorizedKeyConfig& key) {
     item.add("name", &key.name, "Who this is, for the log and the audit trail", rules::name("name").required());
-    item.add("role", &key.role, "What the owner may do", rules::one_of({"coordinator", "operator", "viewer"}).required());
+    item.add("role", &key.role, "What the owner may do",
+             rules::one_of({"coordinator", "operator", "viewer"}).required());
     item.add("key", &key.key, "The public key", checked("a line of an authorized_keys file", check_key).required());
 }
 
@@ -51,9 +53,11 @@ void describe_device(rules::Options& item, DeviceConfig& device) {
     item.add("driver", &device.driver, "How to talk to it", rules::one_of({"board"}));
     item.add("port", &device.port, "Serial port it is attached to, as /dev/ttyACM0", rules::not_empty().required());
     item.add("baud", &device.baud, "Speed of the serial port", rules::range(1'200, 4'000'000));
-    item.add("dead_man", &device.dead_man, "The board makes itself safe when it hasn't heard from the agent for this long",
+    item.add("dead_man", &device.dead_man,
+             "The board makes itself safe when it hasn't heard from the agent for this long",
              rules::range(milliseconds{500}, milliseconds{60'000}));
-    item.add("period", &device.period, "How often each metric is sampled", rules::range(kFastestSampling, kSlowestSampling));
+    item.add("period", &device.period, "How often each metric is sampled",
+             rules::range(kFastestSampling, kSlowestSampling));
     item.add("sampling", &device.sampling, "Periods of single metrics that differ from period",
              rules::range(kFastestSampling, kSlowestSampling));
 }
@@ -61,10 +65,12 @@ void describe_device(rules::Options& item, DeviceConfig& device) {
 void describe_ssh(rules::Options& options, SshConfig& ssh) {
     options.add("ssh.listen", &ssh.listen, "Address the SSH server listens on; port 0 takes any free one",
                 checked("ADDRESS:PORT", check_endpoint));
-    options.add("ssh.host_key", &ssh.host_key, "Private host key, made on first start; default data_dir/ssh_host_ed25519_key");
+    options.add("ssh.host_key", &ssh.host_key,
+                "Private host key, made on first start; default data_dir/ssh_host_ed25519_key");
     options.add("ssh.login_time", &ssh.login_time, "How long a client may take to log in",
                 rules::range(milliseconds{1'000}, milliseconds{120'000}));
-    options.add("ssh.auth_attempts", &ssh.auth_attempts, "Keys a client may offer before it is disconnected", rules::range(1, 20));
+    options.add("ssh.auth_attempts", &ssh.auth_attempts, "Keys a client may offer before it is disconnected",
+                rules::range(1, 20));
     options.add("ssh.max_sessions", &ssh.max_sessions, "SSH sessions at one time", rules::range(1, 1'000));
     options.add("ssh.max_sessions_per_address", &ssh.max_sessions_per_address, "SSH sessions of one peer address",
                 rules::range(1, 1'000));
@@ -76,7 +82,8 @@ Result<void> check_devices(const AgentConfig& config) {
     std::set<std::string> ports;
     for (const DeviceConfig& device : config.devices) {
         if (!ids.insert(device.id).second)
-            return Error{ErrorCode::malformed, "[[device]] id '" + device.id + "' is given twice", "each device needs a name of its own"};
+            return Error{ErrorCode::malformed, "[[device]] id '" + device.id + "' is given twice",
+                         "each device needs a name of its own"};
         if (!ports.insert(device.port.string()).second)
             return Error{ErrorCode::malformed, "[[device]] port " + device.port.string() + " is given to two devices",
                          "each device needs a port of its own"};
@@ -99,8 +106,8 @@ rules::Options options_of(AgentConfig& config) {
     options.add("mqtt.password", &config.mqtt.password, "Password at the broker");
     options.add("mqtt.keepalive", &config.mqtt.keepalive, "MQTT keepalive",
                 rules::range(milliseconds{5'000}, milliseconds{3'600'000}));
-    options.add("mqtt.primary_host", &config.mqtt.primary_host, "Sparkplug host application that stores this node's readings",
-                rules::name("host id"));
+    options.add("mqtt.primary_host", &config.mqtt.primary_host,
+                "Sparkplug host application that stores this node's readings", rules::name("host id"));
     describe_ssh(options, config.ssh);
     options.list("device", &config.devices, "A device attached to this node", describe_device);
     options.add("spool.max_bytes", &config.spool.max_bytes, "Disk space for readings not yet acknowledged",

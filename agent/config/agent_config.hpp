@@ -17,29 +17,29 @@
 namespace labhub::agent::config {
 
 struct NodeConfig {
-    std::string id;                        ///< the Sparkplug edge node id
-    std::string group = "labhub";          ///< the Sparkplug group id
-    std::filesystem::path data_dir;        ///< state of the agent: spool, audit trail, host key
+    std::string id;                  ///< the Sparkplug edge node id
+    std::string group = "labhub";    ///< the Sparkplug group id
+    std::filesystem::path data_dir;  ///< state of the agent: spool, audit trail, host key
 };
 
 struct MqttConfig {
     std::string host = "127.0.0.1";
     std::uint16_t port = 1883;
-    std::string username;                  ///< empty: none
+    std::string username;  ///< empty: none
     std::string password;
     std::chrono::milliseconds keepalive{30'000};
-    std::string primary_host = "labhub";   ///< the host application whose STATE steers replay
+    std::string primary_host = "labhub";  ///< the host application whose STATE steers replay
 };
 
 struct AuthorizedKeyConfig {
     std::string name;
     std::string role;
-    std::string key;                       ///< one line of an authorized_keys file
+    std::string key;  ///< one line of an authorized_keys file
 };
 
 struct SshConfig {
     std::string listen = "127.0.0.1:2222";
-    std::filesystem::path host_key;        ///< empty in the file: data_dir/ssh_host_ed25519_key
+    std::filesystem::path host_key;  ///< empty in the file: data_dir/ssh_host_ed25519_key
     std::chrono::milliseconds login_time{10'000};
     std::uint32_t auth_attempts = 3;
     std::uint32_t max_sessions = 32;
@@ -52,7 +52,7 @@ struct DeviceConfig {
     std::string driver = "board";
     std::filesystem::path port;
     std::uint32_t baud = 921'600;
-    std::chrono::milliseconds dead_man{5'000};   ///< the board's own: how long it stays unsafe without hearing from us
+    std::chrono::milliseconds dead_man{5'000};  ///< the board's own: how long it stays unsafe without hearing from us
     std::chrono::milliseconds period{1'000};
     std::map<std::string, std::chrono::milliseconds> sampling;  ///< metric → its own period
 };
@@ -80,8 +80,8 @@ struct AgentConfig {
 /// The option table over `config`, which must outlive it: for loading, --help and the reference page.
 labhub::config::Options options_of(AgentConfig& config);
 
-/// The file, read and checked as a whole: also that device ids differ, keys are keys and the address can be listened on.
-/// Error malformed names file, place, key and what would be right.
+/// The file, read and checked as a whole: also that device ids differ, keys are keys and the address can be listened
+/// on. Error malformed names file, place, key and what would be right.
 Result<AgentConfig> load(const std::filesystem::path& file);
 
 /// "127.0.0.1:2222", "[::1]:0". Error malformed.

@@ -13,7 +13,8 @@ Result<std::uint8_t> advance(sqlite::Database& database, std::optional<std::uint
     if (!known && stored) known = static_cast<std::uint8_t>(row.column_int64(0));
     row.reset();
     const std::uint8_t next = sparkplug::next_bd_seq(known);
-    LABHUB_CHECK(database.run("INSERT INTO node_state(key, value) VALUES('bd_seq', ?1) ON CONFLICT(key) DO UPDATE SET value = ?1", next));
+    LABHUB_CHECK(database.run(
+        "INSERT INTO node_state(key, value) VALUES('bd_seq', ?1) ON CONFLICT(key) DO UPDATE SET value = ?1", next));
     return next;
 }
 

@@ -13,7 +13,8 @@ sparkplug::Metric metric(std::string name, Value value) {
 }
 
 const MetricInfo* info_of(const std::vector<MetricInfo>& metrics, const std::string& name) {
-    const auto found = std::find_if(metrics.begin(), metrics.end(), [&](const MetricInfo& info) { return info.name == name; });
+    const auto found =
+        std::find_if(metrics.begin(), metrics.end(), [&](const MetricInfo& info) { return info.name == name; });
     return found == metrics.end() ? nullptr : &*found;
 }
 
@@ -30,7 +31,8 @@ std::vector<sparkplug::Metric> node_metrics(const spool::Spool::State& spool, co
     return metrics;
 }
 
-sparkplug::Payload node_birth(std::uint8_t bd_seq, const NodeInfo& info, const spool::Spool::State& spool, const LastCommand& last) {
+sparkplug::Payload node_birth(std::uint8_t bd_seq, const NodeInfo& info, const spool::Spool::State& spool,
+                              const LastCommand& last) {
     sparkplug::Payload birth;
     birth.metrics.push_back(metric(sparkplug::node_metric::kBdSeq, std::int64_t{bd_seq}));
     birth.metrics.push_back(metric(sparkplug::node_metric::kRebirth, false));
@@ -51,7 +53,8 @@ sparkplug::Payload device_birth(const sampling::Device& device) {
     return birth;
 }
 
-sparkplug::Payload device_data(const sampling::Device& device, const spool::Batch& batch, spool::Position position, bool historical) {
+sparkplug::Payload device_data(const sampling::Device& device, const spool::Batch& batch, spool::Position position,
+                               bool historical) {
     sparkplug::Payload data;
     data.metrics.reserve(batch.readings.size());
     for (const Reading& reading : batch.readings) {

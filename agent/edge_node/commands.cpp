@@ -50,7 +50,8 @@ Result<safety::Command> parse_device_command(const std::string& device, std::str
     command.deadline = decoded.payload.timestamp.value_or(now) + kGoodFor;
     if (const Value* const given = property(decoded.payload.metrics.front(), "deadline_ms"))
         if (const auto deadline = integer(*given)) command.deadline = UtcMillis{*deadline};
-    for (const sparkplug::Metric& metric : decoded.payload.metrics) command.setpoints.push_back(Setpoint{metric.name, metric.value});
+    for (const sparkplug::Metric& metric : decoded.payload.metrics)
+        command.setpoints.push_back(Setpoint{metric.name, metric.value});
     return command;
 }
 

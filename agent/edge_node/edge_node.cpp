@@ -29,8 +29,10 @@ Result<mqtt::ConnectOptions> EdgeNode::options(std::uint8_t bd_seq) const {
     mqtt::ConnectOptions options = broker_;
     options.client_id = settings_.group + "-" + settings_.node;
     mqtt::Will will;
-    LABHUB_TRY(will.topic, sparkplug::format_topic({settings_.group, sparkplug::MessageType::ndeath, settings_.node, ""}));
-    LABHUB_TRY(will.payload, sparkplug::encode(sparkplug::MessageType::ndeath, sparkplug::node_death(bd_seq, clock_.utc_now())));
+    LABHUB_TRY(will.topic,
+               sparkplug::format_topic({settings_.group, sparkplug::MessageType::ndeath, settings_.node, ""}));
+    LABHUB_TRY(will.payload,
+               sparkplug::encode(sparkplug::MessageType::ndeath, sparkplug::node_death(bd_seq, clock_.utc_now())));
     options.will = std::move(will);
     return options;
 }

@@ -10,13 +10,13 @@
 
 namespace labhub::agent::edge_node {
 
-/// The node's side of Sparkplug B 3.0: one session after the other, each with a connection, a Will and a bdSeq of its own
-/// (libmosquitto's own reconnecting would repeat the old Will). Thread: the agent's main thread. A broker that is away is
-/// tried again with back-off; what is sampled meanwhile waits in the spool.
+/// The node's side of Sparkplug B 3.0: one session after the other, each with a connection, a Will and a bdSeq of its
+/// own (libmosquitto's own reconnecting would repeat the old Will). Thread: the agent's main thread. A broker that is
+/// away is tried again with back-off; what is sampled meanwhile waits in the spool.
 class EdgeNode {
   public:
-    EdgeNode(asio::any_io_executor executor, Settings settings, mqtt::ConnectOptions broker, const Clock& clock, spool::Spool& spool,
-             safety::CommandPath& path, state::StateDatabase& database);
+    EdgeNode(asio::any_io_executor executor, Settings settings, mqtt::ConnectOptions broker, const Clock& clock,
+             spool::Spool& spool, safety::CommandPath& path, state::StateDatabase& database);
 
     /// Connects, and connects again, until it is cancelled or stop() is called.
     Task<void> run();

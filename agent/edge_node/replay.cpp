@@ -13,7 +13,9 @@ constexpr std::size_t kUnsentBound = 128 * 1024;
 constexpr std::chrono::milliseconds kPace{100};
 constexpr std::chrono::milliseconds kRetry{1'000};
 
-bool is_for_later(const Error& error) { return error.code == ErrorCode::too_many || error.code == ErrorCode::unavailable; }
+bool is_for_later(const Error& error) {
+    return error.code == ErrorCode::too_many || error.code == ErrorCode::unavailable;
+}
 
 }  // namespace
 
@@ -38,7 +40,9 @@ void Session::replay_row(const spool::Row& row) {
         Result<void> sent;
         if (!data.metrics.empty()) sent = send(sparkplug::MessageType::ddata, row.batch.device, std::move(data));
         if (!sent && is_for_later(sent.error())) return;
-        if (!sent) spdlog::error("row {} of the spool can't be sent and is passed over: {}", row.position, sent.error().to_string());
+        if (!sent)
+            spdlog::error("row {} of the spool can't be sent and is passed over: {}", row.position,
+                          sent.error().to_string());
     }
     sent_.replayed(row.position);
 }

@@ -34,7 +34,8 @@ Result<void> Session::send(MessageType type, const std::string& device, sparkplu
     payload.timestamp = around_.clock.utc_now();
     payload.seq = seq_.current();
     LABHUB_TRY(std::string bytes, sparkplug::encode(type, payload));
-    LABHUB_TRY(std::string topic, sparkplug::format_topic({around_.settings.group, type, around_.settings.node, device}));
+    LABHUB_TRY(std::string topic,
+               sparkplug::format_topic({around_.settings.group, type, around_.settings.node, device}));
     LABHUB_CHECK(connection_->publish(std::move(topic), std::move(bytes)));
     seq_.advance();
     return {};
@@ -65,7 +66,8 @@ Result<void> Session::births() {
     catching_up_.clear();
     seq_.reset();
     restart_run();
-    LABHUB_CHECK(send(MessageType::nbirth, "", node_birth(bd_seq_, around_.settings.info, around_.spool.state(), around_.last_command)));
+    LABHUB_CHECK(send(MessageType::nbirth, "",
+                      node_birth(bd_seq_, around_.settings.info, around_.spool.state(), around_.last_command)));
     reported_ = node_metrics(around_.spool.state(), around_.last_command);
     for (const sampling::Device* device : around_.path.devices()) {
         if (!device->is_connected() || device->metrics().empty()) continue;
@@ -107,7 +109,8 @@ Task<Error> Session::run() {
 }
 
 Task<void> Session::leave() {
-    const auto topic = sparkplug::format_topic({around_.settings.group, MessageType::ndeath, around_.settings.node, ""});
+    const auto topic =
+        sparkplug::format_topic({around_.settings.group, MessageType::ndeath, around_.settings.node, ""});
     const auto death = sparkplug::encode(MessageType::ndeath, sparkplug::node_death(bd_seq_, around_.clock.utc_now()));
     if (topic && death && connection_->is_open()) {
         auto publishing = connection_->publish_acknowledged(*topic, *death);

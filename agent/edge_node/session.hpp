@@ -39,9 +39,9 @@ struct Surroundings {
     LastCommand& last_command;
 };
 
-/// One Sparkplug session: from CONNECT to the end of that connection. Births first, then live data as it comes, and what
-/// the host hasn't acknowledged behind its back, slowly enough to delay neither data, births nor commands.
-/// Thread: the agent's main thread. Owns the connection; when that ends, run() returns, and a new session is needed.
+/// One Sparkplug session: from CONNECT to the end of that connection. Births first, then live data as it comes, and
+/// what the host hasn't acknowledged behind its back, slowly enough to delay neither data, births nor commands. Thread:
+/// the agent's main thread. Owns the connection; when that ends, run() returns, and a new session is needed.
 class Session {
   public:
     Session(Surroundings around, std::unique_ptr<mqtt::Connection> connection, std::uint8_t bd_seq);
@@ -79,8 +79,9 @@ class Session {
     std::unique_ptr<mqtt::Connection> connection_;
     std::uint8_t bd_seq_;
     sparkplug::SeqCounter seq_;
-    std::set<std::string> alive_;      ///< devices whose DBIRTH the host has
-    std::set<std::string> catching_up_;///< devices born late: rows of theirs below acknowledged positions may be unsent
+    std::set<std::string> alive_;  ///< devices whose DBIRTH the host has
+    std::set<std::string>
+        catching_up_;  ///< devices born late: rows of theirs below acknowledged positions may be unsent
     SentRows sent_;
     asio::steady_timer replay_wake_;
     std::vector<sparkplug::Metric> reported_;

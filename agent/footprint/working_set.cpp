@@ -41,7 +41,8 @@ bool parse_header(std::string_view line, Mapping& mapping) {
     const auto [blank, bad_end] = std::from_chars(dash + 1, end, mapping.end, 16);
     if (bad_end != std::errc{} || end - blank < 6) return false;
     const std::string_view permissions(blank + 1, 4);
-    mapping.is_read_only_file = permissions[1] == '-' && permissions[3] == 'p' && line.find('/') != std::string_view::npos;
+    mapping.is_read_only_file =
+        permissions[1] == '-' && permissions[3] == 'p' && line.find('/') != std::string_view::npos;
     return true;
 }
 

@@ -47,12 +47,14 @@ Error under_way(const CommandId& id) {
 }
 
 Error outcome_unknown(const CommandId& id) {
-    return Error{ErrorCode::conflict, "command " + id.value + " was under way when the agent stopped; what it did is not known",
+    return Error{ErrorCode::conflict,
+                 "command " + id.value + " was under way when the agent stopped; what it did is not known",
                  "actuators were made safe since; send a new command"};
 }
 
 Result<Found> look_up(sqlite::Database& database, const CommandId& id) {
-    LABHUB_TRY(sqlite::Statement row, database.cached("SELECT outcome, message, detail, applied FROM command WHERE id = ?"));
+    LABHUB_TRY(sqlite::Statement row,
+               database.cached("SELECT outcome, message, detail, applied FROM command WHERE id = ?"));
     row.bind(1, id);
     LABHUB_TRY(const bool known, row.step());
     if (!known) return Found{};
@@ -65,7 +67,8 @@ Result<Found> look_up_or_begin(sqlite::Database& database, const CommandId& id, 
     LABHUB_TRY(Found known, look_up(database, id));
     if (known) return known;
     LABHUB_CHECK(database.run("INSERT INTO command(id, time_ms) VALUES(?, ?)", id, now));
-    LABHUB_CHECK(database.run("DELETE FROM command WHERE seq <= ?", database.last_insert_id() - AuditLog::kMaxCommands));
+    LABHUB_CHECK(
+        database.run("DELETE FROM command WHERE seq <= ?", database.last_insert_id() - AuditLog::kMaxCommands));
     return Found{};
 }
 
@@ -91,7 +94,9 @@ Task<std::optional<AuditLog::Outcome>> AuditLog::begin(CommandId id) {
         co_return std::optional<Outcome>(std::move(busy));
     }
     remember(id, std::nullopt);
-    auto work = [id, now = clock_.utc_now()](sqlite::Database& database) { return look_up_or_begin(database, id, now); };
+    auto work = [id, now = clock_.utc_now()](sqlite::Database& database) {
+        return look_up_or_begin(database, id, now);
+    };
     auto writing = writer_.write(std::move(work));
     auto found = co_await std::move(writing);
     if (!found) {
@@ -125,16 +130,18 @@ void AuditLog::record(AuditEntry entry) {
     const std::string outcome = entry.failure ? std::string(code_name(entry.failure->code)) : "done";
     const std::string message = entry.failure ? entry.failure->to_string() : entry.reason;
     spdlog::log(entry.failure ? spdlog::level::warn : spdlog::level::info, "{} on {} by {} ({}): {}{}{}", entry.event,
-                entry.device, entry.asker.principal, to_string(entry.asker.origin), entry.asked.empty() ? outcome : entry.asked,
+                entry.device, entry.asker.principal, to_string(entry.asker.origin),
+                entry.asked.empty() ? outcome : entry.asked,
                 entry.failure ? ": refused or failed: " : (message.empty() ? "" : ": "), message);
     const std::string applied = readings_to_json(entry.applied);
-    writer_.post([entry = std::move(entry), outcome, message, applied, now = clock_.utc_now()](
-                     sqlite::Database& database) -> Result<void> {
-        LABHUB_CHECK(database.run(
-            "INSERT INTO audit(time_ms, event, device, principal, origin, command_id, lease_id, asked, applied, outcome, message) "
-            "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            now, entry.event, entry.device, entry.asker.principal, to_string(entry.asker.origin), entry.command, entry.lease,
-            entry.asked, applied, outcome, message));
+    writer_.post([entry = std::move(entry), outcome, message, applied,
+                  now = clock_.utc_now()](sqlite::Database& database) -> Result<void> {
+        LABHUB_CHECK(
+            database.run("INSERT INTO audit(time_ms, event, device, principal, origin, command_id, lease_id, asked, "
+                         "applied, outcome, message) "
+                         "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                         now, entry.event, entry.device, entry.asker.principal, to_string(entry.asker.origin),
+                         entry.command, entry.lease, entry.asked, applied, outcome, message));
         return database.run("DELETE FROM audit WHERE id <= ?", database.last_insert_id() - kMaxEntries);
     });
 }

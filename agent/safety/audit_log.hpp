@@ -20,15 +20,16 @@ struct AuditEntry {
     Asker asker;
     CommandId command;
     LeaseId lease;
-    std::string asked;                ///< JSON object metric → value, or a sentence
+    std::string asked;  ///< JSON object metric → value, or a sentence
     std::vector<Reading> applied;
-    std::optional<Error> failure;     ///< nothing: it was done
-    std::string reason;               ///< why, where nobody asked
+    std::optional<Error> failure;  ///< nothing: it was done
+    std::string reason;            ///< why, where nobody asked
 };
 
 /// The trail of every change of actuators, and the memory of which commands have been executed. Both survive a restart
-/// and are bounded: the oldest entries go first. Thread: the agent's main thread; the writing happens on the database's.
-/// When the database fails, control goes on: the failure is logged, and the last commands are known from memory.
+/// and are bounded: the oldest entries go first. Thread: the agent's main thread; the writing happens on the
+/// database's. When the database fails, control goes on: the failure is logged, and the last commands are known from
+/// memory.
 class AuditLog {
   public:
     static constexpr std::int64_t kMaxEntries = 100'000;

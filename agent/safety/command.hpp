@@ -33,7 +33,7 @@ struct Asker {
 
 /// A wish to change actuators of one device as one step.
 struct Command {
-    CommandId id;                       ///< executes once
+    CommandId id;  ///< executes once
     Asker asker;
     std::string device;
     LeaseId lease;                      ///< must be the device's present lease; empty while there is none

@@ -59,7 +59,8 @@ AuditEntry CommandPath::entry(std::string event, const Controlled& device, Asker
 Result<void> CommandPath::room_for_more() const {
     if (stopping_) return Error{ErrorCode::unavailable, "the agent is stopping"};
     if (commands_.size() < limits_.commands_under_way) return {};
-    return Error{ErrorCode::too_many, "too many commands are under way", "at most " + std::to_string(limits_.commands_under_way)};
+    return Error{ErrorCode::too_many, "too many commands are under way",
+                 "at most " + std::to_string(limits_.commands_under_way)};
 }
 
 Task<CommandPath::Outcome> CommandPath::apply(Command command) {
@@ -88,7 +89,8 @@ Task<CommandPath::Outcome> CommandPath::do_apply(Command command) {
 
 Task<CommandPath::Outcome> CommandPath::decide(Command command) {
     if (command.asker.role == Role::viewer) {
-        Error refused{ErrorCode::forbidden, command.asker.principal + " may not change actuators", "it takes the role operator"};
+        Error refused{ErrorCode::forbidden, command.asker.principal + " may not change actuators",
+                      "it takes the role operator"};
         co_return refused;
     }
     auto found = controlled(command.device);
@@ -127,9 +129,11 @@ Result<std::vector<Setpoint>> CommandPath::check(Controlled* device, const Comma
     if (!device->device.is_connected() || device->device.has_changed())
         return Error{ErrorCode::unavailable, device->device.id() + " can't be reached", device->device.problem()};
     LABHUB_CHECK(device->control.check(command.lease));
-    if (command.setpoints.empty()) return Error{ErrorCode::malformed, "nothing to set", "name at least one METRIC=VALUE"};
+    if (command.setpoints.empty())
+        return Error{ErrorCode::malformed, "nothing to set", "name at least one METRIC=VALUE"};
     if (command.setpoints.size() > limits_.setpoints)
-        return Error{ErrorCode::too_large, "too many settings in one command", "at most " + std::to_string(limits_.setpoints)};
+        return Error{ErrorCode::too_large, "too many settings in one command",
+                     "at most " + std::to_string(limits_.setpoints)};
     std::vector<Setpoint> checked;
     for (const Setpoint& wish : command.setpoints) {
         LABHUB_TRY(const MetricInfo* const metric, find_metric(device->device.metrics(), wish.metric));

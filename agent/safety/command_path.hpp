@@ -37,12 +37,12 @@ class CommandPath {
     /// The device must outlive the path.
     void add(sampling::Device& device);
 
-    /// Carries out one command. Checked in this order: forbidden (role), the id's first outcome if it was executed before,
-    /// timed_out (deadline), not_found and unavailable (device), conflict (lease), then each value: not_found, malformed,
-    /// out_of_range, forbidden (a sensor). All are checked before any is applied.
+    /// Carries out one command. Checked in this order: forbidden (role), the id's first outcome if it was executed
+    /// before, timed_out (deadline), not_found and unavailable (device), conflict (lease), then each value: not_found,
+    /// malformed, out_of_range, forbidden (a sensor). All are checked before any is applied.
     Task<Result<Applied>> apply(Command command);
-    /// Everything safe now, whoever holds the lease, which goes on. Errors forbidden, not_found, unavailable (it is made
-    /// safe as soon as it is found again).
+    /// Everything safe now, whoever holds the lease, which goes on. Errors forbidden, not_found, unavailable (it is
+    /// made safe as soon as it is found again).
     Task<Result<std::vector<Reading>>> hold(Hold hold);
     /// Grants, renews or ends a lease. A lease of another id that is present gives way after the device was made safe:
     /// who may have what is decided by the coordinator's lease table, and this is how it says so. Errors forbidden,
@@ -69,7 +69,8 @@ class CommandPath {
 
   private:
     struct Controlled {
-        Controlled(sampling::Device& device_in, asio::any_io_executor executor, const Clock& clock, const Limits& limits)
+        Controlled(sampling::Device& device_in, asio::any_io_executor executor, const Clock& clock,
+                   const Limits& limits)
             : device(device_in), control(clock, limits.manual_hold), turn(executor) {}
         sampling::Device& device;
         Control control;

@@ -76,7 +76,8 @@ Task<Result<void>> CommandPath::do_lease(LeaseGrant grant) {
         co_return nameless;
     }
     if (grant.ttl > limits_.longest_lease) {
-        Error too_long{ErrorCode::out_of_range, "a lease can't be granted for " + format_duration(grant.ttl) + " at once",
+        Error too_long{ErrorCode::out_of_range,
+                       "a lease can't be granted for " + format_duration(grant.ttl) + " at once",
                        "at most " + format_duration(limits_.longest_lease) + ", and renewed as often as wanted"};
         co_return too_long;
     }
@@ -169,7 +170,8 @@ Steady::time_point CommandPath::next_deadline() const {
     auto earliest = Steady::time_point::max();
     for (const auto& [id, device] : devices_) {
         if (const auto deadline = device->control.next_deadline()) earliest = std::min(earliest, *deadline);
-        if (device->safe_pending && device->device.is_connected()) earliest = std::min(earliest, clock_.steady_now() + kSafeRetry);
+        if (device->safe_pending && device->device.is_connected())
+            earliest = std::min(earliest, clock_.steady_now() + kSafeRetry);
     }
     return earliest;
 }

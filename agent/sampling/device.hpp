@@ -16,8 +16,8 @@ namespace labhub::agent::sampling {
 /// What became of a device's link since it was last looked at.
 enum class LinkChange {
     none,
-    lost,    ///< it can't be reached any more
-    found,   ///< it is there (again); its actuators may have been made safe by its own dead-man meanwhile
+    lost,   ///< it can't be reached any more
+    found,  ///< it is there (again); its actuators may have been made safe by its own dead-man meanwhile
 };
 
 /// One device of this node as every room of the agent sees it: its driver, and the latest reading of each metric.
@@ -64,7 +64,9 @@ class Device {
     /// readings too, before the listener is called.
     Task<void> look();
     /// Whether look() would find a change.
-    bool has_changed() const { return driver_->is_connected() != connected_ || (connected_ && driver_->session() != session_); }
+    bool has_changed() const {
+        return driver_->is_connected() != connected_ || (connected_ && driver_->session() != session_);
+    }
 
   private:
     LinkChange observe();

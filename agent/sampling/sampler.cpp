@@ -21,7 +21,8 @@ void keep_only(std::vector<Reading>& readings, const std::vector<std::string>& n
 void Sampler::begin_schedule() {
     const auto unknown = schedule_.begin(device_.metrics(), clock_.steady_now());
     for (const std::string& name : unknown)
-        spdlog::warn("{}: the configuration sets a sampling period for '{}', which the device doesn't have", device_.id(), name);
+        spdlog::warn("{}: the configuration sets a sampling period for '{}', which the device doesn't have",
+                     device_.id(), name);
 }
 
 Task<void> Sampler::tick() {

@@ -13,7 +13,9 @@ enum class Tag : std::uint8_t { null = 0, no = 1, yes = 2, integer = 3, small_nu
 std::uint64_t zigzag(std::int64_t value) {
     return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
 }
-std::int64_t unzigzag(std::uint64_t value) { return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1); }
+std::int64_t unzigzag(std::uint64_t value) {
+    return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
+}
 
 class Writer {
   public:
@@ -90,13 +92,20 @@ class Reader {
     }
     Value value() {
         switch (static_cast<Tag>(byte())) {
-            case Tag::null: return {};
-            case Tag::no: return false;
-            case Tag::yes: return true;
-            case Tag::integer: return unzigzag(varint());
-            case Tag::small_number: return finite(raw<float>());
-            case Tag::number: return finite(raw<double>());
-            case Tag::text: return std::string(text());
+            case Tag::null:
+                return {};
+            case Tag::no:
+                return false;
+            case Tag::yes:
+                return true;
+            case Tag::integer:
+                return unzigzag(varint());
+            case Tag::small_number:
+                return finite(raw<float>());
+            case Tag::number:
+                return finite(raw<double>());
+            case Tag::text:
+                return std::string(text());
         }
         good_ = false;
         return {};
@@ -108,7 +117,8 @@ class Reader {
 };
 
 std::size_t common_prefix(std::string_view a, std::string_view b) {
-    const auto end = std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(std::min(a.size(), b.size())), b.begin());
+    const auto end =
+        std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(std::min(a.size(), b.size())), b.begin());
     return std::min<std::size_t>(static_cast<std::size_t>(end.first - a.begin()), 255);
 }
 

@@ -18,7 +18,11 @@ constexpr std::uint64_t kForgetStep = 2'000;
 }  // namespace
 
 Spool::Spool(asio::any_io_executor executor, std::filesystem::path file, Bounds bounds, const Clock& clock)
-    : executor_(executor), file_(std::move(file)), bounds_(bounds), clock_(clock), wake_(executor, Steady::time_point::max()) {}
+    : executor_(executor),
+      file_(std::move(file)),
+      bounds_(bounds),
+      clock_(clock),
+      wake_(executor, Steady::time_point::max()) {}
 
 void Spool::append(Batch batch) { push(Item{std::move(batch)}); }
 
@@ -27,7 +31,8 @@ void Spool::after_pending(std::function<void()> event) { push(Item{std::move(eve
 void Spool::push(Item item) {
     if (waiting_.size() >= kMaxWaiting) {
         // Events must not be lost: the oldest batch goes.
-        const auto oldest = std::find_if(waiting_.begin(), waiting_.end(), [](const Item& i) { return i.index() == 0; });
+        const auto oldest =
+            std::find_if(waiting_.begin(), waiting_.end(), [](const Item& i) { return i.index() == 0; });
         if (oldest != waiting_.end()) waiting_.erase(oldest), ++state_.dropped;
     }
     waiting_.push_back(std::move(item));
@@ -51,7 +56,8 @@ Result<void> Spool::open() {
 
 void Spool::failed(const Error& error) {
     if (state_.problem.empty())
-        spdlog::error("spool: {}; live data goes on without it, retried every {}", error.to_string(), format_duration(kRetry));
+        spdlog::error("spool: {}; live data goes on without it, retried every {}", error.to_string(),
+                      format_duration(kRetry));
     state_.problem = error.to_string();
     retry_at_ = clock_.steady_now() + kRetry;
     if (error.code != ErrorCode::corrupt) return;
@@ -84,8 +90,8 @@ Task<std::vector<Position>> Spool::store(const std::vector<Batch>* batches) {
     }
     std::vector<std::string> bytes, devices;
     for (const Batch& batch : *batches) bytes.push_back(encode_batch(batch)), devices.push_back(batch.device);
-    auto work = [bytes = std::move(bytes), devices = std::move(devices), now = clock_.utc_now(),
-                 bounds = bounds_](sqlite::Database& database) { return spool_file::append(database, bytes, devices, now, bounds); };
+    auto work = [bytes = std::move(bytes), devices = std::move(devices), now = clock_.utc_now(), bounds = bounds_](
+                    sqlite::Database& database) { return spool_file::append(database, bytes, devices, now, bounds); };
     auto writing = writer_->write(std::move(work));
     auto appended = co_await within(kSlowestCommit, "store readings", std::move(writing));
     if (!appended) {

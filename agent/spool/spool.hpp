@@ -29,11 +29,11 @@ class Spool {
     using Sink = std::function<void(const Batch&, Position)>;
 
     struct State {
-        std::uint64_t depth = 0;     ///< rows not acknowledged
-        std::uint64_t dropped = 0;   ///< rows lost to the bounds, and batches that couldn't be stored, since the start
-        Position last = 0;           ///< no row has a higher one
+        std::uint64_t depth = 0;    ///< rows not acknowledged
+        std::uint64_t dropped = 0;  ///< rows lost to the bounds, and batches that couldn't be stored, since the start
+        Position last = 0;          ///< no row has a higher one
         Position acknowledged = 0;
-        std::string problem;         ///< empty: storing works
+        std::string problem;  ///< empty: storing works
     };
 
     Spool(asio::any_io_executor executor, std::filesystem::path file, Bounds bounds, const Clock& clock);
@@ -49,8 +49,8 @@ class Spool {
 
     /// The oldest rows after `after`. Errors as SQLite gave them; unavailable while the spool doesn't work.
     Task<Result<std::vector<Row>>> read_after(Position after, std::uint32_t limit);
-    /// The host has stored everything up to `upto`: forget it, but for rows of `withheld` devices. A position beyond the
-    /// last row is ignored with a warning.
+    /// The host has stored everything up to `upto`: forget it, but for rows of `withheld` devices. A position beyond
+    /// the last row is ignored with a warning.
     void acknowledge(Position upto, std::vector<std::string> withheld);
     const State& state() const { return state_; }
 

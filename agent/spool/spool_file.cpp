@@ -35,13 +35,15 @@ Result<std::uint64_t> used_bytes(sqlite::Database& database) {
 
 Result<std::uint64_t> drop_old(sqlite::Database& database, UtcMillis now, const Bounds& bounds) {
     // By position, as it has an index and rises with time but for clock steps.
-    LABHUB_CHECK(database.run("DELETE FROM row WHERE position IN (SELECT position FROM row ORDER BY position LIMIT ?) AND time_ms < ?",
-                              kDropStep, now - bounds.max_age));
+    LABHUB_CHECK(database.run(
+        "DELETE FROM row WHERE position IN (SELECT position FROM row ORDER BY position LIMIT ?) AND time_ms < ?",
+        kDropStep, now - bounds.max_age));
     auto dropped = static_cast<std::uint64_t>(database.changes());
     while (true) {
         LABHUB_TRY(const std::uint64_t used, used_bytes(database));
         if (used <= bounds.max_bytes) return dropped;
-        LABHUB_CHECK(database.run("DELETE FROM row WHERE position IN (SELECT position FROM row ORDER BY position LIMIT ?)", kDropStep));
+        LABHUB_CHECK(database.run(
+            "DELETE FROM row WHERE position IN (SELECT position FROM row ORDER BY position LIMIT ?)", kDropStep));
         if (database.changes() == 0) return dropped;
         dropped += static_cast<std::uint64_t>(database.changes());
     }
@@ -101,9 +103,11 @@ Result<std::uint64_t> acknowledge(sqlite::Database& database, Position upto, con
     LABHUB_CHECK(database.run("UPDATE mark SET value = ? WHERE key = 'acknowledged' AND value < ?", upto, upto));
     std::string others;
     for (std::size_t i = 0; i < withheld.size(); ++i) others += i == 0 ? "?" : ",?";
-    LABHUB_TRY(sqlite::Statement forget,
-               database.prepare("DELETE FROM row WHERE position IN (SELECT position FROM row WHERE position <= ? AND device NOT IN (" +
-                                others + ") ORDER BY position LIMIT ?)"));
+    LABHUB_TRY(
+        sqlite::Statement forget,
+        database.prepare(
+            "DELETE FROM row WHERE position IN (SELECT position FROM row WHERE position <= ? AND device NOT IN (" +
+            others + ") ORDER BY position LIMIT ?)"));
     int index = 1;
     forget.bind(index++, upto);
     for (const std::string& device : withheld) forget.bind(index++, device);

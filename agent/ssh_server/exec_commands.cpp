@@ -43,7 +43,8 @@ std::string with_unit(const Value& value, const std::string& unit) {
 /// "metric = value unit", one a line, equals signs below each other.
 std::string acknowledged(const sampling::Device& device, const std::vector<Reading>& readings) {
     TextTable table({Align::left, Align::left, Align::left});
-    for (const Reading& reading : readings) table.row({reading.metric, "=", with_unit(reading.value, unit_of(device, reading.metric))});
+    for (const Reading& reading : readings)
+        table.row({reading.metric, "=", with_unit(reading.value, unit_of(device, reading.metric))});
     return table.to_string();
 }
 
@@ -56,16 +57,19 @@ json::value sensors_json(const sampling::Device& device) {
                                                   {"unit", device.metrics()[i].unit},
                                                   {"time", to_rfc3339(latest[i].time)},
                                                   {"quality", to_string(latest[i].quality)}};
-    return json::object{{"device", device.id()}, {"connected", device.is_connected()}, {"readings", std::move(readings)}};
+    return json::object{
+        {"device", device.id()}, {"connected", device.is_connected()}, {"readings", std::move(readings)}};
 }
 
 }  // namespace
 
 Task<ssh::ExecResult> ExecCommands::run(ssh::Principal who, std::string line) {
     auto command = parse_exec(line);
-    spdlog::info("ssh {} ({}, {}): {}{}", who.name, who.role, who.fingerprint, printable(line), command ? "" : " (not understood)");
+    spdlog::info("ssh {} ({}, {}): {}{}", who.name, who.role, who.fingerprint, printable(line),
+                 command ? "" : " (not understood)");
     if (!command) co_return failure(command.error(), 2);
-    const safety::Asker asker{safety::Origin::ssh, "user:" + who.name, safety::role_from_name(who.role).value_or(safety::Role::viewer)};
+    const safety::Asker asker{safety::Origin::ssh, "user:" + who.name,
+                              safety::role_from_name(who.role).value_or(safety::Role::viewer)};
     co_return co_await carry_out(asker, std::move(*command));
 }
 
@@ -122,8 +126,9 @@ ssh::ExecResult ExecCommands::status() const {
     table.row({"DEVICE", "LINK", "ACTUATORS", "IN CONTROL"});
     for (const sampling::Device* device : face_.path.devices()) {
         const auto identity = device->driver().identify();
-        const std::string link = device->is_connected() ? (identity ? identity->model + " " + identity->serial : "connected")
-                                                        : "lost: " + device->problem();
+        const std::string link = device->is_connected()
+                                     ? (identity ? identity->model + " " + identity->serial : "connected")
+                                     : "lost: " + device->problem();
         const std::string safe = device->is_safe() ? "safe" : device->is_connected() ? "active" : "not known";
         table.row({device->id(), link, safe, face_.path.control(device->id()).describe()});
     }
@@ -142,7 +147,8 @@ ssh::ExecResult ExecCommands::sensors(const sampling::Device& device, bool as_js
                 table.row({latest[i].metric, rounded(latest[i].value), device.metrics()[i].unit,
                            std::string(to_string(latest[i].quality)), to_rfc3339(latest[i].time)});
     }
-    if (device.metrics().empty()) return failure(Error{ErrorCode::unavailable, device.id() + " was not found yet", device.problem()});
+    if (device.metrics().empty())
+        return failure(Error{ErrorCode::unavailable, device.id() + " was not found yet", device.problem()});
     return answer(table.to_string());
 }
 
@@ -150,8 +156,9 @@ ssh::ExecResult ExecCommands::get(const sampling::Device& device, const std::str
     const auto reading = device.latest(metric);
     if (!reading) return failure(reading.error());
     if (std::holds_alternative<std::monostate>(reading->value))
-        return failure(Error{ErrorCode::unavailable, metric + " has no value now", "quality " + std::string(to_string(reading->quality)) +
-                                                                                      ", since " + to_rfc3339(reading->time)});
+        return failure(
+            Error{ErrorCode::unavailable, metric + " has no value now",
+                  "quality " + std::string(to_string(reading->quality)) + ", since " + to_rfc3339(reading->time)});
     return answer(with_unit(reading->value, unit_of(device, metric)) + "\n");
 }
 

@@ -25,7 +25,9 @@ Words words_of(std::string_view line) {
     }
 }
 
-Error wrong(std::string message, std::string right) { return {ErrorCode::malformed, std::move(message), std::move(right)}; }
+Error wrong(std::string message, std::string right) {
+    return {ErrorCode::malformed, std::move(message), std::move(right)};
+}
 
 std::string shown(std::string_view word) { return "'" + printable(word, 64) + "'"; }
 
@@ -60,7 +62,8 @@ Result<SetCommand> parse_set(const Words& words) {
     SetCommand set;
     for (std::size_t i = 1; i < words.size(); ++i) {
         const auto equals = words[i].find('=');
-        if (words[i].starts_with("--")) return wrong(shown(words[i]) + " is not an option of set", "--device ID or --lease ID");
+        if (words[i].starts_with("--"))
+            return wrong(shown(words[i]) + " is not an option of set", "--device ID or --lease ID");
         if (equals == std::string_view::npos || equals == 0 || equals + 1 == words[i].size())
             return wrong(shown(words[i]) + " is not a setting", "write METRIC=VALUE without blanks, as in stirrer=40");
         set.values.emplace_back(words[i].substr(0, equals), words[i].substr(equals + 1));
@@ -102,11 +105,16 @@ Result<ExecCommand> parse_rest(ExecCommand command, Words words) {
     SensorsCommand sensors;
     sensors.json = verb == "sensors" && words.size() > 1 && words[1] == "--json";
     LABHUB_CHECK(no_more(words, sensors.json ? 2 : 1));
-    if (verb == "status") command.what = StatusCommand{};
-    else if (verb == "sensors") command.what = sensors;
-    else if (verb == "hold") command.what = HoldCommand{};
-    else if (verb == "version") command.what = VersionCommand{};
-    else command.what = HelpCommand{};
+    if (verb == "status")
+        command.what = StatusCommand{};
+    else if (verb == "sensors")
+        command.what = sensors;
+    else if (verb == "hold")
+        command.what = HoldCommand{};
+    else if (verb == "version")
+        command.what = VersionCommand{};
+    else
+        command.what = HelpCommand{};
     return command;
 }
 
@@ -130,7 +138,8 @@ Result<ExecCommand> parse_exec(std::string_view line) {
     bool known = false;
     for (const std::string_view verb : kVerbs) known = known || words[0] == verb;
     if (!known)
-        return wrong(shown(words[0]) + " is not a command", "one of: status, sensors, get, set, hold, logs, version, help");
+        return wrong(shown(words[0]) + " is not a command",
+                     "one of: status, sensors, get, set, hold, logs, version, help");
     ExecCommand command;
     LABHUB_TRY(command.device, take_option(words, "--device"));
     return parse_rest(std::move(command), std::move(words));

@@ -32,14 +32,16 @@ struct HelpCommand {};
 /// One line of `ssh node …`, understood. `device` is empty where none was named.
 struct ExecCommand {
     std::string device;
-    std::variant<StatusCommand, SensorsCommand, GetCommand, SetCommand, HoldCommand, LogsCommand, VersionCommand, HelpCommand> what;
+    std::variant<StatusCommand, SensorsCommand, GetCommand, SetCommand, HoldCommand, LogsCommand, VersionCommand,
+                 HelpCommand>
+        what;
 };
 
 /// The grammar, for `help` and for whoever gets it wrong.
 std::string_view usage();
 
-/// Words are separated by blanks; there is no quoting, no expansion and no shell. Error malformed names the word and says
-/// what would be right.
+/// Words are separated by blanks; there is no quoting, no expansion and no shell. Error malformed names the word and
+/// says what would be right.
 ///
 ///     status | sensors [--json] | get METRIC | set METRIC=VALUE … [--lease ID] | hold | logs [N] | version | help
 ///     and anywhere behind the first word: --device ID

@@ -13,7 +13,8 @@ namespace labhub::agent::ssh_server {
 using Ring = spdlog::sinks::ringbuffer_sink_mt;
 
 LogRing::LogRing() : sink_(std::make_shared<Ring>(kLines)) {
-    sink_->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %-5l %v", spdlog::pattern_time_type::utc));
+    sink_->set_formatter(
+        std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %-5l %v", spdlog::pattern_time_type::utc));
     spdlog::default_logger()->sinks().push_back(sink_);
 }
 

@@ -40,8 +40,8 @@ Result<void> RpcConversation::take_message(const std::string& message) {
     }
     rpc::Reply reply;
     reply.set_id(request.id());
-    *reply.mutable_failure() = rpc::to_rpc(
-        Error{ErrorCode::too_many, "too many requests are under way", "at most " + std::to_string(kMaxUnderWay) + " at a time"});
+    *reply.mutable_failure() = rpc::to_rpc(Error{ErrorCode::too_many, "too many requests are under way",
+                                                 "at most " + std::to_string(kMaxUnderWay) + " at a time"});
     send(reply);
     return {};
 }

@@ -16,7 +16,8 @@ class RpcConversation : public std::enable_shared_from_this<RpcConversation> {
   public:
     static constexpr std::size_t kMaxUnderWay = 64;
 
-    RpcConversation(asio::any_io_executor executor, RpcRequests& requests, ssh::Principal who, std::shared_ptr<ssh::Channel> channel)
+    RpcConversation(asio::any_io_executor executor, RpcRequests& requests, ssh::Principal who,
+                    std::shared_ptr<ssh::Channel> channel)
         : requests_(requests), who_(std::move(who)), channel_(std::move(channel)), under_way_(executor) {}
 
     /// Goes on until the coordinator closes the channel, sends nonsense, or the task is cancelled.

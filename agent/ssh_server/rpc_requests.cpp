@@ -20,18 +20,32 @@ safety::Asker on_behalf(safety::Asker asker, const std::string& principal) {
 }  // namespace
 
 Task<rpc::Reply> RpcRequests::answer(ssh::Principal who, rpc::Request request) {
-    const safety::Asker asker{safety::Origin::rpc, who.name, safety::role_from_name(who.role).value_or(safety::Role::viewer)};
+    const safety::Asker asker{safety::Origin::rpc, who.name,
+                              safety::role_from_name(who.role).value_or(safety::Role::viewer)};
     const std::uint64_t id = request.id();
     rpc::Reply reply;
     switch (request.body_case()) {
-        case rpc::Request::kHello: reply = hello(request.hello()); break;
-        case rpc::Request::kApply: reply = co_await apply(asker, std::move(*request.mutable_apply())); break;
-        case rpc::Request::kHold: reply = co_await hold(asker, std::move(*request.mutable_hold())); break;
-        case rpc::Request::kLease: reply = co_await lease(asker, std::move(*request.mutable_lease())); break;
-        case rpc::Request::kRead: reply = read(request.read()); break;
-        case rpc::Request::kLogs: reply = logs(request.logs()); break;
+        case rpc::Request::kHello:
+            reply = hello(request.hello());
+            break;
+        case rpc::Request::kApply:
+            reply = co_await apply(asker, std::move(*request.mutable_apply()));
+            break;
+        case rpc::Request::kHold:
+            reply = co_await hold(asker, std::move(*request.mutable_hold()));
+            break;
+        case rpc::Request::kLease:
+            reply = co_await lease(asker, std::move(*request.mutable_lease()));
+            break;
+        case rpc::Request::kRead:
+            reply = read(request.read());
+            break;
+        case rpc::Request::kLogs:
+            reply = logs(request.logs());
+            break;
         case rpc::Request::BODY_NOT_SET: {
-            const Error unknown{ErrorCode::unsupported, "this agent doesn't know that kind of request", "it is " + face_.version};
+            const Error unknown{ErrorCode::unsupported, "this agent doesn't know that kind of request",
+                                "it is " + face_.version};
             reply = refused(unknown);
         }
     }
@@ -41,7 +55,8 @@ Task<rpc::Reply> RpcRequests::answer(ssh::Principal who, rpc::Request request) {
 
 rpc::Reply RpcRequests::hello(const rpc::HelloRequest& request) const {
     if (request.protocol() != rpc::kProtocol)
-        return refused(Error{ErrorCode::unsupported, "protocol " + std::to_string(request.protocol()) + " is not spoken here",
+        return refused(Error{ErrorCode::unsupported,
+                             "protocol " + std::to_string(request.protocol()) + " is not spoken here",
                              "this agent (" + face_.version + ") speaks protocol " + std::to_string(rpc::kProtocol)});
     rpc::Reply reply;
     rpc::HelloReply& hello = *reply.mutable_hello();

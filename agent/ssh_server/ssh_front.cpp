@@ -22,7 +22,9 @@ std::optional<ssh::Principal> SshFront::authorize(const ssh::PublicKey& key) con
 ssh::Handlers SshFront::handlers() {
     ssh::Handlers handlers;
     handlers.authorize = [this](const ssh::PublicKey& key, const std::string&) { return authorize(key); };
-    handlers.exec = [this](ssh::Principal who, std::string line) { return commands_.run(std::move(who), std::move(line)); };
+    handlers.exec = [this](ssh::Principal who, std::string line) {
+        return commands_.run(std::move(who), std::move(line));
+    };
     handlers.offers_subsystem = [](const ssh::Principal& who, const std::string& name) {
         return name == rpc::kSubsystem && who.role == to_string(safety::Role::coordinator);
     };

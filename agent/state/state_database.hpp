@@ -24,7 +24,8 @@ class StateDatabase {
     bool was_replaced() const { return replaced_; }
 
   private:
-    StateDatabase(std::unique_ptr<sqlite::Writer> writer, bool replaced) : writer_(std::move(writer)), replaced_(replaced) {}
+    StateDatabase(std::unique_ptr<sqlite::Writer> writer, bool replaced)
+        : writer_(std::move(writer)), replaced_(replaced) {}
 
     std::unique_ptr<sqlite::Writer> writer_;
     bool replaced_;

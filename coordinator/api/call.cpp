@@ -13,7 +13,8 @@ Result<DeviceAddress> only_device(const Services& services) {
     if (devices.empty()) return Error{ErrorCode::unavailable, "there is no device yet", "no node has announced one"};
     std::string choices;
     for (const auto& device : devices) choices += (choices.empty() ? "" : ", ") + device.to_string();
-    return Error{ErrorCode::conflict, "there are several devices: say which one with ?device=node/device", "there are: " + choices};
+    return Error{ErrorCode::conflict, "there are several devices: say which one with ?device=node/device",
+                 "there are: " + choices};
 }
 
 }  // namespace
@@ -33,7 +34,9 @@ Result<DeviceAddress> device_of(const Call& call, const Services& services, cons
     return only_device(services);
 }
 
-Result<DeviceAddress> device_of(const Call& call, const Services& services) { return device_of(call, services, std::nullopt); }
+Result<DeviceAddress> device_of(const Call& call, const Services& services) {
+    return device_of(call, services, std::nullopt);
+}
 
 Result<CommandId> command_id_of(const Call& call, const std::optional<std::string>& given) {
     if (!given) return CommandId{};
@@ -41,13 +44,15 @@ Result<CommandId> command_id_of(const Call& call, const std::optional<std::strin
     return CommandId{call.caller.principal() + "/" + *given};
 }
 
-Result<std::int64_t> query_integer(const Call& call, std::string_view name, std::int64_t otherwise, std::int64_t minimum, std::int64_t maximum) {
+Result<std::int64_t> query_integer(const Call& call, std::string_view name, std::int64_t otherwise,
+                                   std::int64_t minimum, std::int64_t maximum) {
     const auto text = call.request.query_value(name);
     if (!text) return otherwise;
     std::int64_t number = 0;
     const auto [end, failure] = std::from_chars(text->data(), text->data() + text->size(), number);
     if (failure != std::errc{} || end != text->data() + text->size())
-        return Error{ErrorCode::malformed, "?" + std::string(name) + "=" + printable(*text, 40) + " is not a whole number"};
+        return Error{ErrorCode::malformed,
+                     "?" + std::string(name) + "=" + printable(*text, 40) + " is not a whole number"};
     if (number < minimum || number > maximum)
         return Error{ErrorCode::out_of_range, "?" + std::string(name) + "=" + std::string(*text) + " is out of range",
                      "allowed: " + std::to_string(minimum) + " to " + std::to_string(maximum)};

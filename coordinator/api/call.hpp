@@ -51,11 +51,12 @@ Result<DeviceAddress> device_of(const Call& call, const Services& services);
 /// The same where a body may name the device too.
 Result<DeviceAddress> device_of(const Call& call, const Services& services, const std::optional<std::string>& named);
 
-/// The id a command is known by: the caller's own, which is told apart from other callers' of the same text; empty where
-/// none was given. Error malformed.
+/// The id a command is known by: the caller's own, which is told apart from other callers' of the same text; empty
+/// where none was given. Error malformed.
 Result<CommandId> command_id_of(const Call& call, const std::optional<std::string>& given);
 
 /// A whole number in the query, `otherwise` when it isn't there. Errors malformed, out_of_range.
-Result<std::int64_t> query_integer(const Call& call, std::string_view name, std::int64_t otherwise, std::int64_t minimum, std::int64_t maximum);
+Result<std::int64_t> query_integer(const Call& call, std::string_view name, std::int64_t otherwise,
+                                   std::int64_t minimum, std::int64_t maximum);
 
 }  // namespace labhub::coordinator::api

@@ -47,7 +47,17 @@ Operation alias(const std::vector<Operation>& list, std::string_view of, std::st
 }  // namespace
 
 void add_containers(std::vector<Operation>& list) {
-    list.push_back(with_handler(Operation{"GET", "/api/containers", "listContainers", "containers", "The sandboxes that exist now", Access::user, {}, {}, {}, "application/json", {}},
+    list.push_back(with_handler(Operation{"GET",
+                                          "/api/containers",
+                                          "listContainers",
+                                          "containers",
+                                          "The sandboxes that exist now",
+                                          Access::user,
+                                          {},
+                                          {},
+                                          {},
+                                          "application/json",
+                                          {}},
                                 &list_running));
     list.push_back(alias(list, "getLogs", "/api/containers/{id}/logs", "getContainerLogs"));
     list.push_back(alias(list, "stopExperiment", "/api/containers/{id}/stop", "stopContainer"));

@@ -12,7 +12,8 @@ struct MetricView {
     std::optional<std::int64_t> time;
     std::string quality;
 };
-BOOST_DESCRIBE_STRUCT(MetricView, (), (name, kind, type, unit, description, minimum, maximum, safe_value, value, time, quality))
+BOOST_DESCRIBE_STRUCT(MetricView, (),
+                      (name, kind, type, unit, description, minimum, maximum, safe_value, value, time, quality))
 struct DeviceView {
     std::string device, state;
     std::optional<LeaseView> lease;
@@ -45,7 +46,8 @@ Task<Result<DeviceList>> list_devices(Services& services, Call, Nothing) {
     for (const auto& address : services.fleet.devices()) {
         const auto device = services.fleet.device(address);
         reply.devices.push_back({address.to_string(), address.node.value, state_of(services, **device),
-                                 static_cast<std::int64_t>((*device)->metrics.size()), lease_view(services.leases, address)});
+                                 static_cast<std::int64_t>((*device)->metrics.size()),
+                                 lease_view(services.leases, address)});
     }
     co_return reply;
 }
@@ -95,8 +97,9 @@ BOOST_DESCRIBE_STRUCT(SetRequest, (), (values, command_id))
 }  // namespace
 template <>
 struct MemberDocs<SetRequest> {
-    static constexpr MemberDoc list[] = {{"values", "actuator → value in the actuator's unit; all are checked before any is applied"},
-                                         {"command_id", "repeating a request with the same id executes it once"}};
+    static constexpr MemberDoc list[] = {
+        {"values", "actuator → value in the actuator's unit; all are checked before any is applied"},
+        {"command_id", "repeating a request with the same id executes it once"}};
 };
 namespace {
 struct AppliedReading {
@@ -115,7 +118,8 @@ Result<AppliedReply> applied_reply(Result<std::vector<Reading>> applied) {
     if (!applied) return std::move(applied).error();
     AppliedReply reply;
     for (auto& reading : *applied)
-        reply.applied.push_back({std::move(reading.metric), std::move(reading.value), reading.time.count, std::string(to_string(reading.quality))});
+        reply.applied.push_back({std::move(reading.metric), std::move(reading.value), reading.time.count,
+                                 std::string(to_string(reading.quality))});
     return reply;
 }
 
@@ -170,7 +174,8 @@ BOOST_DESCRIBE_STRUCT(ReadingsReply, (), (samples, next))
 }  // namespace
 template <>
 struct MemberDocs<ReadingsReply> {
-    static constexpr MemberDoc list[] = {{"samples", "oldest first; time in milliseconds of UTC since 1970"}, {"next", "give this as ?after next time"}};
+    static constexpr MemberDoc list[] = {{"samples", "oldest first; time in milliseconds of UTC since 1970"},
+                                         {"next", "give this as ?after next time"}};
 };
 namespace {
 
@@ -185,7 +190,8 @@ Task<Result<ReadingsReply>> get_readings(Services& services, Call call, Nothing)
     if (!limit) co_return std::move(limit).error();
     const UtcMillis newer_than{*after};
     const std::chrono::seconds patience{*wait};
-    auto samples = co_await services.fleet.samples_after(*address, newer_than, static_cast<std::size_t>(*limit), patience);
+    auto samples =
+        co_await services.fleet.samples_after(*address, newer_than, static_cast<std::size_t>(*limit), patience);
     if (!samples) co_return std::move(samples).error();
     ReadingsReply reply;
     reply.next = *after;
@@ -196,21 +202,39 @@ Task<Result<ReadingsReply>> get_readings(Services& services, Call call, Nothing)
     co_return reply;
 }
 
-Operation row(std::string verb, std::string path, std::string id, std::string summary, std::vector<QueryParameter> query = {}) {
-    return Operation{std::move(verb), "/api/devices" + path, std::move(id), "devices", std::move(summary), Access::user_or_job, std::move(query), {}, {}, "application/json", {}};
+Operation row(std::string verb, std::string path, std::string id, std::string summary,
+              std::vector<QueryParameter> query = {}) {
+    return Operation{std::move(verb),
+                     "/api/devices" + path,
+                     std::move(id),
+                     "devices",
+                     std::move(summary),
+                     Access::user_or_job,
+                     std::move(query),
+                     {},
+                     {},
+                     "application/json",
+                     {}};
 }
 
 }  // namespace
 
 void add_devices(std::vector<Operation>& list) {
-    const std::vector<QueryParameter> readings_query{{"after", "only samples newer than this, milliseconds of UTC since 1970"},
-                                                     {"wait", "seconds to wait for one, 0 to 60"},
-                                                     {"limit", "at most so many, 100 when left out"}};
+    const std::vector<QueryParameter> readings_query{
+        {"after", "only samples newer than this, milliseconds of UTC since 1970"},
+        {"wait", "seconds to wait for one, 0 to 60"},
+        {"limit", "at most so many, 100 when left out"}};
     list.push_back(with_handler(row("GET", "", "listDevices", "All devices of all nodes"), &list_devices));
-    list.push_back(with_handler(row("GET", "/{node}/{device}", "getDevice", "A device with its metrics and their latest readings"), &get_device));
-    list.push_back(with_handler(row("POST", "/{node}/{device}/set", "setDevice", "Change actuators as one step"), &set_values));
-    list.push_back(with_handler(row("POST", "/{node}/{device}/hold", "holdDevice", "Put every actuator at its safe value"), &hold));
-    list.push_back(with_handler(row("GET", "/{node}/{device}/readings", "getReadings", "The newest live samples; waits for the next one", readings_query), &get_readings));
+    list.push_back(
+        with_handler(row("GET", "/{node}/{device}", "getDevice", "A device with its metrics and their latest readings"),
+                     &get_device));
+    list.push_back(
+        with_handler(row("POST", "/{node}/{device}/set", "setDevice", "Change actuators as one step"), &set_values));
+    list.push_back(with_handler(
+        row("POST", "/{node}/{device}/hold", "holdDevice", "Put every actuator at its safe value"), &hold));
+    list.push_back(with_handler(row("GET", "/{node}/{device}/readings", "getReadings",
+                                    "The newest live samples; waits for the next one", readings_query),
+                                &get_readings));
 }
 
 }  // namespace labhub::coordinator::api

@@ -25,13 +25,14 @@ BOOST_DESCRIBE_STRUCT(Config, (), (device, time_limit, memory, output_limit, cpu
 }  // namespace
 template <>
 struct MemberDocs<Config> {
-    static constexpr MemberDoc list[] = {{"device", "node/device; the only one there is when left out"},
-                                         {"time_limit", "seconds, or text as '1h30m'; 1h when left out"},
-                                         {"memory", "bytes, or text as '512m'; 512m when left out"},
-                                         {"output_limit", "bytes of /app/output, or text as '1g'; 1g when left out"},
-                                         {"cpus", "cores, 1 when left out"},
-                                         {"environment", "variables for the script"},
-                                         {"queue", "false: refuse when the device is leased; true (default): wait for it"}};
+    static constexpr MemberDoc list[] = {
+        {"device", "node/device; the only one there is when left out"},
+        {"time_limit", "seconds, or text as '1h30m'; 1h when left out"},
+        {"memory", "bytes, or text as '512m'; 512m when left out"},
+        {"output_limit", "bytes of /app/output, or text as '1g'; 1g when left out"},
+        {"cpus", "cores, 1 when left out"},
+        {"environment", "variables for the script"},
+        {"queue", "false: refuse when the device is leased; true (default): wait for it"}};
 };
 namespace {
 
@@ -90,15 +91,19 @@ struct Experiment {
     std::int64_t time_limit_ms = 0, memory_bytes = 0;
     std::optional<std::int64_t> queue_position, peak_memory_bytes, cpu_ms;
 };
-BOOST_DESCRIBE_STRUCT(Experiment, (), (experiment_id, status, reason, message, device, requested_by, exit_code, signal, created_at, started_at,
-                                       ended_at, time_limit_ms, memory_bytes, queue_position, peak_memory_bytes, cpu_ms))
+BOOST_DESCRIBE_STRUCT(Experiment, (),
+                      (experiment_id, status, reason, message, device, requested_by, exit_code, signal, created_at,
+                       started_at, ended_at, time_limit_ms, memory_bytes, queue_position, peak_memory_bytes, cpu_ms))
 }  // namespace
 template <>
 struct MemberDocs<Experiment> {
-    static constexpr MemberDoc list[] = {{"status", "queued, preparing, running, stopping, completed, failed, stopped or timed_out"},
-                                         {"reason", "why it ended: user, time_limit, out_of_memory, disk_limit, exit_status, signal, node_lost, lease_lost, runner_lost or sandbox_failed; empty otherwise"},
-                                         {"created_at", "milliseconds of UTC since 1970, as all times here"},
-                                         {"queue_position", "1 is next; null when it isn't queued"}};
+    static constexpr MemberDoc list[] = {
+        {"status", "queued, preparing, running, stopping, completed, failed, stopped or timed_out"},
+        {"reason",
+         "why it ended: user, time_limit, out_of_memory, disk_limit, exit_status, signal, node_lost, lease_lost, "
+         "runner_lost or sandbox_failed; empty otherwise"},
+        {"created_at", "milliseconds of UTC since 1970, as all times here"},
+        {"queue_position", "1 is next; null when it isn't queued"}};
 };
 namespace {
 
@@ -122,7 +127,8 @@ Experiment describe(const Services& services, const jobs::Job& job) {
     shown.ended_at = millis(job.ended);
     shown.time_limit_ms = job.limits.time.count();
     shown.memory_bytes = job.limits.memory_bytes;
-    if (const auto position = services.jobs.queue_position(job)) shown.queue_position = static_cast<std::int64_t>(*position);
+    if (const auto position = services.jobs.queue_position(job))
+        shown.queue_position = static_cast<std::int64_t>(*position);
     shown.peak_memory_bytes = job.peak_memory_bytes;
     shown.cpu_ms = job.cpu_ms;
     return shown;
@@ -160,7 +166,8 @@ BOOST_DESCRIBE_STRUCT(MessageReply, (), (message))
 Task<Result<MessageReply>> stop(Services& services, Call call, Nothing) {
     const std::string id = call.path["id"];
     JobId job{id};
-    auto stopped = co_await services.jobs.stop(std::move(job), std::string(jobs::reason::kUser), "stopped by " + call.caller.principal());
+    auto stopped = co_await services.jobs.stop(std::move(job), std::string(jobs::reason::kUser),
+                                               "stopped by " + call.caller.principal());
     if (!stopped) co_return std::move(stopped).error();
     co_return MessageReply{"experiment " + id + " is being stopped"};
 }
@@ -202,7 +209,8 @@ Task<Result<http::Response>> download(Services& services, Call call, Nothing) {
     auto job = services.jobs.find(JobId{call.path["id"]});
     if (!job) co_return std::move(job).error();
     if (!is_final((*job)->status)) {
-        Error early{ErrorCode::conflict, "experiment '" + (*job)->id.value + "' has not ended yet", "it is " + std::string(to_string((*job)->status))};
+        Error early{ErrorCode::conflict, "experiment '" + (*job)->id.value + "' has not ended yet",
+                    "it is " + std::string(to_string((*job)->status))};
         co_return early;
     }
     const auto zip = services.results.zip_of((*job)->id);
@@ -212,7 +220,8 @@ Task<Result<http::Response>> download(Services& services, Call call, Nothing) {
         co_return gone;
     }
     http::Response response;
-    response.headers = {{"Content-Type", "application/zip"}, {"Content-Disposition", "attachment; filename=\"" + (*job)->id.value + "-results.zip\""}};
+    response.headers = {{"Content-Type", "application/zip"},
+                        {"Content-Disposition", "attachment; filename=\"" + (*job)->id.value + "-results.zip\""}};
     response.body = http::FileBody{zip, false};
     co_return response;
 }
@@ -228,7 +237,8 @@ BOOST_DESCRIBE_STRUCT(LogsReply, (), (logs, next, ended))
 }  // namespace
 template <>
 struct MemberDocs<LogsReply> {
-    static constexpr MemberDoc list[] = {{"next", "with ?from: the offset to ask for next, in bytes"}, {"ended", "nothing will be added any more"}};
+    static constexpr MemberDoc list[] = {{"next", "with ?from: the offset to ask for next, in bytes"},
+                                         {"ended", "nothing will be added any more"}};
 };
 namespace {
 
@@ -312,14 +322,26 @@ Task<Result<LogsReply>> get_logs(Services& services, Call call, Nothing) {
     if (*from < 0) co_return tail_of(folder, *tail, ended);
     const auto stream = call.request.query_value("stream").value_or("stdout");
     if (stream != "stdout" && stream != "stderr") {
-        Error unknown{ErrorCode::malformed, "?stream=" + printable(stream, 40) + " is not a stream", "stdout or stderr"};
+        Error unknown{ErrorCode::malformed, "?stream=" + printable(stream, 40) + " is not a stream",
+                      "stdout or stderr"};
         co_return unknown;
     }
     co_return part_of(folder / (std::string(stream) + ".txt"), *from, ended);
 }
 
-Operation row(std::string verb, std::string path, std::string id, std::string summary, std::vector<QueryParameter> query = {}) {
-    return Operation{std::move(verb), "/api/experiments" + path, std::move(id), "experiments", std::move(summary), Access::user, std::move(query), {}, {}, "application/json", {}};
+Operation row(std::string verb, std::string path, std::string id, std::string summary,
+              std::vector<QueryParameter> query = {}) {
+    return Operation{std::move(verb),
+                     "/api/experiments" + path,
+                     std::move(id),
+                     "experiments",
+                     std::move(summary),
+                     Access::user,
+                     std::move(query),
+                     {},
+                     {},
+                     "application/json",
+                     {}};
 }
 
 }  // namespace
@@ -330,12 +352,17 @@ void add_experiments(std::vector<Operation>& list) {
                                                 {"from", "read one stream from this byte on"}};
     Operation zip = row("GET", "/{id}/download", "downloadResults", "Everything the experiment left, as one zip");
     zip.response_type = "application/zip";
-    list.push_back(with_handler(row("POST", "/start", "startExperiment", "Queue a script for a device", {{"device", "node/device, where the body names none"}}), &start));
+    list.push_back(with_handler(row("POST", "/start", "startExperiment", "Queue a script for a device",
+                                    {{"device", "node/device, where the body names none"}}),
+                                &start));
     list.push_back(with_handler(row("GET", "", "listExperiments", "All experiments, newest first"), &list_all));
-    list.push_back(with_handler(row("GET", "/{id}/status", "getExperimentStatus", "How an experiment is"), &get_status));
-    list.push_back(with_handler(row("POST", "/{id}/stop", "stopExperiment", "Stop an experiment; its outputs are kept"), &stop));
+    list.push_back(
+        with_handler(row("GET", "/{id}/status", "getExperimentStatus", "How an experiment is"), &get_status));
+    list.push_back(
+        with_handler(row("POST", "/{id}/stop", "stopExperiment", "Stop an experiment; its outputs are kept"), &stop));
     list.push_back(with_handler(row("DELETE", "/{id}", "deleteExperiment", "The same as stop"), &stop));
-    list.push_back(with_handler(row("GET", "/{id}/results", "getResults", "What an experiment has left so far"), &get_results));
+    list.push_back(
+        with_handler(row("GET", "/{id}/results", "getResults", "What an experiment has left so far"), &get_results));
     list.push_back(with_handler(std::move(zip), &download));
     list.push_back(with_handler(row("GET", "/{id}/logs", "getLogs", "What the script printed", log_query), &get_logs));
 }

@@ -10,9 +10,10 @@
 namespace labhub::coordinator::api {
 namespace {
 
-constexpr std::array<std::string_view, 12> kPhotodiodes{
-    "vial_A_180_degree", "vial_A_135_degree", "vial_B_180_degree", "vial_B_135_degree", "vial_C_180_degree", "vial_C_135_degree",
-    "vial_D_180_degree", "vial_D_135_degree", "vial_A_reference",  "vial_B_reference",  "vial_C_reference",  "vial_D_reference"};
+constexpr std::array<std::string_view, 12> kPhotodiodes{"vial_A_180_degree", "vial_A_135_degree", "vial_B_180_degree",
+                                                        "vial_B_135_degree", "vial_C_180_degree", "vial_C_135_degree",
+                                                        "vial_D_180_degree", "vial_D_135_degree", "vial_A_reference",
+                                                        "vial_B_reference",  "vial_C_reference",  "vial_D_reference"};
 constexpr std::array<std::string_view, 4> kVialTemperatures{"vial_A_temp", "vial_B_temp", "vial_C_temp", "vial_D_temp"};
 constexpr std::array<std::string_view, 2> kIoTemperatures{"io_temp_in", "io_temp_out"};
 constexpr std::string_view kCurrent = "peltier_current";
@@ -41,7 +42,8 @@ Result<const fleet::Device*> readable_device(const Call& call, const Services& s
     if (node.state() == fleet::NodeState::offline)
         return Error{ErrorCode::unavailable, "node " + node.id.value + " is offline", node.reason};
     if (!device->is_connected)
-        return Error{ErrorCode::unavailable, "device " + address.to_string() + " is not connected to its node", device->problem};
+        return Error{ErrorCode::unavailable, "device " + address.to_string() + " is not connected to its node",
+                     device->problem};
     return device;
 }
 
@@ -71,12 +73,18 @@ Task<Result<HardwareStatus>> get_status(Services& services, Call call, Nothing) 
     reply.hardware_available = services.fleet.reach(*address).has_value();
     if (!reply.hardware_available) reply.status = "unavailable";
     const auto has = [&](std::string_view prefix) {
-        return reply.hardware_available && std::any_of((*device)->metrics.begin(), (*device)->metrics.end(),
-                                                       [&](const MetricInfo& metric) { return metric.name.starts_with(prefix); });
+        return reply.hardware_available &&
+               std::any_of((*device)->metrics.begin(), (*device)->metrics.end(),
+                           [&](const MetricInfo& metric) { return metric.name.starts_with(prefix); });
     };
-    reply.initialized_components = {{"leds", has("led")},          {"pumps", has("pump_")},   {"ring_light", has("ring_light")},
-                                    {"optical_density", has("vial_A_180_degree")}, {"temp", has("vial_A_temp")}, {"peltier", has("peltier")},
-                                    {"peltier_current", has("peltier_current")},   {"stirrer", has("stirrer")}};
+    reply.initialized_components = {{"leds", has("led")},
+                                    {"pumps", has("pump_")},
+                                    {"ring_light", has("ring_light")},
+                                    {"optical_density", has("vial_A_180_degree")},
+                                    {"temp", has("vial_A_temp")},
+                                    {"peltier", has("peltier")},
+                                    {"peltier_current", has("peltier_current")},
+                                    {"stirrer", has("stirrer")}};
     co_return reply;
 }
 
@@ -88,15 +96,18 @@ struct Sensors {
     std::string timestamp;
     std::string device;
 };
-BOOST_DESCRIBE_STRUCT(Sensors, (), (photodiodes, vial_temperatures, io_temperatures, peltier_current, timestamp, device))
+BOOST_DESCRIBE_STRUCT(Sensors, (),
+                      (photodiodes, vial_temperatures, io_temperatures, peltier_current, timestamp, device))
 }  // namespace
 template <>
 struct MemberDocs<Sensors> {
-    static constexpr MemberDoc list[] = {{"photodiodes", "12 voltages in V, in the order of /api/hardware/sensors/photodiodes; null where none could be had"},
-                                         {"vial_temperatures", "4 temperatures in degrees Celsius, vials A to D"},
-                                         {"io_temperatures", "2 voltages in V, in and out"},
-                                         {"peltier_current", "A"},
-                                         {"timestamp", "when the newest of them was measured, RFC 3339 UTC"}};
+    static constexpr MemberDoc list[] = {
+        {"photodiodes",
+         "12 voltages in V, in the order of /api/hardware/sensors/photodiodes; null where none could be had"},
+        {"vial_temperatures", "4 temperatures in degrees Celsius, vials A to D"},
+        {"io_temperatures", "2 voltages in V, in and out"},
+        {"peltier_current", "A"},
+        {"timestamp", "when the newest of them was measured, RFC 3339 UTC"}};
 };
 namespace {
 
@@ -134,8 +145,8 @@ BOOST_DESCRIBE_STRUCT(Temperatures, (), (vial_temperatures, io_temperatures, via
 Task<Result<Temperatures>> get_temperatures(Services& services, Call call, Nothing) {
     auto device = readable_device(call, services);
     if (!device) co_return std::move(device).error();
-    co_return Temperatures{numbers_of(**device, kVialTemperatures), numbers_of(**device, kIoTemperatures), labels(kVialTemperatures),
-                           labels(kIoTemperatures)};
+    co_return Temperatures{numbers_of(**device, kVialTemperatures), numbers_of(**device, kIoTemperatures),
+                           labels(kVialTemperatures), labels(kIoTemperatures)};
 }
 
 struct Current {
@@ -201,7 +212,8 @@ BOOST_DESCRIBE_STRUCT(RingLightRequest, (), (color, pixel, command_id))
 }  // namespace
 template <>
 struct MemberDocs<RingLightRequest> {
-    static constexpr MemberDoc list[] = {{"color", "[red, green, blue], each 0 to 255"}, {"pixel", "0 to 31; all pixels when left out"}};
+    static constexpr MemberDoc list[] = {{"color", "[red, green, blue], each 0 to 255"},
+                                         {"pixel", "0 to 31; all pixels when left out"}};
 };
 namespace {
 struct RingLightReply {
@@ -212,9 +224,11 @@ BOOST_DESCRIBE_STRUCT(RingLightReply, (), (color, pixel))
 
 Result<std::string> ring_light_text(const RingLightRequest& request) {
     if (request.color.size() != 3)
-        return Error{ErrorCode::malformed, "'color' has " + std::to_string(request.color.size()) + " numbers", "it takes three: [red, green, blue]"};
+        return Error{ErrorCode::malformed, "'color' has " + std::to_string(request.color.size()) + " numbers",
+                     "it takes three: [red, green, blue]"};
     for (const int part : request.color)
-        if (part < 0 || part > 255) return Error{ErrorCode::out_of_range, "'color' can't have " + std::to_string(part), "allowed: 0 to 255"};
+        if (part < 0 || part > 255)
+            return Error{ErrorCode::out_of_range, "'color' can't have " + std::to_string(part), "allowed: 0 to 255"};
     if (request.pixel && (*request.pixel < 0 || *request.pixel > 31))
         return Error{ErrorCode::out_of_range, "'pixel' can't be " + std::to_string(*request.pixel), "allowed: 0 to 31"};
     std::array<char, 8> text{};
@@ -251,7 +265,8 @@ BOOST_DESCRIBE_STRUCT(PeltierReply, (), (power, forward))
 
 Task<Result<PeltierReply>> set_peltier(Services& services, Call call, PeltierRequest request) {
     if (!(request.power >= 0 && request.power <= 100)) {
-        Error outside{ErrorCode::out_of_range, "'power' can't be " + format_number(request.power), "allowed: 0 to 100 %"};
+        Error outside{ErrorCode::out_of_range, "'power' can't be " + format_number(request.power),
+                      "allowed: 0 to 100 %"};
         co_return outside;
     }
     Setpoint setpoint{"peltier", request.forward ? request.power : -request.power};
@@ -316,14 +331,15 @@ BOOST_DESCRIBE_STRUCT(ControlRequest, (), (endpoint, data))
 }  // namespace
 template <>
 struct MemberDocs<ControlRequest> {
-    static constexpr MemberDoc list[] = {{"endpoint", "led, ring-light, peltier, pump or stirrer"}, {"data", "the body of that route"}};
+    static constexpr MemberDoc list[] = {{"endpoint", "led, ring-light, peltier, pump or stirrer"},
+                                         {"data", "the body of that route"}};
 };
 namespace {
 
 /// The specific route's own decoding and answer, for a body that came inside another.
 template <class Request, class Reply>
-Task<Result<http::Response>> control_with(Task<Result<Reply>> (*handler)(Services&, Call, Request), Services& services, Call call,
-                                          boost::json::value data) {
+Task<Result<http::Response>> control_with(Task<Result<Reply>> (*handler)(Services&, Call, Request), Services& services,
+                                          Call call, boost::json::value data) {
     auto request = decode<Request>(data, "data");
     if (!request) co_return std::move(request).error();
     auto reply = co_await handler(services, std::move(call), std::move(*request));
@@ -333,35 +349,56 @@ Task<Result<http::Response>> control_with(Task<Result<Reply>> (*handler)(Service
 
 Task<Result<http::Response>> control(Services& services, Call call, ControlRequest request) {
     auto& data = request.data;
-    if (request.endpoint == "led") co_return co_await control_with(&set_led, services, std::move(call), std::move(data));
-    if (request.endpoint == "ring-light") co_return co_await control_with(&set_ring_light, services, std::move(call), std::move(data));
-    if (request.endpoint == "peltier") co_return co_await control_with(&set_peltier, services, std::move(call), std::move(data));
-    if (request.endpoint == "pump") co_return co_await control_with(&set_pump, services, std::move(call), std::move(data));
-    if (request.endpoint == "stirrer") co_return co_await control_with(&set_stirrer, services, std::move(call), std::move(data));
+    if (request.endpoint == "led")
+        co_return co_await control_with(&set_led, services, std::move(call), std::move(data));
+    if (request.endpoint == "ring-light")
+        co_return co_await control_with(&set_ring_light, services, std::move(call), std::move(data));
+    if (request.endpoint == "peltier")
+        co_return co_await control_with(&set_peltier, services, std::move(call), std::move(data));
+    if (request.endpoint == "pump")
+        co_return co_await control_with(&set_pump, services, std::move(call), std::move(data));
+    if (request.endpoint == "stirrer")
+        co_return co_await control_with(&set_stirrer, services, std::move(call), std::move(data));
     Error unknown{ErrorCode::malformed, "there is no endpoint '" + printable(request.endpoint, 40) + "'",
                   "one of: led, ring-light, peltier, pump, stirrer"};
     co_return unknown;
 }
 
-const std::vector<QueryParameter> kDevice{{"device", "node/device; the caller's leased device, else the only one there is, when left out"}};
+const std::vector<QueryParameter> kDevice{
+    {"device", "node/device; the caller's leased device, else the only one there is, when left out"}};
 
 template <class Request, class Reply>
-Operation row(std::string verb, std::string path, std::string id, std::string summary, Task<Result<Reply>> (*handler)(Services&, Call, Request)) {
-    return with_handler(Operation{std::move(verb), "/api/hardware/" + path, std::move(id), "hardware", std::move(summary), Access::user_or_job, kDevice, {}, {}, "application/json", {}},
+Operation row(std::string verb, std::string path, std::string id, std::string summary,
+              Task<Result<Reply>> (*handler)(Services&, Call, Request)) {
+    return with_handler(Operation{std::move(verb),
+                                  "/api/hardware/" + path,
+                                  std::move(id),
+                                  "hardware",
+                                  std::move(summary),
+                                  Access::user_or_job,
+                                  kDevice,
+                                  {},
+                                  {},
+                                  "application/json",
+                                  {}},
                         handler);
 }
 
 }  // namespace
 
 void add_hardware(std::vector<Operation>& list) {
-    list.push_back(row("GET", "status", "getHardwareStatus", "Whether the hardware can be used, and which parts of it", &get_status));
+    list.push_back(row("GET", "status", "getHardwareStatus", "Whether the hardware can be used, and which parts of it",
+                       &get_status));
     list.push_back(row("GET", "sensors", "getSensors", "All sensors of the vessel", &get_sensors));
-    list.push_back(row("GET", "sensors/photodiodes", "getPhotodiodes", "The photodiodes, with their names", &get_photodiodes));
-    list.push_back(row("GET", "sensors/temperature", "getTemperatures", "The temperatures, with their names", &get_temperatures));
+    list.push_back(
+        row("GET", "sensors/photodiodes", "getPhotodiodes", "The photodiodes, with their names", &get_photodiodes));
+    list.push_back(
+        row("GET", "sensors/temperature", "getTemperatures", "The temperatures, with their names", &get_temperatures));
     list.push_back(row("GET", "sensors/current", "getCurrent", "The current of the peltier element", &get_current));
     list.push_back(row("POST", "control", "control", "Any of the actuators, named in the body", &control));
     list.push_back(row("POST", "led", "setLed", "The light of the optical density measurement", &set_led));
-    list.push_back(row("POST", "ring-light", "setRingLight", "The ring light, all of it or one pixel", &set_ring_light));
+    list.push_back(
+        row("POST", "ring-light", "setRingLight", "The ring light, all of it or one pixel", &set_ring_light));
     list.push_back(row("POST", "peltier", "setPeltier", "The peltier element", &set_peltier));
     list.push_back(row("POST", "pump", "setPump", "One pump", &set_pump));
     list.push_back(row("POST", "stirrer", "setStirrer", "The stirrer", &set_stirrer));

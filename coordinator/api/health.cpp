@@ -23,13 +23,17 @@ namespace {
 
 Task<Result<Health>> get_health(Services& services, Call, Nothing) {
     Health reply;
-    if (!services.recorder.is_broker_connected()) reply.degraded.push_back({"broker", services.recorder.broker_problem()});
-    if (const auto counts = services.recorder.counts(); counts.is_failing) reply.degraded.push_back({"telemetry store", counts.failure});
+    if (!services.recorder.is_broker_connected())
+        reply.degraded.push_back({"broker", services.recorder.broker_problem()});
+    if (const auto counts = services.recorder.counts(); counts.is_failing)
+        reply.degraded.push_back({"telemetry store", counts.failure});
     for (const auto& [id, node] : services.fleet.nodes()) {
         ++reply.nodes;
         const auto state = node.state();
-        if (state == fleet::NodeState::online) ++reply.nodes_online;
-        else reply.degraded.push_back({"node " + id.value, std::string(to_string(state)) + ": " + node.reason});
+        if (state == fleet::NodeState::online)
+            ++reply.nodes_online;
+        else
+            reply.degraded.push_back({"node " + id.value, std::string(to_string(state)) + ": " + node.reason});
         if (!node.link->is_connected()) {
             const auto why = node.link->last_error();
             reply.degraded.push_back({"session to node " + id.value, why ? why->to_string() : "connecting"});
@@ -42,7 +46,17 @@ Task<Result<Health>> get_health(Services& services, Call, Nothing) {
 }  // namespace
 
 void add_health(std::vector<Operation>& list) {
-    list.push_back(with_handler(Operation{"GET", "/health", "getHealth", "health", "Whether all is well, and what isn't", Access::anyone, {}, {}, {}, "application/json", {}},
+    list.push_back(with_handler(Operation{"GET",
+                                          "/health",
+                                          "getHealth",
+                                          "health",
+                                          "Whether all is well, and what isn't",
+                                          Access::anyone,
+                                          {},
+                                          {},
+                                          {},
+                                          "application/json",
+                                          {}},
                                 &get_health));
 }
 

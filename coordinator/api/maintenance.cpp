@@ -21,9 +21,19 @@ Task<Result<CleanupReply>> cleanup(Services& services, Call call, Nothing) {
 }  // namespace
 
 void add_maintenance(std::vector<Operation>& list) {
-    list.push_back(with_handler(Operation{"POST", "/api/maintenance/cleanup", "cleanUp", "maintenance", "Delete ended experiments with their results",
-                                          Access::user, {{"max_age_hours", "those that ended longer ago than this; 24 when left out"}}, {}, {}, "application/json", {}},
-                                &cleanup));
+    list.push_back(
+        with_handler(Operation{"POST",
+                               "/api/maintenance/cleanup",
+                               "cleanUp",
+                               "maintenance",
+                               "Delete ended experiments with their results",
+                               Access::user,
+                               {{"max_age_hours", "those that ended longer ago than this; 24 when left out"}},
+                               {},
+                               {},
+                               "application/json",
+                               {}},
+                     &cleanup));
 }
 
 }  // namespace labhub::coordinator::api

@@ -10,19 +10,26 @@
 namespace labhub::coordinator::api {
 namespace {
 
-const prometheus::Histogram::BucketBoundaries kCommandBuckets{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5};
+const prometheus::Histogram::BucketBoundaries kCommandBuckets{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05,
+                                                              0.1,    0.25,  0.5,   1,     2.5,  5};
 const prometheus::Histogram::BucketBoundaries kHttpBuckets{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30};
 
 }  // namespace
 
 struct Metrics::State {
     prometheus::Registry registry;
-    prometheus::Family<prometheus::Counter>& requests =
-        prometheus::BuildCounter().Name("labhub_http_requests_total").Help("HTTP requests by operation and status").Register(registry);
-    prometheus::Family<prometheus::Histogram>& request_seconds =
-        prometheus::BuildHistogram().Name("labhub_http_request_seconds").Help("Time to answer, by operation").Register(registry);
-    prometheus::Family<prometheus::Counter>& commands =
-        prometheus::BuildCounter().Name("labhub_commands_total").Help("Actuator commands by outcome").Register(registry);
+    prometheus::Family<prometheus::Counter>& requests = prometheus::BuildCounter()
+                                                            .Name("labhub_http_requests_total")
+                                                            .Help("HTTP requests by operation and status")
+                                                            .Register(registry);
+    prometheus::Family<prometheus::Histogram>& request_seconds = prometheus::BuildHistogram()
+                                                                     .Name("labhub_http_request_seconds")
+                                                                     .Help("Time to answer, by operation")
+                                                                     .Register(registry);
+    prometheus::Family<prometheus::Counter>& commands = prometheus::BuildCounter()
+                                                            .Name("labhub_commands_total")
+                                                            .Help("Actuator commands by outcome")
+                                                            .Register(registry);
     prometheus::Histogram& command_seconds = prometheus::BuildHistogram()
                                                  .Name("labhub_command_seconds")
                                                  .Help("From request to the device's acknowledgement")
@@ -54,8 +61,10 @@ std::string Metrics::text(const std::vector<Reading>& now) const {
         family.type = reading.is_counter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
         prometheus::ClientMetric metric;
         if (!reading.label.empty()) metric.label.push_back({reading.label, reading.label_value});
-        if (reading.is_counter) metric.counter.value = reading.value;
-        else metric.gauge.value = reading.value;
+        if (reading.is_counter)
+            metric.counter.value = reading.value;
+        else
+            metric.gauge.value = reading.value;
         family.metric.push_back(std::move(metric));
     }
     for (auto& [name, family] : gauges) families.push_back(std::move(family));

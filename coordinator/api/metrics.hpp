@@ -20,7 +20,7 @@ class Metrics {
 
     /// Names and values of one scrape, given to `text` by whoever knows them.
     struct Reading {
-        std::string name;   ///< "labhub_nodes"
+        std::string name;  ///< "labhub_nodes"
         std::string help;
         bool is_counter = false;
         std::string label;  ///< name of the label; empty: none

@@ -20,9 +20,10 @@ BOOST_DESCRIBE_STRUCT(NodeView, (), (node, state, reason, version, link, last_se
 }  // namespace
 template <>
 struct MemberDocs<NodeView> {
-    static constexpr MemberDoc list[] = {{"state", "online (readings come), stale (alive, but none come) or offline"},
-                                         {"link", "connected, or why the SSH session to it isn't"},
-                                         {"last_seen", "milliseconds of UTC since 1970; null when it hasn't been seen"}};
+    static constexpr MemberDoc list[] = {
+        {"state", "online (readings come), stale (alive, but none come) or offline"},
+        {"link", "connected, or why the SSH session to it isn't"},
+        {"last_seen", "milliseconds of UTC since 1970; null when it hasn't been seen"}};
 };
 namespace {
 struct NodeList {
@@ -47,7 +48,8 @@ Task<Result<NodeList>> list_nodes(Services& services, Call, Nothing) {
         shown.link = link_text(node);
         if (node.last_seen) shown.last_seen = node.last_seen->count;
         for (const auto& [name, device] : node.devices) {
-            shown.devices.push_back({device.address.to_string(), device.is_connected, device.problem, lease_view(services.leases, device.address)});
+            shown.devices.push_back({device.address.to_string(), device.is_connected, device.problem,
+                                     lease_view(services.leases, device.address)});
         }
         reply.nodes.push_back(std::move(shown));
     }
@@ -57,7 +59,17 @@ Task<Result<NodeList>> list_nodes(Services& services, Call, Nothing) {
 }  // namespace
 
 void add_nodes(std::vector<Operation>& list) {
-    list.push_back(with_handler(Operation{"GET", "/api/nodes", "listNodes", "nodes", "The machines with an agent, and how they are", Access::user_or_job, {}, {}, {}, "application/json", {}},
+    list.push_back(with_handler(Operation{"GET",
+                                          "/api/nodes",
+                                          "listNodes",
+                                          "nodes",
+                                          "The machines with an agent, and how they are",
+                                          Access::user_or_job,
+                                          {},
+                                          {},
+                                          {},
+                                          "application/json",
+                                          {}},
                                 &list_nodes));
 }
 

@@ -59,13 +59,16 @@ Result<Request> read_request(const http::Request& request) {
 }
 
 template <class Request, class Reply>
-Task<http::Response> run_typed(Task<Result<Reply>> (*handler)(Services&, Call, Request), Services& services, Call call) {
+Task<http::Response> run_typed(Task<Result<Reply>> (*handler)(Services&, Call, Request), Services& services,
+                               Call call) {
     auto request = read_request<Request>(call.request);
     if (!request) co_return http::error_response(request.error());
     auto reply = co_await handler(services, std::move(call), std::move(*request));
     if (!reply) co_return http::error_response(reply.error());
-    if constexpr (std::is_same_v<Reply, http::Response>) co_return std::move(*reply);
-    else co_return success(encode(*reply));
+    if constexpr (std::is_same_v<Reply, http::Response>)
+        co_return std::move(*reply);
+    else
+        co_return success(encode(*reply));
 }
 
 }  // namespace impl

@@ -14,8 +14,10 @@ bool match_path(const std::string& pattern, std::string_view path, std::map<std:
     if (wanted.size() != given.size()) return false;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
         const bool is_parameter = wanted[i].size() > 2 && wanted[i].front() == '{';
-        if (is_parameter && !given[i].empty()) parameters[std::string(wanted[i].substr(1, wanted[i].size() - 2))] = given[i];
-        else if (wanted[i] != given[i]) return false;
+        if (is_parameter && !given[i].empty())
+            parameters[std::string(wanted[i].substr(1, wanted[i].size() - 2))] = given[i];
+        else if (wanted[i] != given[i])
+            return false;
     }
     return true;
 }
@@ -23,7 +25,8 @@ bool match_path(const std::string& pattern, std::string_view path, std::map<std:
 /// As long for a near miss as for a wild guess.
 bool same_token(std::string_view a, std::string_view b) {
     unsigned difference = a.size() == b.size() ? 0 : 1;
-    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) difference |= static_cast<unsigned char>(a[i] ^ b[i]);
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+        difference |= static_cast<unsigned char>(a[i] ^ b[i]);
     return difference == 0 && !a.empty();
 }
 
@@ -68,15 +71,19 @@ Caller Router::caller_of(const http::Request& request) const {
     return {};
 }
 
-Result<void> Router::check_access(const Operation& operation, const Caller& caller, const http::Request& request) const {
+Result<void> Router::check_access(const Operation& operation, const Caller& caller,
+                                  const http::Request& request) const {
     if (operation.access == Access::anyone || caller.kind == Caller::Kind::user) return {};
     if (caller.kind == Caller::Kind::job) {
         if (operation.access == Access::user_or_job) return {};
-        return Error{ErrorCode::forbidden, operation.verb + " " + operation.path + " is not open to scripts", "a script may read and drive its own device"};
+        return Error{ErrorCode::forbidden, operation.verb + " " + operation.path + " is not open to scripts",
+                     "a script may read and drive its own device"};
     }
     if (request.header("Authorization"))
-        return Error{ErrorCode::unauthenticated, "the token is not valid", "send 'Authorization: Bearer TOKEN' with the hub's token"};
-    return Error{ErrorCode::unauthenticated, "a token is needed", "send 'Authorization: Bearer TOKEN' with the hub's token"};
+        return Error{ErrorCode::unauthenticated, "the token is not valid",
+                     "send 'Authorization: Bearer TOKEN' with the hub's token"};
+    return Error{ErrorCode::unauthenticated, "a token is needed",
+                 "send 'Authorization: Bearer TOKEN' with the hub's token"};
 }
 
 Task<http::Response> Router::handle(http::Request request) {
@@ -106,7 +113,8 @@ Task<http::Response> Router::dispatch(http::Request request, const Match& found)
         if (refused.status == 401) refused.headers.emplace_back("WWW-Authenticate", "Bearer");
         co_return refused;
     }
-    if (auto checked = check_query(*found.operation, request); !checked) co_return http::error_response(checked.error());
+    if (auto checked = check_query(*found.operation, request); !checked)
+        co_return http::error_response(checked.error());
     Call call{std::move(caller), found.path, std::move(request)};
     co_return co_await found.operation->run(services_, std::move(call));
 }

@@ -16,13 +16,14 @@
 #include "shared/base/result.hpp"
 #include "shared/base/text.hpp"
 
-/// One described struct (BOOST_DESCRIBE_STRUCT) is a request's decoder, a reply's encoder and both their JSON Schemas, so
-/// that the code and the OpenAPI document can't differ. A `std::optional` member may be absent or null; every other one
-/// is required; a member that isn't there is an error naming it.
+/// One described struct (BOOST_DESCRIBE_STRUCT) is a request's decoder, a reply's encoder and both their JSON Schemas,
+/// so that the code and the OpenAPI document can't differ. A `std::optional` member may be absent or null; every other
+/// one is required; a member that isn't there is an error naming it.
 namespace labhub::coordinator::api {
 
 /// What people are told of a struct's members in the OpenAPI document. Specialise beside the struct:
-/// `template <> struct MemberDocs<Stirrer> { static constexpr MemberDoc list[] = {{"duty_cycle", "percent, 0 to 100"}}; };`
+/// `template <> struct MemberDocs<Stirrer> { static constexpr MemberDoc list[] = {{"duty_cycle", "percent, 0 to 100"}};
+/// };`
 struct MemberDoc {
     std::string_view member;
     std::string_view text;
@@ -52,7 +53,8 @@ using Members = boost::describe::describe_members<T, boost::describe::mod_public
 
 inline Error mismatch(const std::string& path, std::string_view wanted, const boost::json::value& got) {
     const std::string kind(boost::json::to_string(got.kind()));
-    return Error{ErrorCode::malformed, (path.empty() ? "the body" : "'" + printable(path, 80) + "'") + " must be " + std::string(wanted),
+    return Error{ErrorCode::malformed,
+                 (path.empty() ? "the body" : "'" + printable(path, 80) + "'") + " must be " + std::string(wanted),
                  "got " + (got.is_primitive() ? printable(to_json(got), 80) : kind)};
 }
 
@@ -81,7 +83,8 @@ boost::json::value encode(const T& value) {
         return members;
     } else if constexpr (boost::describe::has_describe_members<T>::value) {
         json::object members;
-        boost::mp11::mp_for_each<impl::Members<T>>([&](auto member) { members[member.name] = encode(value.*member.pointer); });
+        boost::mp11::mp_for_each<impl::Members<T>>(
+            [&](auto member) { members[member.name] = encode(value.*member.pointer); });
         return members;
     } else {
         return json::value(value);
@@ -109,8 +112,10 @@ Result<T> decode_struct(const boost::json::object& object, const std::string& pa
             return;
         }
         auto value = decode<Member>(*found, join(path, member.name));
-        if (value) decoded.*member.pointer = std::move(*value);
-        else failure = std::move(value).error();
+        if (value)
+            decoded.*member.pointer = std::move(*value);
+        else
+            failure = std::move(value).error();
     });
     if (failure) return std::move(*failure);
     for (const auto& given : object) {

@@ -30,8 +30,17 @@ Task<Result<SessionReply>> get_session(Services& services, Call call, Nothing) {
 }  // namespace
 
 void add_session(std::vector<Operation>& list) {
-    list.push_back(with_handler(Operation{"GET", "/api/session", "getSession", "session", "Who the caller is, and which device is its own",
-                                          Access::user_or_job, {}, {}, {}, "application/json", {}},
+    list.push_back(with_handler(Operation{"GET",
+                                          "/api/session",
+                                          "getSession",
+                                          "session",
+                                          "Who the caller is, and which device is its own",
+                                          Access::user_or_job,
+                                          {},
+                                          {},
+                                          {},
+                                          "application/json",
+                                          {}},
                                 &get_session));
 }
 

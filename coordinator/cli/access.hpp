@@ -17,10 +17,10 @@ struct Access {
 
 /// How a command line or its environment says so; nothing set is the normal case.
 struct AccessRequest {
-    std::optional<std::string> url;                    ///< --url, or LABHUB_URL
-    std::optional<std::string> token;                  ///< LABHUB_TOKEN
-    std::optional<std::filesystem::path> token_file;   ///< --token-file, or LABHUB_TOKEN_FILE
-    std::filesystem::path data = "labhub-data";        ///< where `labhub up` keeps its state
+    std::optional<std::string> url;                   ///< --url, or LABHUB_URL
+    std::optional<std::string> token;                 ///< LABHUB_TOKEN
+    std::optional<std::filesystem::path> token_file;  ///< --token-file, or LABHUB_TOKEN_FILE
+    std::filesystem::path data = "labhub-data";       ///< where `labhub up` keeps its state
 };
 
 /// The request with what the environment says filled in where the command line said nothing.

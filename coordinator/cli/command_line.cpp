@@ -7,9 +7,11 @@ namespace {
 
 constexpr const char* kDescription =
     "labhub: bioreactors and machines of a lab, from the command line.\n\n"
-    "The hub is found by --url or LABHUB_URL (else the one `labhub up` left in ./labhub-data, else http://127.0.0.1:8700);\n"
+    "The hub is found by --url or LABHUB_URL (else the one `labhub up` left in ./labhub-data, else "
+    "http://127.0.0.1:8700);\n"
     "the token by LABHUB_TOKEN, or the file LABHUB_TOKEN_FILE (else ./labhub-data/admin-token).";
-constexpr const char* kFooter = "Exit status: 0 done, 1 the experiment failed or the hub refused, 2 usage, 3 can't reach the hub.";
+constexpr const char* kFooter =
+    "Exit status: 0 done, 1 the experiment failed or the hub refused, 2 usage, 3 can't reach the hub.";
 
 /// Describes one command to CLI11; `fill` moves what was typed into the result if that command was chosen.
 class Grammar {
@@ -54,33 +56,46 @@ class Grammar {
     CLI::App* add(const std::string& name, const std::string& description, Command& command) {
         CLI::App* const added = app_.add_subcommand(name, description);
         commands_.emplace_back(added, [&command](CommandLine& line) {
-            if constexpr (std::is_same_v<Command, up::Settings>) line.up = command;
-            else line.command = command;
+            if constexpr (std::is_same_v<Command, up::Settings>)
+                line.up = command;
+            else
+                line.command = command;
         });
         return added;
     }
 
     void add_up() {
-        CLI::App* const command = add("up", "Starts a whole hub for evaluation, with simulated vessels, until Ctrl-C", up_);
+        CLI::App* const command =
+            add("up", "Starts a whole hub for evaluation, with simulated vessels, until Ctrl-C", up_);
         command->add_option("--data", up_.data, "Folder for all state")->type_name("DIR")->capture_default_str();
-        command->add_option("--port", up_.port, "TCP port of the REST API on 127.0.0.1; 0 takes a free one")->capture_default_str();
-        command->add_option("--simulate", up_.simulated_nodes, "How many simulated nodes")->check(CLI::Range(0, 32))->capture_default_str();
+        command->add_option("--port", up_.port, "TCP port of the REST API on 127.0.0.1; 0 takes a free one")
+            ->capture_default_str();
+        command->add_option("--simulate", up_.simulated_nodes, "How many simulated nodes")
+            ->check(CLI::Range(0, 32))
+            ->capture_default_str();
         command->add_option("--speed", up_.speed, "How much faster than the clock the simulated biology runs")
-            ->check(CLI::Range(0.001, 10'000.0))->capture_default_str();
+            ->check(CLI::Range(0.001, 10'000.0))
+            ->capture_default_str();
         command->add_option("--seed", up_.seed, "Fixes the simulation's noise")->capture_default_str();
     }
 
     void add_run() {
         CLI::App* const command = add("run", "Runs a script on a device and fetches its results", run_);
         command->add_option("SCRIPT", run_.script, "Python script")->required()->check(CLI::ExistingFile);
-        command->add_option("--device", run_.device, "Which device, as node/device; default the only one")->type_name("DEVICE");
-        command->add_option("--time-limit", run_.time_limit, "As 90s, 15m, 1h30m; default the hub's")->type_name("TIME");
+        command->add_option("--device", run_.device, "Which device, as node/device; default the only one")
+            ->type_name("DEVICE");
+        command->add_option("--time-limit", run_.time_limit, "As 90s, 15m, 1h30m; default the hub's")
+            ->type_name("TIME");
         command->add_option("--memory", run_.memory, "As 512m, 2g; default the hub's")->type_name("SIZE");
         command->add_option("--cpus", run_.cpus, "How many processors")->check(CLI::PositiveNumber);
-        command->add_option("--env", run_.environment, "KEY=VALUE for the script's environment; may be repeated")->type_name("KEY=VALUE");
-        command->add_option("--out", run_.out, "Folder for the results; default a new one named by the experiment")->type_name("DIR");
-        command->add_option("--id,--name", run_.id, "Name of the experiment; default one the hub makes")->type_name("ID");
-        command->add_flag_callback("--no-queue", [this] { run_.is_queued = false; }, "Be refused, not queued, when the device is busy");
+        command->add_option("--env", run_.environment, "KEY=VALUE for the script's environment; may be repeated")
+            ->type_name("KEY=VALUE");
+        command->add_option("--out", run_.out, "Folder for the results; default a new one named by the experiment")
+            ->type_name("DIR");
+        command->add_option("--id,--name", run_.id, "Name of the experiment; default one the hub makes")
+            ->type_name("ID");
+        command->add_flag_callback(
+            "--no-queue", [this] { run_.is_queued = false; }, "Be refused, not queued, when the device is busy");
         command->footer("Ctrl-C leaves the experiment running; `labhub stop ID` stops it.\n" + std::string(kFooter));
     }
 
@@ -89,7 +104,9 @@ class Grammar {
         CLI::App* const logs = add("logs", "Shows what an experiment's script printed", logs_);
         logs->add_option("ID", logs_.id, "The experiment")->required();
         logs->add_flag("-f,--follow", logs_.follow, "Go on until the experiment ends");
-        logs->add_option("--tail", logs_.tail, "Only the last lines")->check(CLI::Range(1, 100'000))->excludes("--follow");
+        logs->add_option("--tail", logs_.tail, "Only the last lines")
+            ->check(CLI::Range(1, 100'000))
+            ->excludes("--follow");
         CLI::App* const stop = add("stop", "Stops an experiment; its device is made safe", stop_);
         stop->add_option("ID", stop_.id, "The experiment")->required();
         CLI::App* const results = add("results", "Saves an experiment's results.zip", results_);
@@ -125,6 +142,8 @@ class Grammar {
 
 }  // namespace
 
-Result<CommandLine> parse_command_line(int count, const char* const* arguments) { return Grammar().parse(count, arguments); }
+Result<CommandLine> parse_command_line(int count, const char* const* arguments) {
+    return Grammar().parse(count, arguments);
+}
 
 }  // namespace labhub::cli

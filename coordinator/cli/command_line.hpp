@@ -36,8 +36,8 @@ struct HoldCommand {
 
 struct CommandLine {
     /// What to ask the hub, unless `up` is set.
-    std::variant<NodesCommand, RunRequest, ExperimentsCommand, LogsRequest, StopCommand, ResultsCommand, ReadCommand, SetCommand,
-                 HoldCommand>
+    std::variant<NodesCommand, RunRequest, ExperimentsCommand, LogsRequest, StopCommand, ResultsCommand, ReadCommand,
+                 SetCommand, HoldCommand>
         command;
     std::optional<up::Settings> up;
     AccessRequest access;

@@ -47,8 +47,10 @@ void Console::write(int fd, std::string_view text) {
     write_all(STDERR_FILENO, kTakeAway);
     write_all(fd, text);
     // On a line that has not ended the live line would stand in the middle of what is being written.
-    if (text.ends_with('\n')) write_all(STDERR_FILENO, live_);
-    else live_.clear();
+    if (text.ends_with('\n'))
+        write_all(STDERR_FILENO, live_);
+    else
+        live_.clear();
 }
 
 void Console::print(std::string_view text) { write(STDOUT_FILENO, text); }

@@ -50,13 +50,20 @@ std::string range_of(const json::object& metric) {
 
 Table table_of_metrics(const json::object& device, UtcMillis now) {
     using enum Table::Align;
-    Table table({{"METRIC", left}, {"VALUE", right}, {"UNIT", left}, {"QUALITY", left}, {"AGE", right}, {"KIND", left}, {"RANGE", left}});
+    Table table({{"METRIC", left},
+                 {"VALUE", right},
+                 {"UNIT", left},
+                 {"QUALITY", left},
+                 {"AGE", right},
+                 {"KIND", left},
+                 {"RANGE", left}});
     for (const json::value& each : array_of(device, "metrics")) {
         if (!each.is_object()) continue;
         const json::object& metric = each.get_object();
         const json::value* const value = metric.if_contains("value");
         table.add({text_of(metric, "name"), scalar_text(value ? *value : json::value()), text_of(metric, "unit"),
-                   text_of(metric, "quality"), age_text(integer_of(metric, "time"), now), text_of(metric, "kind"), range_of(metric)});
+                   text_of(metric, "quality"), age_text(integer_of(metric, "time"), now), text_of(metric, "kind"),
+                   range_of(metric)});
     }
     return table;
 }
@@ -95,16 +102,20 @@ Task<ExitStatus> list_nodes(Context& context) {
     }
     const UtcMillis now = context.clock.utc_now();
     using enum Table::Align;
-    Table table({{"NODE", left}, {"STATE", left}, {"LINK", left}, {"SEEN", right}, {"VERSION", left}, {"DEVICES", left}});
+    Table table(
+        {{"NODE", left}, {"STATE", left}, {"LINK", left}, {"SEEN", right}, {"VERSION", left}, {"DEVICES", left}});
     for (const json::value& each : array_of(*reply, "nodes")) {
         if (!each.is_object()) continue;
         const json::object& node = each.get_object();
         const std::string reason = text_of(node, "reason");
-        table.add({text_of(node, "node"), text_of(node, "state") + (reason.empty() ? "" : " (" + reason + ")"), text_of(node, "link"),
-                   age_text(integer_of(node, "last_seen"), now), text_of(node, "version"), devices_text(node, now)});
+        table.add({text_of(node, "node"), text_of(node, "state") + (reason.empty() ? "" : " (" + reason + ")"),
+                   text_of(node, "link"), age_text(integer_of(node, "last_seen"), now), text_of(node, "version"),
+                   devices_text(node, now)});
     }
-    if (table.empty()) context.console.note("no node is enrolled");
-    else context.console.print(table.text(context.console.is_styled()));
+    if (table.empty())
+        context.console.note("no node is enrolled");
+    else
+        context.console.print(table.text(context.console.is_styled()));
     co_return ExitStatus::done;
 }
 
@@ -121,7 +132,8 @@ Task<ExitStatus> read_device(Context& context, std::string device) {
     }
     const json::object& found = object_of(*reply, "device");
     const UtcMillis now = context.clock.utc_now();
-    context.console.print(text_of(found, "device") + ": " + text_of(found, "state") + ", " + lease_text(found, now) + "\n\n");
+    context.console.print(text_of(found, "device") + ": " + text_of(found, "state") + ", " + lease_text(found, now) +
+                          "\n\n");
     context.console.print(table_of_metrics(found, now).text(context.console.is_styled()));
     co_return ExitStatus::done;
 }

@@ -21,8 +21,10 @@ std::string state_text(const json::object& experiment) {
 Task<ExitStatus> show_tail(Context& context, std::string id, unsigned lines) {
     auto reply = co_await context.hub.get(experiment_path(id) + "/logs?tail=" + std::to_string(lines));
     if (!reply) co_return context.give_up(reply.error());
-    if (context.console.is_json()) context.console.print_json(*reply);
-    else context.console.print(text_of(*reply, "logs"));
+    if (context.console.is_json())
+        context.console.print_json(*reply);
+    else
+        context.console.print(text_of(*reply, "logs"));
     co_return ExitStatus::done;
 }
 
@@ -37,15 +39,24 @@ Task<ExitStatus> list_experiments(Context& context) {
     }
     const UtcMillis now = context.clock.utc_now();
     using enum Table::Align;
-    Table table({{"EXPERIMENT", left}, {"STATE", left}, {"DEVICE", left}, {"CREATED", left}, {"RAN FOR", right}, {"EXIT", right}});
+    Table table({{"EXPERIMENT", left},
+                 {"STATE", left},
+                 {"DEVICE", left},
+                 {"CREATED", left},
+                 {"RAN FOR", right},
+                 {"EXIT", right}});
     for (const json::value& each : array_of(*reply, "experiments")) {
         if (!each.is_object()) continue;
         const json::object& row = each.get_object();
-        table.add({text_of(row, "experiment_id"), state_text(row), text_of(row, "device"), time_text(integer_of(row, "created_at"), now),
-                   span_text(integer_of(row, "started_at"), integer_of(row, "ended_at"), now), text_of(row, "exit_code")});
+        table.add({text_of(row, "experiment_id"), state_text(row), text_of(row, "device"),
+                   time_text(integer_of(row, "created_at"), now),
+                   span_text(integer_of(row, "started_at"), integer_of(row, "ended_at"), now),
+                   text_of(row, "exit_code")});
     }
-    if (table.empty()) context.console.note("there are no experiments; start one with `labhub run SCRIPT`");
-    else context.console.print(table.text(context.console.is_styled()));
+    if (table.empty())
+        context.console.note("there are no experiments; start one with `labhub run SCRIPT`");
+    else
+        context.console.print(table.text(context.console.is_styled()));
     co_return ExitStatus::done;
 }
 
@@ -53,8 +64,10 @@ Task<ExitStatus> stop_experiment(Context& context, std::string id) {
     json::object nothing;
     auto reply = co_await context.hub.post(experiment_path(id) + "/stop", std::move(nothing));
     if (!reply) co_return context.give_up(reply.error());
-    if (context.console.is_json()) context.console.print_json(*reply);
-    else context.console.note(text_of(*reply, "message"));
+    if (context.console.is_json())
+        context.console.print_json(*reply);
+    else
+        context.console.note(text_of(*reply, "message"));
     co_return ExitStatus::done;
 }
 
@@ -66,7 +79,8 @@ Task<ExitStatus> save_results(Context& context, std::string id, std::filesystem:
     if (!files) co_return context.give_up(files.error());
     if (context.console.is_json()) {
         json::array names(files->begin(), files->end());
-        context.console.print_json(json::object{{"status", "success"}, {"file", to.string()}, {"files", std::move(names)}});
+        context.console.print_json(
+            json::object{{"status", "success"}, {"file", to.string()}, {"files", std::move(names)}});
         co_return ExitStatus::done;
     }
     context.console.print(to.string() + ":\n");

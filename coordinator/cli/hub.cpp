@@ -11,12 +11,14 @@ Result<boost::json::object> object_of(const http::ClientResponse& response, bool
     if (!response.ok()) {
         Error error = http::error_of(response);
         if (error.code == ErrorCode::unauthenticated)
-            error.detail = has_token ? "the token is not one of this hub's: set LABHUB_TOKEN or LABHUB_TOKEN_FILE"
-                                     : "set LABHUB_TOKEN or LABHUB_TOKEN_FILE; `labhub up` keeps it in <data>/admin-token";
+            error.detail = has_token
+                               ? "the token is not one of this hub's: set LABHUB_TOKEN or LABHUB_TOKEN_FILE"
+                               : "set LABHUB_TOKEN or LABHUB_TOKEN_FILE; `labhub up` keeps it in <data>/admin-token";
         return error;
     }
     LABHUB_TRY(boost::json::value json, parse_json(response.body));
-    if (!json.is_object()) return Error{ErrorCode::malformed, "the answer is not a JSON object", "is this a labhub hub?"};
+    if (!json.is_object())
+        return Error{ErrorCode::malformed, "the answer is not a JSON object", "is this a labhub hub?"};
     return std::move(json.as_object());
 }
 

@@ -12,8 +12,8 @@
 
 namespace labhub::cli {
 
-/// The hub's REST API as the commands see it: JSON objects in and out, the hub's refusals as Errors. One thread. Not for
-/// calls at the same time, as `reached` speaks of the last one.
+/// The hub's REST API as the commands see it: JSON objects in and out, the hub's refusals as Errors. One thread. Not
+/// for calls at the same time, as `reached` speaks of the last one.
 class Hub {
   public:
     static Result<Hub> open(asio::any_io_executor executor, Access access);

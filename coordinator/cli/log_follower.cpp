@@ -17,8 +17,10 @@ LogFollower::LogFollower(Context& context, std::string experiment, bool keeps_ou
       errors_{"stderr", false, 0, false, {}} {}
 
 void LogFollower::print(const Stream& stream, std::string_view text) {
-    if (stream.to_output) context_.console.print(text);
-    else context_.console.print_error(text);
+    if (stream.to_output)
+        context_.console.print(text);
+    else
+        context_.console.print_error(text);
 }
 
 Task<Result<bool>> LogFollower::poll_stream(Stream& stream) {

@@ -2,10 +2,10 @@
 #include <cstdlib>
 #include <iostream>
 
+#include <spdlog/spdlog.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <spdlog/spdlog.h>
 
 #include "coordinator/cli/command_line.hpp"
 #include "coordinator/cli/devices.hpp"
@@ -24,10 +24,14 @@ struct Start {
     Task<ExitStatus> operator()(const ExperimentsCommand&) const { return list_experiments(context); }
     Task<ExitStatus> operator()(const LogsRequest& logs) const { return show_logs(context, logs); }
     Task<ExitStatus> operator()(const StopCommand& stop) const { return stop_experiment(context, stop.id); }
-    Task<ExitStatus> operator()(const ResultsCommand& results) const { return save_results(context, results.id, results.to); }
+    Task<ExitStatus> operator()(const ResultsCommand& results) const {
+        return save_results(context, results.id, results.to);
+    }
     Task<ExitStatus> operator()(const NodesCommand&) const { return list_nodes(context); }
     Task<ExitStatus> operator()(const ReadCommand& read) const { return read_device(context, read.device); }
-    Task<ExitStatus> operator()(const SetCommand& set) const { return set_device(context, set.device, set.assignments); }
+    Task<ExitStatus> operator()(const SetCommand& set) const {
+        return set_device(context, set.device, set.assignments);
+    }
     Task<ExitStatus> operator()(const HoldCommand& hold) const { return hold_device(context, hold.device); }
 };
 

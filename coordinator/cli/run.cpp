@@ -28,11 +28,13 @@ std::string key_readings(const json::object& device) {
             const json::value* const value = metric.if_contains("value");
             if (!value || value->is_null() || value->is_structured()) continue;
             const bool is_sensor = text_of(metric, "kind") == "sensor";
-            const bool is_wanted = is_sensor ? units.insert(text_of(metric, "unit")).second
-                                             : scalar_text(*value) != text_of(metric, "safe_value") && !value->is_string();
+            const bool is_wanted = is_sensor
+                                       ? units.insert(text_of(metric, "unit")).second
+                                       : scalar_text(*value) != text_of(metric, "safe_value") && !value->is_string();
             if (is_sensor != of_sensors || !is_wanted) continue;
             const std::string unit = text_of(metric, "unit");
-            line += (line.empty() ? "" : "   ") + text_of(metric, "name") + " " + scalar_text(*value) + (unit.empty() ? "" : " " + unit);
+            line += (line.empty() ? "" : "   ") + text_of(metric, "name") + " " + scalar_text(*value) +
+                    (unit.empty() ? "" : " " + unit);
         }
     }
     return line;
@@ -73,7 +75,8 @@ Task<Result<void>> Run::start() {
         co_return error;
     }
     id_ = text_of(*reply, "experiment_id");
-    context_.left_behind = "experiment " + id_ + " goes on: `labhub logs " + id_ + " -f` follows it, `labhub stop " + id_ + "` stops it";
+    context_.left_behind =
+        "experiment " + id_ + " goes on: `labhub logs " + id_ + " -f` follows it, `labhub stop " + id_ + "` stops it";
     context_.console.note("experiment " + id_ + " started");
     co_return Result<void>();
 }
@@ -93,7 +96,8 @@ Task<void> Run::show_live() {
     auto now = co_await experiment();
     if (!now) co_return;
     const std::string device = text_of(*now, "device");
-    const std::string span = span_text(integer_of(*now, "started_at"), integer_of(*now, "ended_at"), context_.clock.utc_now());
+    const std::string span =
+        span_text(integer_of(*now, "started_at"), integer_of(*now, "ended_at"), context_.clock.utc_now());
     std::string line = text_of(*now, "status") + " " + span;
     if (const auto path = device_path(device)) {
         auto reply = co_await context_.hub.get(*path);
@@ -123,7 +127,9 @@ Task<Result<void>> Run::follow() {
             Error error = polled.error();
             co_return error;
         }
-        if (!away_since) context_.console.note("the hub does not answer (" + polled.error().message + "); the experiment goes on, waiting");
+        if (!away_since)
+            context_.console.note("the hub does not answer (" + polled.error().message +
+                                  "); the experiment goes on, waiting");
         if (!away_since) away_since = now;
         co_await sleep_for(backoff.next());
     }
@@ -159,7 +165,8 @@ ExitStatus Run::tell_outcome(const json::object& experiment) const {
     }
     const std::string reason = text_of(experiment, "reason");
     const std::string message = text_of(experiment, "message");
-    const std::string span = span_text(integer_of(experiment, "started_at"), integer_of(experiment, "ended_at"), context_.clock.utc_now());
+    const std::string span =
+        span_text(integer_of(experiment, "started_at"), integer_of(experiment, "ended_at"), context_.clock.utc_now());
     std::string line = "experiment " + id_ + " " + state;
     if (!is_done && !reason.empty()) line += " (" + reason + ")";
     if (!is_done && !message.empty()) line += ": " + message;

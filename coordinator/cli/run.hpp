@@ -15,14 +15,14 @@ namespace labhub::cli {
 
 struct RunRequest {
     std::filesystem::path script;
-    std::string id;                         ///< --id; empty lets the hub choose
-    std::string device;                     ///< --device; empty: the only one there is
-    std::string time_limit;                 ///< as typed: "1h"
-    std::string memory;                     ///< as typed: "512m"
+    std::string id;          ///< --id; empty lets the hub choose
+    std::string device;      ///< --device; empty: the only one there is
+    std::string time_limit;  ///< as typed: "1h"
+    std::string memory;      ///< as typed: "512m"
     std::optional<double> cpus;
-    std::vector<std::string> environment;   ///< "KEY=VALUE"
-    bool is_queued = true;                  ///< waits for the device; false: refused when it is busy
-    std::filesystem::path out;              ///< --out; empty: a folder with the experiment's id
+    std::vector<std::string> environment;  ///< "KEY=VALUE"
+    bool is_queued = true;                 ///< waits for the device; false: refused when it is busy
+    std::filesystem::path out;             ///< --out; empty: a folder with the experiment's id
     std::chrono::milliseconds patience{std::chrono::minutes{5}};  ///< how long the hub may be away before we give up
 };
 

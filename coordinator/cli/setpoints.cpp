@@ -25,7 +25,8 @@ std::vector<MetricInfo> metrics_of(const boost::json::object& device) {
         const boost::json::object& from = each.get_object();
         MetricInfo metric;
         metric.name = text_of(from, "name");
-        metric.kind = text_of(from, "kind") == to_string(MetricKind::sensor) ? MetricKind::sensor : MetricKind::actuator;
+        metric.kind =
+            text_of(from, "kind") == to_string(MetricKind::sensor) ? MetricKind::sensor : MetricKind::actuator;
         metric.type = type_named(text_of(from, "type"));
         metric.unit = text_of(from, "unit");
         metric.minimum = number_in(from, "minimum");
@@ -37,18 +38,21 @@ std::vector<MetricInfo> metrics_of(const boost::json::object& device) {
 
 }  // namespace
 
-Result<boost::json::object> setpoints_of(const boost::json::object& device, const std::vector<std::string>& assignments) {
+Result<boost::json::object> setpoints_of(const boost::json::object& device,
+                                         const std::vector<std::string>& assignments) {
     const std::vector<MetricInfo> metrics = metrics_of(device);
     boost::json::object values;
     for (const std::string& assignment : assignments) {
         const std::size_t equals = assignment.find('=');
         if (equals == std::string::npos || equals == 0)
-            return Error{ErrorCode::malformed, "'" + assignment + "' is no setting", "write METRIC=VALUE, as stirrer=40"};
+            return Error{ErrorCode::malformed, "'" + assignment + "' is no setting",
+                         "write METRIC=VALUE, as stirrer=40"};
         const std::string name = assignment.substr(0, equals);
         LABHUB_TRY(const MetricInfo* const metric, find_metric(metrics, name));
         LABHUB_TRY(const Value value, parse_value(*metric, std::string_view(assignment).substr(equals + 1)));
         LABHUB_TRY(const Value checked, check_setpoint(*metric, value));
-        if (values.contains(name)) return Error{ErrorCode::malformed, name + " is given twice", "give each metric one value"};
+        if (values.contains(name))
+            return Error{ErrorCode::malformed, name + " is given twice", "give each metric one value"};
         values[name] = value_to_json(checked);
     }
     return values;

@@ -29,10 +29,12 @@ Error wrong(const std::filesystem::path& path, archive* from) {
 }
 
 /// Calls `each` for every regular file in the archive; it may read the entry's bytes.
-Result<void> walk(const std::filesystem::path& path, const std::function<Result<void>(archive*, archive_entry*)>& each) {
+Result<void> walk(const std::filesystem::path& path,
+                  const std::function<Result<void>(archive*, archive_entry*)>& each) {
     const Reader reader(archive_read_new());
     archive_read_support_format_zip(reader.get());
-    if (archive_read_open_filename(reader.get(), path.c_str(), kBlockBytes) != ARCHIVE_OK) return wrong(path, reader.get());
+    if (archive_read_open_filename(reader.get(), path.c_str(), kBlockBytes) != ARCHIVE_OK)
+        return wrong(path, reader.get());
     for (;;) {
         archive_entry* entry = nullptr;
         const int next = archive_read_next_header(reader.get(), &entry);
@@ -65,7 +67,8 @@ Result<std::vector<std::string>> list_archive(const std::filesystem::path& path)
     return files;
 }
 
-Result<std::vector<std::string>> unpack_archive(const std::filesystem::path& path, const std::filesystem::path& folder) {
+Result<std::vector<std::string>> unpack_archive(const std::filesystem::path& path,
+                                                const std::filesystem::path& folder) {
     LABHUB_CHECK(make_folder(folder));
     // libarchive refuses links in the path it writes to, and the person's own folder may well have one.
     std::error_code failure;

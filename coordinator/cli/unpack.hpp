@@ -13,6 +13,7 @@ Result<std::vector<std::string>> list_archive(const std::filesystem::path& archi
 /// Unpacks into the folder, which is made, and returns the paths of the files. The script's own names are not trusted:
 /// nothing is written outside of the folder (no absolute path, no `..`, nothing through a symbolic link), and special
 /// files are left out.
-Result<std::vector<std::string>> unpack_archive(const std::filesystem::path& archive, const std::filesystem::path& folder);
+Result<std::vector<std::string>> unpack_archive(const std::filesystem::path& archive,
+                                                const std::filesystem::path& folder);
 
 }  // namespace labhub::cli

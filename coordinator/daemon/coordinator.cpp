@@ -29,7 +29,8 @@ Result<UniqueFd> lock_folder(const fs::path& folder) {
     UniqueFd lock{::open((folder / "coordinator.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
     if (!lock) return system_error("open " + (folder / "coordinator.lock").string(), errno);
     if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-        return Error{ErrorCode::conflict, "another coordinator is at work on " + folder.string(), "stop it first, or choose another data.dir"};
+        return Error{ErrorCode::conflict, "another coordinator is at work on " + folder.string(),
+                     "stop it first, or choose another data.dir"};
     return lock;
 }
 
@@ -38,7 +39,8 @@ Result<std::string> load_or_create_token(const fs::path& path) {
     if (stored) {
         while (!stored->empty() && (stored->back() == '\n' || stored->back() == ' ')) stored->pop_back();
         if (stored->size() >= 16) return stored;
-        return Error{ErrorCode::corrupt, path.string() + " holds no token", "delete it, and a new one is made at the next start"};
+        return Error{ErrorCode::corrupt, path.string() + " holds no token",
+                     "delete it, and a new one is made at the next start"};
     }
     if (stored.error().code != ErrorCode::not_found) return stored;
     std::string token = random_hex(32);
@@ -89,8 +91,9 @@ class SandboxListeners {
 
 /// Every part of the program, in the order they are made; the order of the members is that of their ends, reversed.
 struct Coordinator::Parts {
-    Parts(asio::any_io_executor executor, const Settings& settings, UniqueFd folder_lock, std::string token_in, std::unique_ptr<sqlite::Writer> writer_in,
-          std::unique_ptr<store::TelemetryStore> telemetry_in, const fs::path& runner, jobs::EngineSettings engine_settings)
+    Parts(asio::any_io_executor executor, const Settings& settings, UniqueFd folder_lock, std::string token_in,
+          std::unique_ptr<sqlite::Writer> writer_in, std::unique_ptr<store::TelemetryStore> telemetry_in,
+          const fs::path& runner, jobs::EngineSettings engine_settings)
         : lock(std::move(folder_lock)),
           token(std::move(token_in)),
           writer(std::move(writer_in)),
@@ -101,13 +104,22 @@ struct Coordinator::Parts {
           recorder(*telemetry, fleet, executor),
           ingest(ingest_options(settings), clock, recorder),
           leases(fleet, job_store, clock, settings.lease_time_to_live),
-          commander(fleet, leases, command_store, clock, [this](std::string_view outcome, double seconds) { metrics.observe_command(outcome, seconds); }),
+          commander(fleet, leases, command_store, clock,
+                    [this](std::string_view outcome, double seconds) { metrics.observe_command(outcome, seconds); }),
           results(settings.data_dir / "experiments", fleet, *telemetry, command_store, pool),
           launcher(executor, runner),
-          server(executor, http::ServerLimits{}, [this](http::Request request) { return router.handle(std::move(request)); }),
+          server(executor, http::ServerLimits{},
+                 [this](http::Request request) { return router.handle(std::move(request)); }),
           sandboxes(server),
           jobs(executor, std::move(engine_settings),
-               {fleet, leases, job_store, recorder, results, launcher, clock, pool,
+               {fleet,
+                leases,
+                job_store,
+                recorder,
+                results,
+                launcher,
+                clock,
+                pool,
                 {[this](const JobId& job, UniqueFd listener) { return sandboxes.open(job, std::move(listener)); },
                  [this](const JobId& job) { sandboxes.close(job); }}}),
           services{fleet, leases, commander, jobs, results, recorder, metrics, clock, pool},
@@ -182,24 +194,31 @@ Task<Result<void>> Coordinator::start() {
     auto telemetry = store::TelemetryStore::open(settings_.data_dir / "telemetry.db");
     if (!telemetry) co_return telemetry.error().within("telemetry.db");
 
-    parts_ = std::make_unique<Parts>(context_.get_executor(), settings_, std::move(*lock), std::move(*token), std::move(*writer),
-                                     std::move(*telemetry), *runner, std::move(*engine));
+    parts_ = std::make_unique<Parts>(context_.get_executor(), settings_, std::move(*lock), std::move(*token),
+                                     std::move(*writer), std::move(*telemetry), *runner, std::move(*engine));
     Parts& parts = *parts_;
     parts.fleet.on_connected = [&parts](const NodeId&) { parts.reconcilers.nudge("lease renewal"); };
-    parts.leases.on_lost = [&parts](const leases::Lease& lease, const Error& why) { parts.jobs.lease_lost(lease, why); };
+    parts.leases.on_lost = [&parts](const leases::Lease& lease, const Error& why) {
+        parts.jobs.lease_lost(lease, why);
+    };
     auto jobs_started = co_await parts.jobs.start();
     if (!jobs_started) co_return jobs_started;
     // Before any node is talked to; requests are heard only after this function, which waits no more.
     auto port = parts.server.listen(listen->first, listen->second, "public");
     if (!port) co_return port.error().within("http.listen");
-    for (auto& enrolment : *enrolments) parts.fleet.enrol(std::move(enrolment), settings_.ssh_user, settings_.ssh_key_path());
-    parts.recorder.start([&ingest = parts.ingest](NodeId node, std::int64_t position) { ingest.acknowledge(std::move(node), position); });
+    for (auto& enrolment : *enrolments)
+        parts.fleet.enrol(std::move(enrolment), settings_.ssh_user, settings_.ssh_key_path());
+    parts.recorder.start([&ingest = parts.ingest](NodeId node, std::int64_t position) {
+        ingest.acknowledge(std::move(node), position);
+    });
     if (auto started = parts.ingest.start(); !started) co_return started;
     parts.reconcilers.add("queue", std::chrono::seconds{1}, [&parts] { return parts.jobs.run_queue(); });
     parts.reconcilers.add("active jobs", std::chrono::seconds{1}, [&parts] { return parts.jobs.watch_active(); });
-    parts.reconcilers.add("lease renewal", settings_.lease_time_to_live / 3, [&parts] { return parts.leases.renew_all(); });
+    parts.reconcilers.add("lease renewal", settings_.lease_time_to_live / 3,
+                          [&parts] { return parts.leases.renew_all(); });
     parts.reconcilers.start();
-    spdlog::info("labhub-coordinator {} serves http://{}:{}, token in {}", LABHUB_VERSION, listen->first, *port, (settings_.data_dir / "admin-token").string());
+    spdlog::info("labhub-coordinator {} serves http://{}:{}, token in {}", LABHUB_VERSION, listen->first, *port,
+                 (settings_.data_dir / "admin-token").string());
     auto noted = write_file(settings_.data_dir / "run" / "http-port", std::to_string(*port) + "\n");
     co_return noted;
 }

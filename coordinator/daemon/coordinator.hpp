@@ -10,8 +10,8 @@
 
 namespace labhub::coordinator::daemon {
 
-/// The whole coordinator, wired. start() makes and starts every part; stop() ends them in the reverse order. Runners and
-/// their jobs are not touched by either.
+/// The whole coordinator, wired. start() makes and starts every part; stop() ends them in the reverse order. Runners
+/// and their jobs are not touched by either.
 class Coordinator {
   public:
     Coordinator(asio::io_context& context, Settings settings, std::filesystem::path program);

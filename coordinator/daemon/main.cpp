@@ -2,11 +2,11 @@
 #include <cstdio>
 #include <iostream>
 
+#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <spdlog/spdlog.h>
 
 #include "coordinator/daemon/coordinator.hpp"
 #include "shared/base/files.hpp"
@@ -31,8 +31,10 @@ Task<void> run(asio::io_context& context, Settings settings, std::filesystem::pa
     Coordinator coordinator(context, std::move(settings), std::move(program));
     asio::signal_set signals(context, SIGINT, SIGTERM);
     auto started = co_await coordinator.start();
-    if (started) co_await signals.async_wait(as_result);
-    else status = fail(started.error(), kFailed);
+    if (started)
+        co_await signals.async_wait(as_result);
+    else
+        status = fail(started.error(), kFailed);
     co_await coordinator.stop();
     context.stop();
 }
@@ -66,7 +68,8 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", "labhub-coordinator " LABHUB_VERSION);
     Settings defaults;
     app.footer("Options of the configuration file:\n" + coordinator::daemon::options_of(defaults).help());
-    auto* const key = app.add_subcommand("ssh-key", "Print the public key to authorise on the nodes, making the key when missing");
+    auto* const key =
+        app.add_subcommand("ssh-key", "Print the public key to authorise on the nodes, making the key when missing");
     key->fallthrough();
     CLI11_PARSE(app, argc, argv);
     std::signal(SIGPIPE, SIG_IGN);  // a program that reads from us may end before it has read all

@@ -16,17 +16,24 @@ config::Options options_of(Settings& settings) {
     options.add("mqtt.username", &settings.mqtt_username, "User name at the broker; empty for none");
     options.add("mqtt.password", &settings.mqtt_password, "Password at the broker");
     options.add("mqtt.group", &settings.group, "Sparkplug group of all nodes", config::name("group id"));
-    options.add("mqtt.host_id", &settings.host_id, "Sparkplug host application id of this coordinator", config::name("host id"));
-    options.add("ssh.key", &settings.ssh_key, "Private key the coordinator logs in to nodes with; made when missing; empty: ssh_ed25519_key in data.dir");
+    options.add("mqtt.host_id", &settings.host_id, "Sparkplug host application id of this coordinator",
+                config::name("host id"));
+    options.add(
+        "ssh.key", &settings.ssh_key,
+        "Private key the coordinator logs in to nodes with; made when missing; empty: ssh_ed25519_key in data.dir");
     options.add("ssh.user", &settings.ssh_user, "Login name at the nodes", config::name("user name"));
     options.add("nodes.enrolment", &settings.enrolment, "File that lists the nodes with their addresses and host keys");
     options.add("jobs.runner", &settings.runner, "The labhub-runner program; empty: beside this program");
-    options.add("jobs.python", &settings.python, "Folder of the Python packages scripts import; empty: the installed one");
-    options.add("jobs.runtime", &settings.runtime, "OCI runtime: auto, runc, crun, or the path of a program with their command line", config::not_empty());
+    options.add("jobs.python", &settings.python,
+                "Folder of the Python packages scripts import; empty: the installed one");
+    options.add("jobs.runtime", &settings.runtime,
+                "OCI runtime: auto, runc, crun, or the path of a program with their command line", config::not_empty());
     options.add("jobs.max_running", &settings.max_running, "Sandboxes at one time", config::range(1, 1000));
-    options.add("jobs.node_lost_after", &settings.node_lost_after, "A job ends when its node is out of reach for so long", config::range(1s, 24h));
+    options.add("jobs.node_lost_after", &settings.node_lost_after,
+                "A job ends when its node is out of reach for so long", config::range(1s, 24h));
     options.add("leases.time_to_live", &settings.lease_time_to_live,
-                "A node makes a leased device safe when the coordinator doesn't renew the lease for so long; it is renewed three times as often",
+                "A node makes a leased device safe when the coordinator doesn't renew the lease for so long; it is "
+                "renewed three times as often",
                 config::range(1s, 1h));
     return options;
 }
@@ -43,12 +50,15 @@ Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& te
     std::uint16_t port = 0;
     const char* const end = text.data() + text.size();
     const auto parsed = std::from_chars(colon == std::string::npos ? end : text.data() + colon + 1, end, port);
-    const Error wrong{ErrorCode::malformed, "http.listen = '" + text + "' has no port", "write it as 127.0.0.1:8700 or [::1]:8700"};
+    const Error wrong{ErrorCode::malformed, "http.listen = '" + text + "' has no port",
+                      "write it as 127.0.0.1:8700 or [::1]:8700"};
     if (parsed.ec == std::errc::result_out_of_range)
-        return Error{ErrorCode::out_of_range, "http.listen = '" + text + "' has no such port", "allowed: 0 to 65535, 0 for a free one"};
+        return Error{ErrorCode::out_of_range, "http.listen = '" + text + "' has no such port",
+                     "allowed: 0 to 65535, 0 for a free one"};
     if (parsed.ec != std::errc{} || parsed.ptr != end) return wrong;
     std::string address = text.substr(0, colon);
-    if (address.size() > 2 && address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
+    if (address.size() > 2 && address.front() == '[' && address.back() == ']')
+        address = address.substr(1, address.size() - 2);
     return std::pair{std::move(address), port};
 }
 
@@ -67,9 +77,14 @@ Result<fs::path> first_existing(std::string_view what, const std::vector<fs::pat
 }  // namespace
 
 Result<fs::path> find_python(const Settings& settings, const fs::path& program) {
-    if (!settings.python.empty()) return first_existing("jobs.python", {settings.python / "labhub"}).map([](fs::path found) { return found.parent_path(); });
+    if (!settings.python.empty())
+        return first_existing("jobs.python", {settings.python / "labhub"}).map([](fs::path found) {
+            return found.parent_path();
+        });
     const fs::path bin = program.parent_path();
-    auto found = first_existing("the Python packages of the sandbox", {bin / "../share/labhub/python/labhub", bin / "../../../coordinator/clients/python/labhub"});
+    auto found =
+        first_existing("the Python packages of the sandbox",
+                       {bin / "../share/labhub/python/labhub", bin / "../../../coordinator/clients/python/labhub"});
     if (!found) return found;
     return found->parent_path();
 }

@@ -22,8 +22,8 @@ struct Settings {
     std::filesystem::path ssh_key;  ///< empty: <data_dir>/ssh_ed25519_key
     std::string ssh_user = "coordinator";
     std::filesystem::path enrolment = "/etc/labhub/nodes.toml";
-    std::filesystem::path runner;   ///< empty: labhub-runner beside this program
-    std::filesystem::path python;   ///< empty: where this program's packages are installed
+    std::filesystem::path runner;  ///< empty: labhub-runner beside this program
+    std::filesystem::path python;  ///< empty: where this program's packages are installed
     std::string runtime = "auto";
     int max_running = 4;
     std::chrono::milliseconds node_lost_after{15'000};

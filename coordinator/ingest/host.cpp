@@ -2,10 +2,10 @@
 
 #include <utility>
 
+#include <spdlog/spdlog.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-#include <spdlog/spdlog.h>
 
 #include "shared/base/json.hpp"
 
@@ -22,8 +22,12 @@ constexpr std::size_t kMaxWaitingMessages = 16'384;
 }  // namespace
 
 Ingest::Host::Host(Options options, const Clock& clock, Sink& sink)
-    : options_(std::move(options)), clock_(clock), sink_(sink), sessions_(options_, clock_, sink_, tally_),
-      tasks_(io_.get_executor()), backoff_(options_.reconnect_first, options_.reconnect_most) {}
+    : options_(std::move(options)),
+      clock_(clock),
+      sink_(sink),
+      sessions_(options_, clock_, sink_, tally_),
+      tasks_(io_.get_executor()),
+      backoff_(options_.reconnect_first, options_.reconnect_most) {}
 
 Result<void> Ingest::Host::start() {
     if (thread_.joinable()) return Error{ErrorCode::conflict, "the ingest has been started already"};

@@ -55,7 +55,7 @@ class Ingest::Host {
     Backoff backoff_;
     std::unique_ptr<mqtt::Connection> connection_;
     UtcMillis will_time_;  // of this connection's Will and STATE: they must be the same
-    bool online_ = false;    // STATE online is out: nothing of ours may precede it (host-topic-phid-birth-message)
+    bool online_ = false;  // STATE online is out: nothing of ours may precede it (host-topic-phid-birth-message)
     bool stopping_ = false;
 };
 

@@ -16,27 +16,27 @@ namespace labhub::coordinator::ingest {
 struct Options {
     /// Broker, credentials, TLS. client_id, Will and the bounds are set by the ingest.
     mqtt::ConnectOptions broker;
-    std::string host_id = "labhub";  ///< our Sparkplug host application id: spBv1.0/STATE/<host_id>
-    std::string group = "lab";       ///< the Sparkplug group all nodes are in
-    std::chrono::milliseconds reorder_window{2'000};   ///< how long to wait for a missing seq
-    std::chrono::milliseconds stale_after{15'000};     ///< a node silent for so long is stale
-    std::chrono::milliseconds rebirth_interval{5'000}; ///< at most one rebirth request for a node in this time
-    std::chrono::milliseconds reconnect_first{250};    ///< back-off towards the broker, doubling with jitter
+    std::string host_id = "labhub";                     ///< our Sparkplug host application id: spBv1.0/STATE/<host_id>
+    std::string group = "lab";                          ///< the Sparkplug group all nodes are in
+    std::chrono::milliseconds reorder_window{2'000};    ///< how long to wait for a missing seq
+    std::chrono::milliseconds stale_after{15'000};      ///< a node silent for so long is stale
+    std::chrono::milliseconds rebirth_interval{5'000};  ///< at most one rebirth request for a node in this time
+    std::chrono::milliseconds reconnect_first{250};     ///< back-off towards the broker, doubling with jitter
     std::chrono::milliseconds reconnect_most{10'000};
 };
 
 /// What has been seen since the start.
 struct Counters {
-    std::uint64_t messages = 0;           ///< MQTT messages received in the group
-    std::uint64_t readings = 0;           ///< handed to the sink
-    std::uint64_t malformed = 0;          ///< wrong topics, payloads that can't be decoded
-    std::uint64_t gaps = 0;               ///< missing seq numbers that did not arrive in time
-    std::uint64_t before_birth = 0;       ///< data of a node or device that was not born in this session
-    std::uint64_t unknown_metrics = 0;    ///< metrics the birth didn't name
-    std::uint64_t unsupported_metrics = 0; ///< metrics with a type or name we don't take
-    std::uint64_t refused_retained = 0;   ///< retained N* and D* messages
-    std::uint64_t refused_deaths = 0;     ///< NDEATH with another bdSeq than the session's
-    std::uint64_t refused_times = 0;      ///< readings stamped before 2000 or more than a day ahead
+    std::uint64_t messages = 0;             ///< MQTT messages received in the group
+    std::uint64_t readings = 0;             ///< handed to the sink
+    std::uint64_t malformed = 0;            ///< wrong topics, payloads that can't be decoded
+    std::uint64_t gaps = 0;                 ///< missing seq numbers that did not arrive in time
+    std::uint64_t before_birth = 0;         ///< data of a node or device that was not born in this session
+    std::uint64_t unknown_metrics = 0;      ///< metrics the birth didn't name
+    std::uint64_t unsupported_metrics = 0;  ///< metrics with a type or name we don't take
+    std::uint64_t refused_retained = 0;     ///< retained N* and D* messages
+    std::uint64_t refused_deaths = 0;       ///< NDEATH with another bdSeq than the session's
+    std::uint64_t refused_times = 0;        ///< readings stamped before 2000 or more than a day ahead
     std::uint64_t rebirths_requested = 0;
     std::uint64_t broker_connections = 0;
 };
@@ -44,9 +44,9 @@ struct Counters {
 /// The coordinator's Sparkplug B host application: announces itself (STATE), keeps each node's session by the rules of
 /// Sparkplug B 3.0 and tells the sink what is born, measured and gone.
 ///
-/// Thread: has one of its own, from start() to stop(); sink calls come on it. The methods may be called from any thread,
-/// never from inside a sink call for start() and stop(). Ownership: sink and clock must outlive it; destroying stops it.
-/// Failure: a lost broker is reconnected for ever with back-off; nothing here ends the process.
+/// Thread: has one of its own, from start() to stop(); sink calls come on it. The methods may be called from any
+/// thread, never from inside a sink call for start() and stop(). Ownership: sink and clock must outlive it; destroying
+/// stops it. Failure: a lost broker is reconnected for ever with back-off; nothing here ends the process.
 class Ingest {
   public:
     Ingest(Options options, const Clock& clock, Sink& sink);

@@ -17,8 +17,13 @@ constexpr std::size_t kMaxDevices = 256;  // of one node; a lab's has a handful
 }  // namespace
 
 NodeSession::NodeSession(NodeId node, const Options& options, const Clock& clock, Sink& sink, Tally& tally)
-    : node_(std::move(node)), options_(options), clock_(clock), sink_(sink), tally_(tally),
-      tracker_(options.reorder_window), last_heard_(clock.steady_now()) {}
+    : node_(std::move(node)),
+      options_(options),
+      clock_(clock),
+      sink_(sink),
+      tally_(tally),
+      tracker_(options.reorder_window),
+      last_heard_(clock.steady_now()) {}
 
 void NodeSession::receive(const sparkplug::Topic& topic, const std::string& bytes) {
     // Our own commands come back to us, as we subscribe to the whole group.
@@ -93,18 +98,24 @@ void NodeSession::end() {
 
 void NodeSession::in_turn(const sparkplug::SequencedMessage& message) {
     switch (message.topic.type) {
-        case MessageType::dbirth: return device_birth(message.topic.device, message.bytes);
-        case MessageType::ddeath: return device_death(message.topic.device, message.bytes);
-        case MessageType::ddata: return device_data(message.topic.device, message.bytes);
-        case MessageType::ndata: return node_data(message.bytes);
-        default: return;
+        case MessageType::dbirth:
+            return device_birth(message.topic.device, message.bytes);
+        case MessageType::ddeath:
+            return device_death(message.topic.device, message.bytes);
+        case MessageType::ddata:
+            return device_data(message.topic.device, message.bytes);
+        case MessageType::ndata:
+            return node_data(message.bytes);
+        default:
+            return;
     }
 }
 
 void NodeSession::device_birth(const std::string& name, const std::string& bytes) {
     if (auto good = check_name("device id", name); !good) return malformed(good.error());
     if (devices_.size() >= kMaxDevices && !devices_.contains(name))
-        return malformed(Error{ErrorCode::too_many, "a device more than the " + std::to_string(kMaxDevices) + " a node may have"});
+        return malformed(
+            Error{ErrorCode::too_many, "a device more than the " + std::to_string(kMaxDevices) + " a node may have"});
     auto decoded = sparkplug::decode(bytes);
     if (!decoded) return malformed(decoded.error());
     const auto& payload = decoded->payload;
@@ -198,7 +209,8 @@ void NodeSession::malformed(const Error& why) {
     unbroken_ = false;
     want_rebirth();
     // One line for the 1st, 2nd, 4th, 8th …: a broken node can't flood the log.
-    if (std::has_single_bit(count)) spdlog::warn("node {}: {} ({} malformed messages so far)", node_.value, why.to_string(), count);
+    if (std::has_single_bit(count))
+        spdlog::warn("node {}: {} ({} malformed messages so far)", node_.value, why.to_string(), count);
 }
 
 void NodeSession::tick() {

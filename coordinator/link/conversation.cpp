@@ -6,13 +6,15 @@
 
 namespace labhub::coordinator::link {
 
-Conversation::Conversation(asio::any_io_executor executor, std::shared_ptr<ssh::Channel> channel, std::size_t most_pending)
+Conversation::Conversation(asio::any_io_executor executor, std::shared_ptr<ssh::Channel> channel,
+                           std::size_t most_pending)
     : executor_(executor), channel_(std::move(channel)), most_pending_(most_pending) {}
 
 Result<std::shared_ptr<Conversation::Pending>> Conversation::send(rpc::Request& request) {
     if (over_) return *over_;
     if (pending_.size() >= most_pending_)
-        return Error{ErrorCode::too_many, std::to_string(pending_.size()) + " requests to the node are waiting for their answers already"};
+        return Error{ErrorCode::too_many,
+                     std::to_string(pending_.size()) + " requests to the node are waiting for their answers already"};
     request.set_id(++last_id_);
     const std::string message = request.SerializeAsString();
     if (message.size() > kMaxFrameBytes)
@@ -60,8 +62,10 @@ void Conversation::take(const std::string& message) {
         return;
     }
     Pending& pending = *found->second;
-    if (reply.has_failure()) pending.outcome.emplace(rpc::from_rpc(reply.failure()));
-    else pending.outcome.emplace(std::move(reply));
+    if (reply.has_failure())
+        pending.outcome.emplace(rpc::from_rpc(reply.failure()));
+    else
+        pending.outcome.emplace(std::move(reply));
     pending.answered.cancel();
 }
 

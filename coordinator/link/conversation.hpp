@@ -16,15 +16,15 @@
 
 namespace labhub::coordinator::link {
 
-/// Requests and replies over one `labhub-rpc` channel: numbers the requests, gives each reply to the one who waits for its
-/// number, and passes over replies nobody waits for any more. Lives as long as the channel; fails all that is under way
-/// when told that it is over. Executor's thread only.
+/// Requests and replies over one `labhub-rpc` channel: numbers the requests, gives each reply to the one who waits for
+/// its number, and passes over replies nobody waits for any more. Lives as long as the channel; fails all that is under
+/// way when told that it is over. Executor's thread only.
 class Conversation : public std::enable_shared_from_this<Conversation> {
   public:
     Conversation(asio::any_io_executor executor, std::shared_ptr<ssh::Channel> channel, std::size_t most_pending);
 
-    /// Sends the request (its id is set here) and waits for its reply. A Failure in the reply becomes the Error. Errors of our
-    /// own: too_large, too_many, timed_out, and that of `fail`.
+    /// Sends the request (its id is set here) and waits for its reply. A Failure in the reply becomes the Error. Errors
+    /// of our own: too_large, too_many, timed_out, and that of `fail`.
     Task<Result<rpc::Reply>> ask(rpc::Request request, std::chrono::milliseconds timeout);
     /// Reads replies until the channel ends; returns why it did.
     Task<Error> read_replies();

@@ -36,7 +36,8 @@ Result<HostAndPort> split_address(std::string_view text) {
     const std::string shown = "'" + printable(text, 80) + "'";
     if (text.starts_with('[')) {
         const auto closing = text.find(']');
-        if (closing == std::string_view::npos) return Error{ErrorCode::malformed, shown + " lacks the closing ]", "[::1]:2222"};
+        if (closing == std::string_view::npos)
+            return Error{ErrorCode::malformed, shown + " lacks the closing ]", "[::1]:2222"};
         const HostAndPort parts{text.substr(1, closing - 1), text.substr(closing + 1)};
         if (parts.port.empty() || parts.port.starts_with(':')) return parts;
         return Error{ErrorCode::malformed, shown + " has something other than :port after ]", "[::1]:2222"};
@@ -45,7 +46,8 @@ Result<HostAndPort> split_address(std::string_view text) {
     if (colon == std::string_view::npos) return HostAndPort{text, {}};
     const HostAndPort parts{text.substr(0, colon), text.substr(colon)};
     if (parts.port.find(':', 1) == std::string_view::npos) return parts;
-    return Error{ErrorCode::malformed, shown + " has more than one colon", "write an IPv6 address in brackets: [::1]:2222"};
+    return Error{ErrorCode::malformed, shown + " has more than one colon",
+                 "write an IPv6 address in brackets: [::1]:2222"};
 }
 
 Result<void> parse_address(std::string_view text, Enrolment& into) {
@@ -81,7 +83,8 @@ void describe(config::Options& options, std::vector<Entry>& entries) {
         item.add("id", &entry.id, "The node's id, as in its agent's configuration", config::name("node id").required());
         item.add("ssh", &entry.ssh, "Where its agent's SSH server is; port 2222 when left out",
                  text_rule("host:port", check_address));
-        item.add("host_key", &entry.host_key, "The fingerprint of its SSH host key", text_rule("SHA256:…", check_fingerprint));
+        item.add("host_key", &entry.host_key, "The fingerprint of its SSH host key",
+                 text_rule("SHA256:…", check_fingerprint));
     });
 }
 
@@ -90,7 +93,8 @@ Result<std::vector<Enrolment>> to_enrolments(const std::vector<Entry>& entries, 
     std::set<std::string> seen;
     for (const Entry& entry : entries) {
         if (!seen.insert(entry.id).second)
-            return Error{ErrorCode::conflict, std::string(file) + ": node " + entry.id + " is listed twice", "each node once"};
+            return Error{ErrorCode::conflict, std::string(file) + ": node " + entry.id + " is listed twice",
+                         "each node once"};
         Enrolment enrolment;
         enrolment.node = NodeId(entry.id);
         enrolment.host_key_fingerprint = entry.host_key;

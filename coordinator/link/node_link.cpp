@@ -16,7 +16,8 @@ using namespace std::chrono_literals;
 constexpr auto kFirstPause = 200ms;
 constexpr auto kLongestPause = 5s;
 
-ssh::ClientOptions client_options(const Enrolment& enrolment, std::string user, std::filesystem::path private_key_path) {
+ssh::ClientOptions client_options(const Enrolment& enrolment, std::string user,
+                                  std::filesystem::path private_key_path) {
     ssh::ClientOptions options;
     options.host = enrolment.ssh_host;
     options.port = enrolment.ssh_port;
@@ -28,10 +29,13 @@ ssh::ClientOptions client_options(const Enrolment& enrolment, std::string user, 
 
 Result<void> check_hello(const rpc::HelloReply& hello, const NodeId& expected) {
     if (hello.protocol() != rpc::kProtocol)
-        return Error{ErrorCode::unsupported, "the agent (version " + hello.version() + ") speaks protocol " + std::to_string(hello.protocol()),
-                     "protocol " + std::to_string(rpc::kProtocol) + ": bring agent and coordinator to the same version"};
+        return Error{
+            ErrorCode::unsupported,
+            "the agent (version " + hello.version() + ") speaks protocol " + std::to_string(hello.protocol()),
+            "protocol " + std::to_string(rpc::kProtocol) + ": bring agent and coordinator to the same version"};
     if (hello.node() != expected.value)
-        return Error{ErrorCode::conflict, "the agent there is node '" + hello.node() + "', not '" + expected.value + "'",
+        return Error{ErrorCode::conflict,
+                     "the agent there is node '" + hello.node() + "', not '" + expected.value + "'",
                      "correct the node's address in the enrolment list, or its id in the agent's configuration"};
     return {};
 }
@@ -44,7 +48,11 @@ Error wrong_reply() { return Error{ErrorCode::corrupt, "the agent answered with 
 class NodeLink::Impl : public std::enable_shared_from_this<NodeLink::Impl> {
   public:
     Impl(asio::any_io_executor executor, Enrolment enrolment_in, ssh::ClientOptions options, LinkEvents events)
-        : enrolment(std::move(enrolment_in)), options_(std::move(options)), events_(std::move(events)), executor_(executor), tasks_(executor) {}
+        : enrolment(std::move(enrolment_in)),
+          options_(std::move(options)),
+          events_(std::move(events)),
+          executor_(executor),
+          tasks_(executor) {}
 
     void start() { tasks_.spawn("link to " + enrolment.node.value, keep_connected(shared_from_this())); }
 
@@ -63,10 +71,12 @@ class NodeLink::Impl : public std::enable_shared_from_this<NodeLink::Impl> {
     void drop() { tasks_.cancel(); }
 
     Error unreachable() const {
-        return Error{ErrorCode::unavailable, "node " + enrolment.node.value + " can't be reached: " + last_error.message, last_error.detail};
+        return Error{ErrorCode::unavailable,
+                     "node " + enrolment.node.value + " can't be reached: " + last_error.message, last_error.detail};
     }
 
-    static Task<Result<rpc::Reply>> ask(std::shared_ptr<Impl> self, rpc::Request request, std::chrono::milliseconds timeout) {
+    static Task<Result<rpc::Reply>> ask(std::shared_ptr<Impl> self, rpc::Request request,
+                                        std::chrono::milliseconds timeout) {
         if (!self->connected) co_return Result<rpc::Reply>(self->unreachable());
         auto asking = self->conversation_->ask(std::move(request), timeout);
         auto reply = co_await std::move(asking);
@@ -117,9 +127,12 @@ class NodeLink::Impl : public std::enable_shared_from_this<NodeLink::Impl> {
         auto reply = co_await std::move(asking);
         if (self->conversation_ != conversation) co_return;
         Result<void> fine;
-        if (!reply) fine = reply.error();
-        else if (!reply->has_hello()) fine = wrong_reply();
-        else fine = check_hello(reply->hello(), self->enrolment.node);
+        if (!reply)
+            fine = reply.error();
+        else if (!reply->has_hello())
+            fine = wrong_reply();
+        else
+            fine = check_hello(reply->hello(), self->enrolment.node);
         if (!fine) {
             // The reader ends when the session does, and reports this reason rather than that.
             self->greeting_failed_ = fine.error();
@@ -128,8 +141,8 @@ class NodeLink::Impl : public std::enable_shared_from_this<NodeLink::Impl> {
         }
         self->connected = true;
         self->hello = reply->hello();
-        spdlog::info("link: node {} is connected (agent {}, boot {})", self->enrolment.node.value, reply->hello().version(),
-                     reply->hello().boot_id());
+        spdlog::info("link: node {} is connected (agent {}, boot {})", self->enrolment.node.value,
+                     reply->hello().version(), reply->hello().boot_id());
         if (self->events_.connected) self->events_.connected(*self->hello);
     }
 
@@ -155,8 +168,8 @@ class NodeLink::Impl : public std::enable_shared_from_this<NodeLink::Impl> {
     TaskGroup tasks_;
 };
 
-NodeLink::NodeLink(asio::any_io_executor executor, Enrolment enrolment, std::string user, std::filesystem::path private_key_path,
-                   LinkEvents events) {
+NodeLink::NodeLink(asio::any_io_executor executor, Enrolment enrolment, std::string user,
+                   std::filesystem::path private_key_path, LinkEvents events) {
     auto options = client_options(enrolment, std::move(user), std::move(private_key_path));
     impl_ = std::make_shared<Impl>(executor, std::move(enrolment), std::move(options), std::move(events));
 }
@@ -204,8 +217,8 @@ Task<Result<std::vector<Reading>>> NodeLink::hold(std::string device, std::strin
     co_return Outcome(rpc::from_rpc(reply->hold().applied()));
 }
 
-Task<Result<void>> NodeLink::lease(std::string device, LeaseId lease_id, std::string holder, std::chrono::milliseconds ttl,
-                                   bool renew_only, std::chrono::milliseconds timeout) {
+Task<Result<void>> NodeLink::lease(std::string device, LeaseId lease_id, std::string holder,
+                                   std::chrono::milliseconds ttl, bool renew_only, std::chrono::milliseconds timeout) {
     rpc::Request request;
     auto& body = *request.mutable_lease();
     body.set_device(device);

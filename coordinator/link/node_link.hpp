@@ -21,9 +21,9 @@
 
 namespace labhub::coordinator::link {
 
-/// What the owner is told, on the link's executor. `connected` comes after the agent's Hello, each time; a `boot_id` other than
-/// the last one means that the agent forgot its leases. `disconnected` comes once for each `connected`, before the requests
-/// under way fail. Neither may destroy the link.
+/// What the owner is told, on the link's executor. `connected` comes after the agent's Hello, each time; a `boot_id`
+/// other than the last one means that the agent forgot its leases. `disconnected` comes once for each `connected`,
+/// before the requests under way fail. Neither may destroy the link.
 struct LinkEvents {
     std::function<void(const rpc::HelloReply&)> connected;
     std::function<void(const Error&)> disconnected;
@@ -31,7 +31,7 @@ struct LinkEvents {
 
 /// One change of actuators, as ApplyRequest carries it.
 struct ApplyCommand {
-    CommandId command_id;   ///< executes once
+    CommandId command_id;  ///< executes once
     std::string device;
     LeaseId lease_id;       ///< empty only while nobody holds the device
     UtcMillis deadline;     ///< the agent refuses it when it arrives later
@@ -39,19 +39,20 @@ struct ApplyCommand {
     std::vector<Setpoint> setpoints;
 };
 
-/// The coordinator's one open SSH session to one node. Connects, and connects again with back-off (200 ms doubling to 5 s), from
-/// start() until stop(). Requests are multiplexed by id, each with its own time limit; at most kMaxPending at once (too_many
-/// past that). Nothing is kept for later: while the node can't be reached every request fails at once with `unavailable`
-/// ("node sim-1 can't be reached: <last error>"), and a lost connection fails all under way the same way — whether the agent
-/// still carried them out is then unknown, and repeating an apply with its command id tells. Runs on its executor only;
-/// stop() must have ended before it is destroyed.
+/// The coordinator's one open SSH session to one node. Connects, and connects again with back-off (200 ms doubling to 5
+/// s), from start() until stop(). Requests are multiplexed by id, each with its own time limit; at most kMaxPending at
+/// once (too_many past that). Nothing is kept for later: while the node can't be reached every request fails at once
+/// with `unavailable`
+/// ("node sim-1 can't be reached: <last error>"), and a lost connection fails all under way the same way — whether the
+/// agent still carried them out is then unknown, and repeating an apply with its command id tells. Runs on its executor
+/// only; stop() must have ended before it is destroyed.
 class NodeLink {
   public:
     static constexpr std::size_t kMaxPending = 256;
     static constexpr std::chrono::milliseconds kDefaultTimeout{5'000};
 
-    NodeLink(asio::any_io_executor executor, Enrolment enrolment, std::string user, std::filesystem::path private_key_path,
-             LinkEvents events);
+    NodeLink(asio::any_io_executor executor, Enrolment enrolment, std::string user,
+             std::filesystem::path private_key_path, LinkEvents events);
     ~NodeLink();
     NodeLink(const NodeLink&) = delete;
     NodeLink& operator=(const NodeLink&) = delete;

@@ -3,7 +3,8 @@
 namespace labhub::coordinator::loops {
 
 void Reconcilers::add(std::string name, std::chrono::milliseconds period, std::function<Task<void>()> run) {
-    list_.push_back({std::move(name), period, std::move(run), std::nullopt, false, std::make_unique<asio::steady_timer>(executor_)});
+    list_.push_back({std::move(name), period, std::move(run), std::nullopt, false,
+                     std::make_unique<asio::steady_timer>(executor_)});
 }
 
 void Reconcilers::start() {

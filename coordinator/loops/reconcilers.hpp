@@ -24,7 +24,8 @@ struct Reconciler {
 /// The one list of reconcilers, each in a task of its own. Lives on the main thread.
 class Reconcilers {
   public:
-    Reconcilers(asio::any_io_executor executor, const Clock& clock) : executor_(executor), clock_(clock), tasks_(executor) {}
+    Reconcilers(asio::any_io_executor executor, const Clock& clock)
+        : executor_(executor), clock_(clock), tasks_(executor) {}
 
     void add(std::string name, std::chrono::milliseconds period, std::function<Task<void>()> run);
     /// Starts all. No add() after it.

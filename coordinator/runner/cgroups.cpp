@@ -107,8 +107,10 @@ bool Cgroup::remove() const {
 int cgroup_version() {
     bool controllers_in_v1 = false, v2 = false;
     for (const auto& hierarchy : hierarchies()) {
-        if (hierarchy.type == "cgroup2") v2 = true;
-        else controllers_in_v1 = true;
+        if (hierarchy.type == "cgroup2")
+            v2 = true;
+        else
+            controllers_in_v1 = true;
     }
     if (v2 && controllers_in_v1) return 0;
     return v2 ? 2 : 1;

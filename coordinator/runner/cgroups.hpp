@@ -12,8 +12,8 @@ namespace labhub::coordinator::runner {
 struct ResourceUse {
     std::uint64_t peak_memory_bytes = 0;
     std::uint64_t cpu_ms = 0;
-    std::uint64_t oom_kills = 0;    ///< processes killed because the memory limit was reached
-    std::uint64_t pid_refusals = 0; ///< forks refused because the process limit was reached
+    std::uint64_t oom_kills = 0;     ///< processes killed because the memory limit was reached
+    std::uint64_t pid_refusals = 0;  ///< forks refused because the process limit was reached
 };
 
 /// One cgroup in every hierarchy mounted on this host: v1 controllers, v2, or both (hybrid). Reads and removes; making

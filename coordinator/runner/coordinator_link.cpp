@@ -37,7 +37,8 @@ bool send_with_descriptor(int socket, const std::string& bytes, int descriptor) 
 
 }  // namespace
 
-CoordinatorLink::CoordinatorLink(asio::any_io_executor executor, std::filesystem::path socket, CoordinatorLinkEvents events)
+CoordinatorLink::CoordinatorLink(asio::any_io_executor executor, std::filesystem::path socket,
+                                 CoordinatorLinkEvents events)
     : path_(std::move(socket)), events_(std::move(events)), socket_(executor) {}
 
 Task<void> CoordinatorLink::run() {
@@ -98,7 +99,8 @@ void CoordinatorLink::obey(const std::string& frame) {
         accepted_ = true;
         spdlog::info("connected to the coordinator");
     }
-    if (message.has_stop()) events_.on_stop(message.stop().reason(), std::chrono::milliseconds{message.stop().grace_ms()});
+    if (message.has_stop())
+        events_.on_stop(message.stop().reason(), std::chrono::milliseconds{message.stop().grace_ms()});
     if (message.has_released()) events_.on_released();
 }
 

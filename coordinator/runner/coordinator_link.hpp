@@ -12,8 +12,8 @@ namespace labhub::coordinator::runner {
 
 /// What the runner does when the coordinator speaks, and what it says first.
 struct CoordinatorLinkEvents {
-    std::function<Hello()> hello;    ///< all that is known now
-    std::function<int()> listener;   ///< the descriptor that goes along, or -1
+    std::function<Hello()> hello;   ///< all that is known now
+    std::function<int()> listener;  ///< the descriptor that goes along, or -1
     std::function<void(std::string reason, std::chrono::milliseconds grace)> on_stop;
     std::function<void()> on_released;
 };

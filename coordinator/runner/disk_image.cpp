@@ -22,7 +22,8 @@ constexpr int kLoopAttempts = 50;
 constexpr std::uint64_t kFixedOverhead = 2u << 20;
 constexpr std::uint64_t kInodeBytes = 256;
 constexpr std::uint64_t kBlock = 4096;
-/// Less than this free is full: the kernel writes in pieces of up to 2 MiB, and refuses one that doesn't fit as a whole.
+/// Less than this free is full: the kernel writes in pieces of up to 2 MiB, and refuses one that doesn't fit as a
+/// whole.
 constexpr std::uint64_t kFullBelow = 4u << 20;
 /// In a small image, this part of it.
 constexpr std::uint64_t kFullPart = 16;
@@ -85,8 +86,8 @@ Result<void> DiskImage::mount(const std::filesystem::path& target, bool read_onl
     if (!image) return system_error("open " + path_.string(), errno);
     LABHUB_TRY(const auto device, attach(image, read_only));
     const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOATIME | (read_only ? MS_RDONLY : 0);
-    // noinit_itable: the kernel would otherwise write the empty inode tables in the background. nobarrier: the image lives
-    // as long as its job, and mounting would wait for the host's disk to flush (10 ms instead of 1).
+    // noinit_itable: the kernel would otherwise write the empty inode tables in the background. nobarrier: the image
+    // lives as long as its job, and mounting would wait for the host's disk to flush (10 ms instead of 1).
     const char* options = read_only ? "" : "noinit_itable,nobarrier";
     if (::mount(device.second.c_str(), target.c_str(), "ext4", flags, options) != 0)
         return system_error("mount " + path_.string(), errno);

@@ -19,8 +19,8 @@ struct EndFacts {
     ResourceUse use;
 };
 
-/// Names the end: exit code, signal, reason and a sentence for people. What we did comes before what the kernel did, that
-/// before what the script says of itself; a limit is the reason only where the script failed.
+/// Names the end: exit code, signal, reason and a sentence for people. What we did comes before what the kernel did,
+/// that before what the script says of itself; a limit is the reason only where the script failed.
 Ended name_the_end(const EndFacts& facts, const Limits& limits);
 
 }  // namespace labhub::coordinator::runner

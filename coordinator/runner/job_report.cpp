@@ -16,8 +16,10 @@ constexpr std::size_t kMaxFileBytes = 4u << 20;
 
 json::value to_json_value(const std::optional<Started>& started) {
     if (!started) return nullptr;
-    return json::object{{"time_ms", started->time.count}, {"time", to_rfc3339(started->time)},
-                        {"runtime", started->runtime}, {"disk_limit_by", started->disk_limit_by}};
+    return json::object{{"time_ms", started->time.count},
+                        {"time", to_rfc3339(started->time)},
+                        {"runtime", started->runtime},
+                        {"disk_limit_by", started->disk_limit_by}};
 }
 
 json::value to_json_value(const std::optional<Ended>& ended) {
@@ -75,9 +77,12 @@ RunnerState state_from_json(const json::value& value) {
 
 std::string_view to_string(Phase phase) {
     switch (phase) {
-        case Phase::preparing: return "preparing";
-        case Phase::running: return "running";
-        case Phase::ended: break;
+        case Phase::preparing:
+            return "preparing";
+        case Phase::running:
+            return "running";
+        case Phase::ended:
+            break;
     }
     return "ended";
 }

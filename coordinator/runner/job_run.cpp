@@ -34,14 +34,22 @@ struct JobRun::Streams {
 
 JobRun::JobRun(asio::io_context& context, JobSpec spec, std::filesystem::path job_dir, RuntimeChoice choice,
                Result<Sandbox> sandbox)
-    : context_(context), spec_(std::move(spec)), job_dir_(std::move(job_dir)), choice_(std::move(choice)),
-      sandbox_(std::move(sandbox)), lifeline_(context), kill_timer_(context), release_timer_(context), logs_timer_(context),
+    : context_(context),
+      spec_(std::move(spec)),
+      job_dir_(std::move(job_dir)),
+      choice_(std::move(choice)),
+      sandbox_(std::move(sandbox)),
+      lifeline_(context),
+      kill_timer_(context),
+      release_timer_(context),
+      logs_timer_(context),
       link_(context.get_executor(), spec_.socket,
             {[this] { return hello(); },
              [this] { return sandbox_ && state_.phase != Phase::ended ? sandbox_->listener() : -1; },
              [this](std::string reason, std::chrono::milliseconds grace) { end_script(reason, grace); },
              [this] { released_ = true, release_timer_.cancel(); }}),
-      tasks_(context.get_executor()), link_tasks_(context.get_executor()) {
+      tasks_(context.get_executor()),
+      link_tasks_(context.get_executor()) {
     state_.job_id = spec_.job_id;
     state_.pid = ::getpid();
     state_.runtime_program = choice_.program;
@@ -150,7 +158,8 @@ Task<void> JobRun::pump(UniqueFd from, LogFile* into) {
         auto [failure, got] = co_await pipe.async_read_some(asio::buffer(chunk), as_result);
         if (failure) break;
         into->write({chunk.data(), got});
-        // A flood past the limit is slowed down rather than read as fast as it comes: reading it is our time, not the job's.
+        // A flood past the limit is slowed down rather than read as fast as it comes: reading it is our time, not the
+        // job's.
         if (into->is_full() && init_ != 0) co_await sleep_for(kFloodPause);
     }
     if (--open_logs_ == 0) logs_timer_.cancel();
@@ -167,7 +176,8 @@ Task<void> JobRun::follow_lifeline() {
         if (message.kind == LABHUB_INIT_STARTED) on_started();
         if (message.kind == LABHUB_INIT_ENDED) facts_.script_status = message.value;
         if (message.kind == LABHUB_INIT_NOT_STARTED)
-            facts_.start_failure = "can't execute " + spec_.argv.front() + " in the sandbox: " + std::strerror(message.value);
+            facts_.start_failure =
+                "can't execute " + spec_.argv.front() + " in the sandbox: " + std::strerror(message.value);
     }
 }
 

@@ -18,8 +18,8 @@
 namespace labhub::coordinator::runner {
 
 /// One job from the runtime's start to the coordinator's Released: stdio into the logs, the time limit, stops, the
-/// reports, and the result folder at the end. Single-threaded; owned by main. Whatever fails after construction ends the
-/// job as `sandbox_failed` with a complete result folder.
+/// reports, and the result folder at the end. Single-threaded; owned by main. Whatever fails after construction ends
+/// the job as `sandbox_failed` with a complete result folder.
 class JobRun {
   public:
     /// `sandbox` may be an error: then the job ends at once, with that as its message.

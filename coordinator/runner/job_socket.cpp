@@ -6,8 +6,8 @@
 
 #include <unordered_map>
 
-#include <boost/asio/local/stream_protocol.hpp>
 #include <spdlog/spdlog.h>
+#include <boost/asio/local/stream_protocol.hpp>
 
 #include "coordinator/runner/wire.hpp"
 #include "shared/base/framing.hpp"

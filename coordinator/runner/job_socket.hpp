@@ -31,8 +31,8 @@ struct JobSocketEvents {
     /// Whether this runner belongs to a job of ours: compares the secret. A refused connection is closed.
     std::function<Task<bool>(Hello hello)> admit;
     /// A runner is here. `listener` is the listening TCP socket inside its sandbox, close-on-exec and non-blocking; who
-    /// connects to it is this job. It is empty when the job has ended. A listener from an earlier connection is the same
-    /// socket: drop one of the two.
+    /// connects to it is this job. It is empty when the job has ended. A listener from an earlier connection is the
+    /// same socket: drop one of the two.
     std::function<void(Hello hello, UniqueFd listener)> on_hello;
     /// Follow on_hello when Hello carried them already.
     std::function<void(JobId, Started)> on_started;

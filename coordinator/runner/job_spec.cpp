@@ -33,7 +33,8 @@ class Members {
     }
     template <class T>
     void require(const char* name, T value, T least, T most) {
-        if (value < least || value > most) fail(name, "must be " + std::to_string(least) + " to " + std::to_string(most));
+        if (value < least || value > most)
+            fail(name, "must be " + std::to_string(least) + " to " + std::to_string(most));
     }
     void fail(const char* name, const std::string& what) {
         if (!error_) error_ = Error{ErrorCode::malformed, std::string(kFile) + ": '" + name + "' " + what};
@@ -77,11 +78,10 @@ Result<Limits> limits_from_json(const json::object& object) {
 }
 
 json::object to_json_object(const Limits& limits) {
-    return {{"memory_bytes", limits.memory_bytes}, {"cpus", limits.cpus},
-            {"pids", limits.pids},                 {"time_limit_ms", limits.time_limit_ms},
-            {"grace_ms", limits.grace_ms},         {"output_bytes", limits.output_bytes},
-            {"output_files", limits.output_files}, {"log_bytes", limits.log_bytes},
-            {"tmp_bytes", limits.tmp_bytes}};
+    return {
+        {"memory_bytes", limits.memory_bytes},   {"cpus", limits.cpus},           {"pids", limits.pids},
+        {"time_limit_ms", limits.time_limit_ms}, {"grace_ms", limits.grace_ms},   {"output_bytes", limits.output_bytes},
+        {"output_files", limits.output_files},   {"log_bytes", limits.log_bytes}, {"tmp_bytes", limits.tmp_bytes}};
 }
 
 Result<void> check(const JobSpec& spec) {

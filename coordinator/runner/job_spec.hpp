@@ -13,23 +13,23 @@ namespace labhub::coordinator::runner {
 
 /// What one job may use. Every number is a hard bound that the kernel or the runner enforces.
 struct Limits {
-    std::uint64_t memory_bytes = 512ull << 20;   ///< RAM, page cache and tmpfs of the sandbox together; no swap
-    double cpus = 1.0;                           ///< processor time per wall time: 0.5 is half a core
-    std::uint32_t pids = 256;                    ///< processes and threads at one time
-    std::int64_t time_limit_ms = 3'600'000;      ///< from the script's start to SIGTERM
-    std::int64_t grace_ms = 5'000;               ///< from that SIGTERM to SIGKILL of everything
-    std::uint64_t output_bytes = 1ull << 30;     ///< all files in /app/output together
-    std::uint32_t output_files = 20'000;         ///< files and folders in /app/output
-    std::uint64_t log_bytes = 16ull << 20;       ///< stdout.txt and stderr.txt, each; what comes after is counted
-    std::uint64_t tmp_bytes = 256ull << 20;      ///< /tmp, counted as memory too
+    std::uint64_t memory_bytes = 512ull << 20;  ///< RAM, page cache and tmpfs of the sandbox together; no swap
+    double cpus = 1.0;                          ///< processor time per wall time: 0.5 is half a core
+    std::uint32_t pids = 256;                   ///< processes and threads at one time
+    std::int64_t time_limit_ms = 3'600'000;     ///< from the script's start to SIGTERM
+    std::int64_t grace_ms = 5'000;              ///< from that SIGTERM to SIGKILL of everything
+    std::uint64_t output_bytes = 1ull << 30;    ///< all files in /app/output together
+    std::uint32_t output_files = 20'000;        ///< files and folders in /app/output
+    std::uint64_t log_bytes = 16ull << 20;      ///< stdout.txt and stderr.txt, each; what comes after is counted
+    std::uint64_t tmp_bytes = 256ull << 20;     ///< /tmp, counted as memory too
 };
 
 /// All a runner needs to know of its job: the file JOB_DIR/job.json, written by the coordinator before it starts the
 /// runner. Beside it lies JOB_DIR/script.py. The file holds the job's secret and is readable by its owner only.
 struct JobSpec {
     JobId job_id;
-    std::string secret;             ///< comes back in the runner's Hello
-    std::filesystem::path socket;   ///< the coordinator's Unix socket (absolute)
+    std::string secret;            ///< comes back in the runner's Hello
+    std::filesystem::path socket;  ///< the coordinator's Unix socket (absolute)
     std::vector<std::string> argv{"/usr/bin/python3", "-u", "/app/user_script.py"};
     /// Added to the sandbox's environment. BIOREACTOR_NODE_API_URL, BIOREACTOR_HUB_API_URL, LABHUB_URL, EXPERIMENT_ID,
     /// PATH, HOME and what numpy and matplotlib need are set by the runner; a name given here wins.

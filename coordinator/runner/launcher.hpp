@@ -19,9 +19,9 @@ class Launcher {
     /// Starts `labhub-runner run JOB_DIR` and returns at once with its process id. The runner reports through the job
     /// socket. Error unavailable or internal when no process could be made.
     virtual Result<pid_t> start(const std::filesystem::path& job_dir) = 0;
-    /// Runs `labhub-runner collect JOB_DIR`, for a job whose runner has died: makes sure that its sandbox is dead, brings
-    /// in the outputs and returns what is known, with `ended` set. Idempotent. Errors conflict (the runner lives),
-    /// timed_out, internal.
+    /// Runs `labhub-runner collect JOB_DIR`, for a job whose runner has died: makes sure that its sandbox is dead,
+    /// brings in the outputs and returns what is known, with `ended` set. Idempotent. Errors conflict (the runner
+    /// lives), timed_out, internal.
     virtual Task<Result<RunnerState>> collect(std::filesystem::path job_dir) = 0;
 };
 

@@ -17,7 +17,8 @@ Result<LogFile> LogFile::open(const std::filesystem::path& path, std::uint64_t l
 }
 
 void LogFile::write(std::string_view bytes) {
-    const auto kept = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), limit_ - std::min(limit_, written_)));
+    const auto kept =
+        static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), limit_ - std::min(limit_, written_)));
     put(bytes.substr(0, kept));
     dropped_ += bytes.size() - kept;
 }
@@ -44,8 +45,8 @@ void LogFile::note(std::string_view line) {
 
 void LogFile::finish() {
     if (dropped_ > 0)
-        note(std::to_string(dropped_) + " more bytes were written here and dropped: the limit is " + std::to_string(limit_) +
-             " bytes");
+        note(std::to_string(dropped_) + " more bytes were written here and dropped: the limit is " +
+             std::to_string(limit_) + " bytes");
 }
 
 }  // namespace labhub::coordinator::runner

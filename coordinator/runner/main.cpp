@@ -6,9 +6,9 @@
 #include <cstdio>
 #include <string_view>
 
+#include <spdlog/spdlog.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <spdlog/spdlog.h>
 
 #include "coordinator/runner/collect.hpp"
 #include "coordinator/runner/job_run.hpp"
@@ -25,7 +25,8 @@ constexpr const char* kUsage =
     "labhub-runner, the shim of one job\n"
     "  labhub-runner run JOB_DIR          run the job that JOB_DIR/job.json describes, until its end is taken\n"
     "  labhub-runner collect JOB_DIR      bring in what a killed runner left; prints the job's state as JSON\n"
-    "  labhub-runner probe [CACHE]        print as JSON how sandboxes are made on this host; CACHE is a folder to keep it in\n"
+    "  labhub-runner probe [CACHE]        print as JSON how sandboxes are made on this host; CACHE is a folder to keep "
+    "it in\n"
     "  labhub-runner bundle JOB_DIR DIR   write the job's OCI bundle to DIR, for a runtime started by hand\n";
 
 int fail(const Error& error) {

@@ -79,8 +79,9 @@ json::object process(const JobSpec& spec, const BundleOptions& options) {
             {"env", std::move(env)},
             {"cwd", "/app/output"},
             {"capabilities", no_capabilities()},
-            {"rlimits", json::array{rlimit("RLIMIT_NOFILE", RLIMIT_NOFILE, kOpenFiles), rlimit("RLIMIT_CORE", RLIMIT_CORE, 0),
-                                    rlimit("RLIMIT_FSIZE", RLIMIT_FSIZE, options.largest_file)}},
+            {"rlimits",
+             json::array{rlimit("RLIMIT_NOFILE", RLIMIT_NOFILE, kOpenFiles), rlimit("RLIMIT_CORE", RLIMIT_CORE, 0),
+                         rlimit("RLIMIT_FSIZE", RLIMIT_FSIZE, options.largest_file)}},
             {"oomScoreAdj", kOomScore},
             {"noNewPrivileges", true}};
 }
@@ -118,10 +119,10 @@ json::object linux_part(const JobSpec& spec, const BundleSources& sources, const
                       {"resources", resources(spec.limits, options)},
                       {"seccomp", seccomp_profile()},
                       // Facts about the host that no script needs, and switches that change it.
-                      {"maskedPaths", {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kallsyms", "/proc/kcore",
-                                       "/proc/keys", "/proc/key-users", "/proc/kmsg", "/proc/kpagecount",
-                                       "/proc/kpageflags", "/proc/latency_stats", "/proc/modules", "/proc/sched_debug",
-                                       "/proc/scsi", "/proc/timer_list", "/proc/timer_stats"}},
+                      {"maskedPaths",
+                       {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kallsyms", "/proc/kcore", "/proc/keys",
+                        "/proc/key-users", "/proc/kmsg", "/proc/kpagecount", "/proc/kpageflags", "/proc/latency_stats",
+                        "/proc/modules", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats"}},
                       {"readonlyPaths", {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}}};
     if (options.user_namespace) {
         part["uidMappings"] = id_mappings(spec.job_id);

@@ -15,11 +15,11 @@ inline constexpr std::uint32_t kSandboxUid = 1000;
 
 /// What of the host a sandbox is made of; absolute host paths.
 struct BundleSources {
-    std::filesystem::path init;    ///< the labhub-init program
+    std::filesystem::path init;  ///< the labhub-init program
     std::filesystem::path script;
     std::filesystem::path python;  ///< empty: none
     std::filesystem::path output;
-    std::string network;           ///< path of a network namespace; empty: a new one, without the hub's API
+    std::string network;  ///< path of a network namespace; empty: a new one, without the hub's API
 };
 
 /// How this host can do it (see probe.hpp).

@@ -56,7 +56,8 @@ class Copier {
     }
 
     void close_notes() {
-        if (left_out_ > kMaxNotes) out.notes.push_back("and " + std::to_string(left_out_ - kMaxNotes) + " more were left out");
+        if (left_out_ > kMaxNotes)
+            out.notes.push_back("and " + std::to_string(left_out_ - kMaxNotes) + " more were left out");
     }
 
   private:
@@ -145,7 +146,8 @@ class Copier {
                 out.notes.push_back(printable(name) + " could only be read in part (" + std::strerror(errno) + ")");
             if (got <= 0) return {};
             for (ssize_t done = 0; done < got;) {
-                const ssize_t put = ::pwrite(target, buffer_.data() + done, static_cast<std::size_t>(got - done), from + done);
+                const ssize_t put =
+                    ::pwrite(target, buffer_.data() + done, static_cast<std::size_t>(got - done), from + done);
                 if (put < 0 && errno == EINTR) continue;
                 if (put < 0) return system_error("write " + printable(name), errno);
                 done += put;
@@ -168,7 +170,8 @@ class Copier {
 
 }  // namespace
 
-Result<BroughtOut> bring_out(const std::filesystem::path& from, const std::filesystem::path& to, const OutputBounds& bounds) {
+Result<BroughtOut> bring_out(const std::filesystem::path& from, const std::filesystem::path& to,
+                             const OutputBounds& bounds) {
     std::error_code failure;
     std::filesystem::remove_all(to, failure);
     if (failure) return system_error("clear " + to.string(), failure.value());
@@ -191,8 +194,8 @@ std::uint64_t bytes_below(const std::filesystem::path& folder) {
     std::uint64_t bytes = 0;
     std::error_code failure;
     using Walk = std::filesystem::recursive_directory_iterator;
-    for (Walk at{folder, std::filesystem::directory_options::skip_permission_denied, failure}, end; !failure && at != end;
-         at.increment(failure)) {
+    for (Walk at{folder, std::filesystem::directory_options::skip_permission_denied, failure}, end;
+         !failure && at != end; at.increment(failure)) {
         struct stat facts {};
         if (::lstat(at->path().c_str(), &facts) == 0) bytes += static_cast<std::uint64_t>(facts.st_blocks) * kStatBlock;
     }

@@ -28,7 +28,8 @@ struct BroughtOut {
 /// Copies a script's output folder: regular files (0644) and folders (0755), nothing else. `from` was written by a
 /// stranger, so every step is taken from an open folder without following links; what is left out is noted. `to` is
 /// replaced. Errors when `from` can't be read or the host has no room; a single unreadable file is a note.
-Result<BroughtOut> bring_out(const std::filesystem::path& from, const std::filesystem::path& to, const OutputBounds& bounds);
+Result<BroughtOut> bring_out(const std::filesystem::path& from, const std::filesystem::path& to,
+                             const OutputBounds& bounds);
 
 /// Bytes in use below a folder, by what its files occupy on the disk.
 std::uint64_t bytes_below(const std::filesystem::path& folder);

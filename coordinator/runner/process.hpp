@@ -16,8 +16,8 @@ struct Command {
     int pass = -1;  ///< becomes descriptor 3; all above are closed
 };
 
-/// Starts it; it is killed when the calling thread ends. Never through a shell. Error as fork(2) gave it; a program that
-/// can't be executed shows as exit status 127.
+/// Starts it; it is killed when the calling thread ends. Never through a shell. Error as fork(2) gave it; a program
+/// that can't be executed shows as exit status 127.
 Result<pid_t> start_process(const Command& command);
 /// Waits for its end, at most `seconds` (then it is killed). Its exit status, 128 + signal where a signal ended it.
 int wait_process(pid_t pid, int seconds);

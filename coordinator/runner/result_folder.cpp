@@ -19,7 +19,8 @@ constexpr const char* kLogs[] = {"stdout.txt", "stderr.txt"};
 
 /// The script's log gets what a person who looks there should know.
 void tell_in_log(const std::filesystem::path& job_dir, const std::vector<std::string>& notes) {
-    const UniqueFd log{::open((job_dir / "stderr.txt").c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644)};
+    const UniqueFd log{
+        ::open((job_dir / "stderr.txt").c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644)};
     for (const auto& note : notes) {
         const std::string line = "[labhub] " + note + "\n";
         if (log) (void)!::write(log.get(), line.data(), line.size());
@@ -40,17 +41,19 @@ Result<UniqueFd> lock_job(const std::filesystem::path& job_dir) {
     return lock;
 }
 
-Result<void> complete_result(const std::filesystem::path& job_dir, const Limits& limits, const std::filesystem::path& output,
-                             RunnerState& state) {
+Result<void> complete_result(const std::filesystem::path& job_dir, const Limits& limits,
+                             const std::filesystem::path& output, RunnerState& state) {
     struct stat owner {};
     if (::stat(job_dir.c_str(), &owner) != 0) return system_error("look at " + job_dir.string(), errno);
     if (!output.empty()) {
         // What fitted into the image, the file system's rounding included, must fit here.
-        const OutputBounds bounds{image_bytes(limits.output_bytes, limits.output_files), limits.output_files, owner.st_uid,
-                                  owner.st_gid};
+        const OutputBounds bounds{image_bytes(limits.output_bytes, limits.output_files), limits.output_files,
+                                  owner.st_uid, owner.st_gid};
         auto brought = bring_out(output, job_dir / "output", bounds);
-        if (brought) state.notes = std::move(brought->notes);
-        else state.notes.push_back("outputs are missing: " + brought.error().to_string());
+        if (brought)
+            state.notes = std::move(brought->notes);
+        else
+            state.notes.push_back("outputs are missing: " + brought.error().to_string());
     } else {
         LABHUB_CHECK(make_folder(job_dir / "output"));
         give_to(job_dir / "output", owner);

@@ -12,9 +12,10 @@ namespace labhub::coordinator::runner {
 Result<UniqueFd> lock_job(const std::filesystem::path& job_dir);
 
 /// Brings the outputs from `output` into JOB_DIR/output (an empty path: there are none), writes exitcode.txt, tells in
-/// stderr.txt what was left out, and writes runner.json with the end in it: from there on the result folder is complete.
-/// A host without room leaves what fits, and says so in the notes; the end itself is always recorded, or an error.
-Result<void> complete_result(const std::filesystem::path& job_dir, const Limits& limits, const std::filesystem::path& output,
-                             RunnerState& state);
+/// stderr.txt what was left out, and writes runner.json with the end in it: from there on the result folder is
+/// complete. A host without room leaves what fits, and says so in the notes; the end itself is always recorded, or an
+/// error.
+Result<void> complete_result(const std::filesystem::path& job_dir, const Limits& limits,
+                             const std::filesystem::path& output, RunnerState& state);
 
 }  // namespace labhub::coordinator::runner

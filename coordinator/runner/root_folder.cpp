@@ -11,12 +11,13 @@
 namespace labhub::coordinator::runner {
 namespace {
 
-constexpr const char* kFolders[] = {"app", "app/output", "dev",  "dev/shm", "etc", "opt", "opt/labhub", "opt/labhub/python",
-                                    "proc", "run",       "run/labhub", "tmp", "usr", "var"};
+constexpr const char* kFolders[] = {
+    "app",  "app/output", "dev",        "dev/shm", "etc", "opt", "opt/labhub", "opt/labhub/python",
+    "proc", "run",        "run/labhub", "tmp",     "usr", "var"};
 /// Whole files of the host's /etc, copied: the loader's cache, and what matplotlib and Python read at import.
 constexpr const char* kEtcFiles[] = {"ld.so.cache", "matplotlibrc", "mime.types"};
 /// alternatives: Debian's libblas.so.3 and liblapack.so.3 are links through it.
-constexpr const char* kEtcFolders[] = {"/etc/alternatives", "/etc/python3", "/etc/python3.9",  "/etc/python3.10",
+constexpr const char* kEtcFolders[] = {"/etc/alternatives", "/etc/python3",    "/etc/python3.9",  "/etc/python3.10",
                                        "/etc/python3.11",   "/etc/python3.12", "/etc/python3.13", "/etc/fonts"};
 constexpr std::size_t kMaxEtcFile = 4u << 20;
 
@@ -40,8 +41,8 @@ Result<void> link_into_usr(const std::filesystem::path& root) {
 
 Result<void> fill_etc(const std::filesystem::path& etc, std::uint32_t uid) {
     const std::string id = std::to_string(uid);
-    LABHUB_CHECK(put(etc / "passwd", "root:x:0:0:root:/tmp:/usr/sbin/nologin\nlabhub:x:" + id + ":" + id +
-                                         ":labhub:/tmp:/bin/sh\n"));
+    LABHUB_CHECK(put(etc / "passwd",
+                     "root:x:0:0:root:/tmp:/usr/sbin/nologin\nlabhub:x:" + id + ":" + id + ":labhub:/tmp:/bin/sh\n"));
     LABHUB_CHECK(put(etc / "group", "root:x:0:\nlabhub:x:" + id + ":\n"));
     LABHUB_CHECK(put(etc / "nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"));
     LABHUB_CHECK(put(etc / "hosts", "127.0.0.1 localhost\n::1 localhost\n127.0.0.1 labhub\n"));

@@ -24,7 +24,8 @@ namespace json = boost::json;
 constexpr const char* kCacheFile = "sandbox-host.json";
 constexpr int kTrialSeconds = 30;
 constexpr std::size_t kMaxOutput = 4096;
-constexpr const char* kProgramFolders[] = {"/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"};
+constexpr const char* kProgramFolders[] = {"/usr/local/bin",  "/usr/bin",  "/bin",
+                                           "/usr/local/sbin", "/usr/sbin", "/sbin"};
 
 std::string find_program(const std::string& name) {
     if (name.find('/') != std::string::npos) return name;
@@ -70,7 +71,8 @@ Result<std::string> run_trial(const RuntimeChoice& choice, const fs::path& folde
     LABHUB_CHECK(write_file(folder / "script.py", ""));
     LABHUB_TRY(Sandbox sandbox, Sandbox::prepare(spec, folder, choice));
     int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return system_error("make the lifeline", errno);
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return system_error("make the lifeline", errno);
     const UniqueFd ours{ends[0]};
     UniqueFd theirs{ends[1]};
     Result<void> works;
@@ -120,7 +122,8 @@ RuntimeTrial try_runtime(const RuntimeChoice& choice, const fs::path& scratch) {
 
 /// Every way worth trying, best first.
 std::vector<RuntimeChoice> candidates(const std::string& wanted) {
-    const std::vector<std::string> names = wanted == "auto" ? std::vector<std::string>{"crun", "runc"} : std::vector{wanted};
+    const std::vector<std::string> names =
+        wanted == "auto" ? std::vector<std::string>{"crun", "runc"} : std::vector{wanted};
     std::vector<RuntimeChoice> all;
     for (const bool user_namespace : {true, false}) {
         for (const auto& name : names) {
@@ -154,8 +157,9 @@ std::optional<RuntimeChoice> kept_choice(const fs::path& cache_folder, const std
     try {
         const auto& kept = parsed->as_object();
         if (kept.at("host").as_string() != mark) return std::nullopt;
-        return RuntimeChoice{json::value_to<std::string>(kept.at("program")), json::value_to<std::string>(kept.at("version")),
-                             kept.at("hide_unified").as_bool(), kept.at("user_namespace").as_bool(),
+        return RuntimeChoice{json::value_to<std::string>(kept.at("program")),
+                             json::value_to<std::string>(kept.at("version")), kept.at("hide_unified").as_bool(),
+                             kept.at("user_namespace").as_bool(),
                              json::value_to<std::string>(kept.at("disk_limit_by"))};
     } catch (const std::exception&) {
         return std::nullopt;  // written by another version: found out anew
@@ -170,16 +174,20 @@ json::object to_json_object(const RuntimeTrial& trial) {
                         {"hide_unified", trial.choice.hide_unified},
                         {"user_namespace", trial.choice.user_namespace},
                         {"works", trial.error.empty()}};
-    if (trial.error.empty()) object["disk_limit_by"] = trial.choice.disk_limit_by;
-    else object["error"] = trial.error;
+    if (trial.error.empty())
+        object["disk_limit_by"] = trial.choice.disk_limit_by;
+    else
+        object["error"] = trial.error;
     return object;
 }
 
 std::vector<RuntimeTrial> try_runtimes(const std::string& wanted, const fs::path& scratch) {
     std::vector<RuntimeTrial> trials;
     for (const auto& choice : candidates(wanted)) {
-        if (choice.program.empty()) trials.push_back({choice, "not installed"});
-        else trials.push_back(try_runtime(choice, scratch));
+        if (choice.program.empty())
+            trials.push_back({choice, "not installed"});
+        else
+            trials.push_back(try_runtime(choice, scratch));
         if (trials.back().error.empty()) break;
     }
     return trials;
@@ -193,8 +201,8 @@ Result<RuntimeChoice> choose_runtime(const std::string& wanted, const fs::path& 
     for (const auto& trial : try_runtimes(wanted, scratch)) {
         const auto& choice = trial.choice;
         if (!trial.error.empty()) {
-            spdlog::info("{}{} does not work here: {}", choice.version, choice.user_namespace ? "" : " without user namespace",
-                         trial.error);
+            spdlog::info("{}{} does not work here: {}", choice.version,
+                         choice.user_namespace ? "" : " without user namespace", trial.error);
             reasons += (reasons.empty() ? "" : "; ") + choice.version + ": " + trial.error;
             continue;
         }

@@ -13,9 +13,9 @@ namespace labhub::coordinator::runner {
 
 /// An OCI runtime and how it has to be used on this host.
 struct RuntimeChoice {
-    std::string program;          ///< absolute path
-    std::string version;          ///< "crun 1.8.1"
-    bool hide_unified = false;    ///< crun refuses hybrid cgroup hosts unless /sys/fs/cgroup/unified is out of its sight
+    std::string program;        ///< absolute path
+    std::string version;        ///< "crun 1.8.1"
+    bool hide_unified = false;  ///< crun refuses hybrid cgroup hosts unless /sys/fs/cgroup/unified is out of its sight
     bool user_namespace = false;  ///< root inside is nobody outside
     std::string disk_limit_by;    ///< "loop ext4" or "polling"
 };
@@ -26,9 +26,10 @@ struct RuntimeTrial {
     std::string error;  ///< empty: it works
 };
 
-/// Makes real sandboxes that run /usr/bin/true, one way after the other, until one works: crun before runc (it starts in
-/// less than half the time), with a user namespace before without. `wanted` as JobSpec::runtime; `scratch` is a folder
-/// for the trials. The last trial is the one that works, if any does. Call before this process has other threads.
+/// Makes real sandboxes that run /usr/bin/true, one way after the other, until one works: crun before runc (it starts
+/// in less than half the time), with a user namespace before without. `wanted` as JobSpec::runtime; `scratch` is a
+/// folder for the trials. The last trial is the one that works, if any does. Call before this process has other
+/// threads.
 std::vector<RuntimeTrial> try_runtimes(const std::string& wanted, const std::filesystem::path& scratch);
 
 /// The choice for this host: from `cache_folder`, as long as neither the host was restarted nor the programs changed;

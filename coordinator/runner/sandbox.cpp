@@ -39,7 +39,8 @@ Result<fs::path> find_workplace(std::initializer_list<fs::path> needed) {
         if (std::none_of(needed.begin(), needed.end(), [&](const auto& path) { return contains(candidate, path); }))
             return candidate;
     }
-    return Error{ErrorCode::unsupported, "no folder to build the sandbox on", "one of /mnt, /media, /srv, /boot, /home, /opt"};
+    return Error{ErrorCode::unsupported, "no folder to build the sandbox on",
+                 "one of /mnt, /media, /srv, /boot, /home, /opt"};
 }
 
 fs::path own_program_folder() {
@@ -75,7 +76,8 @@ Result<void> enter_private_mounts(bool hide_unified) {
         if (errno == EPERM) return Error{ErrorCode::forbidden, "making a sandbox needs root (CAP_SYS_ADMIN)"};
         return system_error("make a mount namespace", errno);
     }
-    if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return system_error("make mounts private", errno);
+    if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+        return system_error("make mounts private", errno);
     if (!hide_unified) return {};
     // An empty tree of our own in its place: the runtime makes its folders there, and on the host's they would stay.
     ::umount2("/sys/fs/cgroup/unified", MNT_DETACH);
@@ -94,7 +96,8 @@ Result<Sandbox> Sandbox::prepare(const JobSpec& spec, const fs::path& job_dir, c
     Sandbox sandbox{spec, job_dir, choice};
     LABHUB_CHECK(make_folder(sandbox_folder(job_dir), 0700));
     // Its process works while this one goes on.
-    auto image = DiskImage::begin(image_path(job_dir), spec.limits.output_bytes, spec.limits.output_files, sandbox.uid_);
+    auto image =
+        DiskImage::begin(image_path(job_dir), spec.limits.output_bytes, spec.limits.output_files, sandbox.uid_);
     LABHUB_CHECK(enter_private_mounts(choice.hide_unified));
     sandbox.cgroup_ = Cgroup{cgroup_path(spec.job_id)};
     LABHUB_CHECK(sandbox.make_workplace(spec));
@@ -166,9 +169,20 @@ Result<void> Sandbox::write_bundle(const JobSpec& spec) const {
 
 Result<pid_t> Sandbox::start(const SandboxStreams& streams) const {
     Command command;
-    command.argv = {choice_.program, "--root", (sandbox_folder(job_dir_) / "state").string(), "--log",
-                    (workplace_ / "runtime.log").string(), "run", "--detach", "--pid-file", (workplace_ / "pid").string(),
-                    "--preserve-fds", "1", "--bundle", (workplace_ / "bundle").string(), container_};
+    command.argv = {choice_.program,
+                    "--root",
+                    (sandbox_folder(job_dir_) / "state").string(),
+                    "--log",
+                    (workplace_ / "runtime.log").string(),
+                    "run",
+                    "--detach",
+                    "--pid-file",
+                    (workplace_ / "pid").string(),
+                    "--preserve-fds",
+                    "1",
+                    "--bundle",
+                    (workplace_ / "bundle").string(),
+                    container_};
     command.out = streams.out;
     command.err = streams.err;
     command.pass = streams.lifeline;
@@ -215,7 +229,8 @@ Result<void> write_bare_bundle(const JobSpec& spec, const fs::path& job_dir, con
                                const fs::path& folder) {
     LABHUB_CHECK(make_folder(folder / "output"));
     const std::uint32_t uid = host_uid(spec.job_id);
-    if (::chown((folder / "output").c_str(), uid, uid) != 0) return system_error("give the output folder to the script", errno);
+    if (::chown((folder / "output").c_str(), uid, uid) != 0)
+        return system_error("give the output folder to the script", errno);
     LABHUB_CHECK(make_root_folder(folder / "rootfs", choice.user_namespace ? kSandboxUid : uid));
     const BundleSources sources{own_program_folder() / "labhub-init", job_dir / "script.py", spec.python_path,
                                 folder / "output", ""};

@@ -26,10 +26,11 @@ struct SandboxStreams {
 class Sandbox {
   public:
     /// All that comes before the container. Errors forbidden (no root), unsupported, or as the system gave them.
-    static Result<Sandbox> prepare(const JobSpec& spec, const std::filesystem::path& job_dir, const RuntimeChoice& choice);
+    static Result<Sandbox> prepare(const JobSpec& spec, const std::filesystem::path& job_dir,
+                                   const RuntimeChoice& choice);
 
-    /// Starts the runtime's `run --detach`; returns its process id. When that process ends with 0, init_process() is the
-    /// container's first process, a child of this process (which must be a subreaper).
+    /// Starts the runtime's `run --detach`; returns its process id. When that process ends with 0, init_process() is
+    /// the container's first process, a child of this process (which must be a subreaper).
     Result<pid_t> start(const SandboxStreams& streams) const;
     Result<pid_t> init_process() const;
     /// What the runtime said when it failed: its last line.

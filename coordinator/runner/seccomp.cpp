@@ -21,15 +21,19 @@ struct Family {
 
 constexpr Family kAllowed[] = {
     {"open, read and write files; the mount table and file modes decide which",
-     "open openat openat2 creat close close_range read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 "
+     "open openat openat2 creat close close_range read write readv writev pread64 pwrite64 preadv pwritev preadv2 "
+     "pwritev2 "
      "lseek truncate ftruncate fallocate fadvise64 readahead dup dup2 dup3 fcntl flock"},
     {"look at and arrange files and folders of one's own",
-     "stat fstat lstat newfstatat statx statfs fstatfs access faccessat faccessat2 getdents getdents64 readlink readlinkat "
-     "mkdir mkdirat rmdir rename renameat renameat2 link linkat symlink symlinkat unlink unlinkat chmod fchmod fchmodat "
+     "stat fstat lstat newfstatat statx statfs fstatfs access faccessat faccessat2 getdents getdents64 readlink "
+     "readlinkat "
+     "mkdir mkdirat rmdir rename renameat renameat2 link linkat symlink symlinkat unlink unlinkat chmod fchmod "
+     "fchmodat "
      "fchmodat2 chown fchown lchown fchownat utime utimes utimensat futimesat umask chdir fchdir getcwd"},
     {"fifos (os.mkfifo); device nodes need a capability nobody here has", "mknod mknodat"},
     {"extended attributes, as shutil.copy2 copies them",
-     "getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr setxattr lsetxattr fsetxattr removexattr lremovexattr "
+     "getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr setxattr lsetxattr fsetxattr removexattr "
+     "lremovexattr "
      "fremovexattr"},
     {"make what was written durable; sync(2) is not here, as it would flush the whole host",
      "fsync fdatasync syncfs sync_file_range"},
@@ -48,18 +52,24 @@ constexpr Family kAllowed[] = {
      "time gettimeofday clock_gettime clock_getres clock_nanosleep nanosleep alarm getitimer setitimer timer_create "
      "timer_settime timer_gettime timer_getoverrun timer_delete timerfd_create timerfd_settime timerfd_gettime times"},
     {"wait for several things at once: asyncio, select, watchdog",
-     "poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2 "
+     "poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd "
+     "eventfd2 "
      "pipe pipe2 inotify_init inotify_init1 inotify_add_watch inotify_rm_watch"},
-    {"talk over sockets; the network namespace holds the hub's API and nothing else (socket has a rule of its own below)",
-     "connect bind listen accept accept4 getsockname getpeername getsockopt setsockopt shutdown sendto recvfrom sendmsg "
+    {"talk over sockets; the network namespace holds the hub's API and nothing else (socket has a rule of its own "
+     "below)",
+     "connect bind listen accept accept4 getsockname getpeername getsockopt setsockopt shutdown sendto recvfrom "
+     "sendmsg "
      "recvmsg sendmmsg recvmmsg"},
-    {"asynchronous file I/O as HDF5 and some databases use it; io_uring is not here: too much of the kernel behind one call",
+    {"asynchronous file I/O as HDF5 and some databases use it; io_uring is not here: too much of the kernel behind one "
+     "call",
      "io_setup io_submit io_getevents io_pgetevents io_cancel io_destroy"},
     {"who am I: constant answers",
      "getuid geteuid getgid getegid getresuid getresgid getgroups capget uname sysinfo getcpu getrandom"},
     {"how much may I use, and be nicer to others",
-     "getrlimit setrlimit prlimit64 getrusage getpriority setpriority ioprio_get ioprio_set sched_yield sched_getaffinity "
-     "sched_setaffinity sched_getparam sched_setparam sched_getscheduler sched_setscheduler sched_getattr sched_setattr "
+     "getrlimit setrlimit prlimit64 getrusage getpriority setpriority ioprio_get ioprio_set sched_yield "
+     "sched_getaffinity "
+     "sched_setaffinity sched_getparam sched_setparam sched_getscheduler sched_setscheduler sched_getattr "
+     "sched_setattr "
      "sched_get_priority_max sched_get_priority_min sched_rr_get_interval"},
 };
 
@@ -86,7 +96,8 @@ json::object rule(std::string_view calls, std::string_view action) {
 json::object rule_if(std::string_view calls, unsigned index, std::uint64_t value, std::string_view op,
                      std::uint64_t value_two = 0) {
     json::object allowed = rule(calls, "SCMP_ACT_ALLOW");
-    allowed["args"] = json::array{json::object{{"index", index}, {"value", value}, {"valueTwo", value_two}, {"op", op}}};
+    allowed["args"] =
+        json::array{json::object{{"index", index}, {"value", value}, {"valueTwo", value_two}, {"op", op}}};
     return allowed;
 }
 
@@ -107,7 +118,8 @@ json::object seccomp_profile() {
     for (const auto& family : kAllowed) rules.push_back(rule(family.calls, "SCMP_ACT_ALLOW"));
     rules.push_back(rule_if("clone", 0, kNamespaceFlags, "SCMP_CMP_MASKED_EQ", 0));
     rules.push_back(rule_if("ioctl", 1, kTiocsti, "SCMP_CMP_NE"));
-    for (const auto personality : kPersonalities) rules.push_back(rule_if("personality", 0, personality, "SCMP_CMP_EQ"));
+    for (const auto personality : kPersonalities)
+        rules.push_back(rule_if("personality", 0, personality, "SCMP_CMP_EQ"));
     for (const auto family : kSocketFamilies) rules.push_back(rule_if("socket socketpair", 0, family, "SCMP_CMP_EQ"));
     // clone3 takes its flags in memory, where no filter can see them; ENOSYS makes the C library use clone.
     json::object clone3 = rule("clone3", "SCMP_ACT_ERRNO");

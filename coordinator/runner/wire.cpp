@@ -62,7 +62,8 @@ Result<Hello> from_wire(const labhub::runner::Hello& wire) {
         return Error{ErrorCode::unsupported, "a runner speaks protocol " + std::to_string(wire.protocol()),
                      "this coordinator speaks " + std::to_string(kRunnerProtocol)};
     LABHUB_CHECK(check_name("job id", wire.job_id()));
-    if (!labhub::runner::Phase_IsValid(wire.phase())) return Error{ErrorCode::malformed, "a runner is in no known phase"};
+    if (!labhub::runner::Phase_IsValid(wire.phase()))
+        return Error{ErrorCode::malformed, "a runner is in no known phase"};
     Hello hello{JobId{wire.job_id()}, wire.secret(), wire.pid(), static_cast<Phase>(wire.phase()), {}, {}};
     if (wire.has_started()) hello.started = from_wire(wire.started());
     if (wire.has_ended()) hello.ended = from_wire(wire.ended());

@@ -25,9 +25,9 @@ Result<std::map<std::string, Value>> decode_values(std::string_view text) {
 }
 
 Result<void> insert(Database& database, const CommandRecord& record) {
-    LABHUB_TRY(auto statement,
-               database.prepare("INSERT INTO commands (id, device, principal, job_id, asked_ms, answered_ms, asked, applied, outcome, message) "
-                                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    LABHUB_TRY(auto statement, database.prepare("INSERT INTO commands (id, device, principal, job_id, asked_ms, "
+                                                "answered_ms, asked, applied, outcome, message) "
+                                                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     statement.bind(1, record.id.value);
     statement.bind(2, record.device.to_string());
     statement.bind(3, record.principal);
@@ -42,10 +42,13 @@ Result<void> insert(Database& database, const CommandRecord& record) {
     return {};
 }
 
-Result<std::vector<CommandRecord>> select(Database& database, const DeviceAddress& device, UtcMillis from, UtcMillis to) {
-    LABHUB_TRY(auto statement,
-               database.prepare("SELECT id, principal, job_id, asked_ms, answered_ms, asked, applied, outcome, message FROM commands "
-                                "WHERE device = ? AND asked_ms BETWEEN ? AND ? ORDER BY asked_ms, rowid"));
+Result<std::vector<CommandRecord>> select(Database& database, const DeviceAddress& device, UtcMillis from,
+                                          UtcMillis to) {
+    LABHUB_TRY(
+        auto statement,
+        database.prepare(
+            "SELECT id, principal, job_id, asked_ms, answered_ms, asked, applied, outcome, message FROM commands "
+            "WHERE device = ? AND asked_ms BETWEEN ? AND ? ORDER BY asked_ms, rowid"));
     statement.bind(1, device.to_string());
     statement.bind(2, from.count);
     statement.bind(3, to.count);
@@ -75,7 +78,8 @@ void CommandStore::append(CommandRecord record) {
 }
 
 Task<Result<std::vector<CommandRecord>>> CommandStore::of_device(DeviceAddress device, UtcMillis from, UtcMillis to) {
-    return writer_.write([device = std::move(device), from, to](Database& database) { return select(database, device, from, to); });
+    return writer_.write(
+        [device = std::move(device), from, to](Database& database) { return select(database, device, from, to); });
 }
 
 }  // namespace labhub::coordinator::store

@@ -25,7 +25,8 @@ std::string encode_request(const Job& job) {
 
 Result<void> decode_request(std::string_view text, Job& job) {
     LABHUB_TRY(const auto parsed, parse_json(text));
-    if (!parsed.is_object()) return Error{ErrorCode::corrupt, "the stored request of job " + job.id.value + " is not an object"};
+    if (!parsed.is_object())
+        return Error{ErrorCode::corrupt, "the stored request of job " + job.id.value + " is not an object"};
     const auto& object = parsed.get_object();
     const auto whole = [&](std::string_view name, std::int64_t otherwise) {
         const auto* found = object.if_contains(name);
@@ -37,7 +38,8 @@ Result<void> decode_request(std::string_view text, Job& job) {
     job.limits.output_bytes = whole("output_bytes", job.limits.output_bytes);
     job.limits.log_bytes = whole("log_bytes", job.limits.log_bytes);
     job.limits.tmp_bytes = whole("tmp_bytes", job.limits.tmp_bytes);
-    if (const auto* cpus = object.if_contains("cpus"); cpus && cpus->is_number()) job.limits.cpus = cpus->to_number<double>();
+    if (const auto* cpus = object.if_contains("cpus"); cpus && cpus->is_number())
+        job.limits.cpus = cpus->to_number<double>();
     if (const auto* environment = object.if_contains("environment"); environment && environment->is_object())
         for (const auto& entry : environment->get_object())
             if (entry.value().is_string()) job.environment.emplace(entry.key(), entry.value().get_string());
@@ -81,13 +83,17 @@ Result<Job> read_job(const Statement& row) {
 
 template <class T>
 void bind_optional(Statement& statement, int index, const std::optional<T>& value) {
-    if (value) statement.bind(index, static_cast<std::int64_t>(*value));
-    else statement.bind(index, nullptr);
+    if (value)
+        statement.bind(index, static_cast<std::int64_t>(*value));
+    else
+        statement.bind(index, nullptr);
 }
 
 void bind_time(Statement& statement, int index, const std::optional<UtcMillis>& time) {
-    if (time) statement.bind(index, time->count);
-    else statement.bind(index, nullptr);
+    if (time)
+        statement.bind(index, time->count);
+    else
+        statement.bind(index, nullptr);
 }
 
 Result<void> run(Statement& statement) {
@@ -96,8 +102,10 @@ Result<void> run(Statement& statement) {
 }
 
 Result<void> insert_job(Database& database, const Job& job) {
-    LABHUB_TRY(auto statement, database.prepare("INSERT INTO jobs (id, status, device, requested_by, request, script, secret, created_ms) "
-                                                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
+    LABHUB_TRY(
+        auto statement,
+        database.prepare("INSERT INTO jobs (id, status, device, requested_by, request, script, secret, created_ms) "
+                         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
     statement.bind(1, job.id.value);
     statement.bind(2, to_string(job.status));
     statement.bind(3, job.device.to_string());
@@ -110,9 +118,11 @@ Result<void> insert_job(Database& database, const Job& job) {
 }
 
 Result<void> update_job(Database& database, const Job& job) {
-    LABHUB_TRY(auto statement,
-               database.prepare("UPDATE jobs SET status = ?, reason = ?, message = ?, stop_reason = ?, lease_id = ?, runtime = ?, "
-                                "exit_code = ?, signal = ?, peak_memory = ?, cpu_ms = ?, started_ms = ?, ended_ms = ? WHERE id = ?"));
+    LABHUB_TRY(
+        auto statement,
+        database.prepare(
+            "UPDATE jobs SET status = ?, reason = ?, message = ?, stop_reason = ?, lease_id = ?, runtime = ?, "
+            "exit_code = ?, signal = ?, peak_memory = ?, cpu_ms = ?, started_ms = ?, ended_ms = ? WHERE id = ?"));
     statement.bind(1, to_string(job.status));
     statement.bind(2, job.reason);
     statement.bind(3, job.message);
@@ -130,7 +140,9 @@ Result<void> update_job(Database& database, const Job& job) {
 }
 
 Result<void> insert_open_lease(Database& database, const Lease& lease) {
-    LABHUB_TRY(auto statement, database.prepare("INSERT INTO leases (id, device, holder, granted_ms, expires_ms) VALUES (?, ?, ?, ?, ?)"));
+    LABHUB_TRY(
+        auto statement,
+        database.prepare("INSERT INTO leases (id, device, holder, granted_ms, expires_ms) VALUES (?, ?, ?, ?, ?)"));
     statement.bind(1, lease.id.value);
     statement.bind(2, lease.device.to_string());
     statement.bind(3, lease.holder);
@@ -140,11 +152,12 @@ Result<void> insert_open_lease(Database& database, const Lease& lease) {
 }
 
 Result<std::vector<Job>> select_jobs(Database& database) {
-    LABHUB_TRY(auto statement,
-               database.prepare("SELECT id, status, reason, message, device, requested_by, request, "
-                                "CASE WHEN ended_ms IS NULL THEN script ELSE '' END, secret, stop_reason, lease_id, runtime, "
-                                "exit_code, signal, peak_memory, cpu_ms, created_ms, started_ms, ended_ms "
-                                "FROM jobs ORDER BY created_ms, id"));
+    LABHUB_TRY(
+        auto statement,
+        database.prepare("SELECT id, status, reason, message, device, requested_by, request, "
+                         "CASE WHEN ended_ms IS NULL THEN script ELSE '' END, secret, stop_reason, lease_id, runtime, "
+                         "exit_code, signal, peak_memory, cpu_ms, created_ms, started_ms, ended_ms "
+                         "FROM jobs ORDER BY created_ms, id"));
     std::vector<Job> loaded;
     while (true) {
         LABHUB_TRY(const bool row, statement.step());
@@ -155,7 +168,9 @@ Result<std::vector<Job>> select_jobs(Database& database) {
 }
 
 Result<std::vector<Lease>> select_open_leases(Database& database) {
-    LABHUB_TRY(auto statement, database.prepare("SELECT id, device, holder, granted_ms, expires_ms FROM leases WHERE ended_ms IS NULL"));
+    LABHUB_TRY(
+        auto statement,
+        database.prepare("SELECT id, device, holder, granted_ms, expires_ms FROM leases WHERE ended_ms IS NULL"));
     std::vector<Lease> loaded;
     while (true) {
         LABHUB_TRY(const bool row, statement.step());
@@ -205,7 +220,8 @@ Task<Result<void>> JobStore::insert_lease(Lease lease) {
 
 Task<Result<void>> JobStore::update_lease(Lease lease) {
     return writer_.write([lease = std::move(lease)](Database& database) -> Result<void> {
-        LABHUB_TRY(auto statement, database.prepare("UPDATE leases SET expires_ms = ?, ended_ms = ?, end_reason = ? WHERE id = ?"));
+        LABHUB_TRY(auto statement,
+                   database.prepare("UPDATE leases SET expires_ms = ?, ended_ms = ?, end_reason = ? WHERE id = ?"));
         statement.bind(1, lease.expires.count);
         bind_time(statement, 2, lease.ended);
         statement.bind(3, lease.end_reason);

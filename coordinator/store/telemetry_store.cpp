@@ -24,10 +24,14 @@ void bind_value(Statement& statement, int index, const Value& value) {
 
 Value read_value(const Statement& row, int column) {
     switch (row.column_type(column)) {
-        case ColumnType::integer: return row.column_int64(column);
-        case ColumnType::real: return row.column_double(column);
-        case ColumnType::text: return row.column_text(column);
-        default: return {};
+        case ColumnType::integer:
+            return row.column_int64(column);
+        case ColumnType::real:
+            return row.column_double(column);
+        case ColumnType::text:
+            return row.column_text(column);
+        default:
+            return {};
     }
 }
 
@@ -45,11 +49,13 @@ Result<std::map<std::int64_t, std::size_t>> columns_of(Database& database, const
 }
 
 /// One statement over all series of the device: the primary key gives each series in order of time, SQLite merges.
-Result<void> select_rows(Database& database, const DeviceAddress& device, const std::vector<std::string>& metrics, UtcMillis from,
-                         UtcMillis to, const std::function<Result<void>(const TelemetryRow&)>& emit) {
+Result<void> select_rows(Database& database, const DeviceAddress& device, const std::vector<std::string>& metrics,
+                         UtcMillis from, UtcMillis to, const std::function<Result<void>(const TelemetryRow&)>& emit) {
     LABHUB_TRY(const auto columns, columns_of(database, device, metrics));
-    LABHUB_TRY(auto statement, database.prepare("SELECT time_ms, series, value FROM samples WHERE series IN "
-                                                "(SELECT id FROM series WHERE device = ?) AND time_ms BETWEEN ? AND ? ORDER BY time_ms"));
+    LABHUB_TRY(
+        auto statement,
+        database.prepare("SELECT time_ms, series, value FROM samples WHERE series IN "
+                         "(SELECT id FROM series WHERE device = ?) AND time_ms BETWEEN ? AND ? ORDER BY time_ms"));
     statement.bind_all(device.to_string(), from, to);
     TelemetryRow row;
     bool has_row = false;
@@ -81,7 +87,8 @@ Result<std::int64_t> TelemetryStore::series_id(const DeviceAddress& device, cons
     const std::string key = device.to_string() + "/" + metric;
     const auto known = series_.find(key);
     if (known != series_.end()) return known->second;
-    LABHUB_CHECK(database_.run("INSERT OR IGNORE INTO series (device, metric) VALUES (?, ?)", device.to_string(), metric));
+    LABHUB_CHECK(
+        database_.run("INSERT OR IGNORE INTO series (device, metric) VALUES (?, ?)", device.to_string(), metric));
     LABHUB_TRY(auto statement, database_.cached("SELECT id FROM series WHERE device = ? AND metric = ?"));
     statement.bind_all(device.to_string(), metric);
     LABHUB_TRY([[maybe_unused]] const bool found, statement.step());
@@ -97,7 +104,9 @@ Result<StoreCounts> TelemetryStore::append(const std::vector<ReadingBatch>& batc
         for (const auto& reading : batch.readings) {
             auto id = series_id(batch.device, reading.metric);
             if (!id) return series_.clear(), std::move(id).error();  // ids of this transaction are undone with it
-            LABHUB_TRY(auto insert, database_.cached("INSERT OR IGNORE INTO samples (series, time_ms, quality, value) VALUES (?, ?, ?, ?)"));
+            LABHUB_TRY(auto insert,
+                       database_.cached(
+                           "INSERT OR IGNORE INTO samples (series, time_ms, quality, value) VALUES (?, ?, ?, ?)"));
             insert.bind_all(*id, reading.time, static_cast<int>(reading.quality));
             bind_value(insert, 4, reading.value);
             if (auto inserted = insert.run(); !inserted) return series_.clear(), std::move(inserted).error();
@@ -111,17 +120,17 @@ Result<StoreCounts> TelemetryStore::append(const std::vector<ReadingBatch>& batc
 Result<void> TelemetryStore::describe(const DeviceAddress& device, const std::vector<MetricInfo>& metrics) {
     LABHUB_TRY(auto transaction, sqlite::Transaction::begin(database_));
     for (const auto& metric : metrics)
-        LABHUB_CHECK(database_.run("INSERT INTO series (device, metric, unit) VALUES (?, ?, ?) "
-                                   "ON CONFLICT (device, metric) DO UPDATE SET unit = excluded.unit",
-                                   device.to_string(), metric.name, metric.unit));
+        LABHUB_CHECK(
+            database_.run("INSERT INTO series (device, metric, unit) VALUES (?, ?, ?) "
+                          "ON CONFLICT (device, metric) DO UPDATE SET unit = excluded.unit",
+                          device.to_string(), metric.name, metric.unit));
     return transaction.commit();
 }
 
-Task<Result<void>> TelemetryStore::each_row(DeviceAddress device, std::vector<std::string> metrics, UtcMillis from, UtcMillis to,
-                                            std::function<Result<void>(const TelemetryRow&)> row) {
-    return readers_->read([device = std::move(device), metrics = std::move(metrics), from, to, row = std::move(row)](Database& database) {
-        return select_rows(database, device, metrics, from, to, row);
-    });
+Task<Result<void>> TelemetryStore::each_row(DeviceAddress device, std::vector<std::string> metrics, UtcMillis from,
+                                            UtcMillis to, std::function<Result<void>(const TelemetryRow&)> row) {
+    return readers_->read([device = std::move(device), metrics = std::move(metrics), from, to, row = std::move(row)](
+                              Database& database) { return select_rows(database, device, metrics, from, to, row); });
 }
 
 Task<Result<std::vector<std::string>>> TelemetryStore::metrics_of(DeviceAddress device) {

@@ -63,8 +63,7 @@ void reply_describe(board* self, uint32_t first) {
     begin(self, labhub_board_FromBoard_describe_tag);
     labhub_board_DescribeReply* page = &self->reply.body.describe;
     page->first = first;
-    for (size_t i = first;
-         i < self->hardware->channel_count && page->channels_count < COUNT_OF(page->channels); ++i)
+    for (size_t i = first; i < self->hardware->channel_count && page->channels_count < COUNT_OF(page->channels); ++i)
         describe_channel(&self->hardware->channels[i], &page->channels[page->channels_count++]);
 }
 

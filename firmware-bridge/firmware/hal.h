@@ -24,8 +24,8 @@ typedef enum {
     HAL_NUMBER,
     HAL_INTEGER, /* a number without fraction */
     HAL_BOOLEAN, /* the number 0 or 1 */
-    HAL_PIXELS /* HAL_MAX_PIXELS lamps of three bytes (red, green, blue); outputs only, one channel of a board
-                */
+    HAL_PIXELS   /* HAL_MAX_PIXELS lamps of three bytes (red, green, blue); outputs only, one channel of a board
+                  */
 } hal_type;
 
 /* One thing that can be measured or driven. Texts are constants in flash: name at most 64, unit 15,

@@ -30,8 +30,7 @@ static const char kColourExpected[] = "a colour is #rrggbb";
 static bool apply_one(const char* text, uint8_t* rgb, size_t count, const char** problem) {
     size_t index = 0;
     int digits = 0;
-    for (; *text >= '0' && *text <= '9' && digits < 4; ++text, ++digits)
-        index = index * 10 + (size_t)(*text - '0');
+    for (; *text >= '0' && *text <= '9' && digits < 4; ++text, ++digits) index = index * 10 + (size_t)(*text - '0');
     if (*text != ':' || index >= count) {
         *problem = *text == ':' ? "no such pixel" : "one pixel is N:#rrggbb";
         return false;

@@ -5,9 +5,9 @@
 enum { LONGEST_BLOCK = 254 };
 
 /* A table of 16 entries: a compromise between the board's flash and its time. */
-static const uint32_t kCrcOfNibble[16] = {
-    0x00000000u, 0x105EC76Fu, 0x20BD8EDEu, 0x30E349B1u, 0x417B1DBCu, 0x5125DAD3u, 0x61C69362u, 0x7198540Du,
-    0x82F63B78u, 0x92A8FC17u, 0xA24BB5A6u, 0xB21572C9u, 0xC38D26C4u, 0xD3D3E1ABu, 0xE330A81Au, 0xF36E6F75u};
+static const uint32_t kCrcOfNibble[16] = {0x00000000u, 0x105EC76Fu, 0x20BD8EDEu, 0x30E349B1u, 0x417B1DBCu, 0x5125DAD3u,
+                                          0x61C69362u, 0x7198540Du, 0x82F63B78u, 0x92A8FC17u, 0xA24BB5A6u, 0xB21572C9u,
+                                          0xC38D26C4u, 0xD3D3E1ABu, 0xE330A81Au, 0xF36E6F75u};
 
 uint32_t frame_crc32c(const uint8_t* bytes, size_t size) {
     uint32_t crc = 0xFFFFFFFFu;

@@ -21,8 +21,7 @@ double HeatBalance::current(double peltier_percent) const {
     return options_.full_current * std::abs(peltier_percent) / kFullPercent;
 }
 
-void HeatBalance::advance(double seconds, double peltier_percent, const Vials& volumes,
-                          const Vials& inflows) {
+void HeatBalance::advance(double seconds, double peltier_percent, const Vials& volumes, const Vials& inflows) {
     const double share = peltier_percent / kFullPercent;
     const double power = share * (share > 0 ? options_.heating : options_.cooling);
     for (double left = seconds; left > 0; left -= kLongestStep)

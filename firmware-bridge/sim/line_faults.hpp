@@ -14,9 +14,8 @@ namespace labhub::firmware_bridge::sim {
 /// What can be wrong with the line, on purpose.
 struct LineFaultOptions {
     double garbage_rate = 0;  ///< stray bytes put in, per byte that passes, both ways; 0 to 1
-    std::optional<std::chrono::milliseconds>
-        silent_after;  ///< from the start: no byte passes any more, either way
-    std::optional<std::chrono::milliseconds> silent_for;  ///< until so much later; without it, for ever
+    std::optional<std::chrono::milliseconds> silent_after;  ///< from the start: no byte passes any more, either way
+    std::optional<std::chrono::milliseconds> silent_for;    ///< until so much later; without it, for ever
 };
 
 /// Spoils the bytes that pass, the same way for the same seed.

@@ -35,14 +35,10 @@ void add_vessel_options(CLI::App& app, CommandLine& line) {
     auto& vessel = line.options.vessel;
     const auto positive = CLI::PositiveNumber;
     const auto not_negative = CLI::NonNegativeNumber;
-    app.add_option("--seed", vessel.seed,
-                   "fixes the noise, and names the board: its serial number is sim-SEED")
+    app.add_option("--seed", vessel.seed, "fixes the noise, and names the board: its serial number is sim-SEED")
         ->capture_default_str();
-    app.add_option("--od", vessel.vial.od, "optical density at the start")
-        ->check(not_negative)
-        ->capture_default_str();
-    app.add_option("--mu-max", vessel.culture.mu_max,
-                   "growth rate at the best temperature, 1/h (yeast 0.3 to 0.6)")
+    app.add_option("--od", vessel.vial.od, "optical density at the start")->check(not_negative)->capture_default_str();
+    app.add_option("--mu-max", vessel.culture.mu_max, "growth rate at the best temperature, 1/h (yeast 0.3 to 0.6)")
         ->check(CLI::Range(0.0, 5.0))
         ->capture_default_str();
     app.add_option("--half-saturation", vessel.culture.half_saturation, "Monod constant, g/L (0.02 to 0.2)")
@@ -72,8 +68,7 @@ void add_vessel_options(CLI::App& app, CommandLine& line) {
     app.add_option("--ambient", vessel.heat.ambient, "room temperature, degrees Celsius")
         ->check(CLI::Range(-20.0, 60.0))
         ->capture_default_str();
-    app.add_option("--temperature", vessel.heat.start,
-                   "of block and vials at the start; else that of the room")
+    app.add_option("--temperature", vessel.heat.start, "of block and vials at the start; else that of the room")
         ->check(CLI::Range(-20.0, 90.0))
         ->each([&line](const std::string&) { line.start_temperature_given = true; });
 }
@@ -90,13 +85,11 @@ void add_board_options(CLI::App& app, CommandLine& line) {
     app.add_option("--garbage", options.faults.garbage_rate,
                    "fault: stray bytes per byte on the line, 0 to 1, both ways")
         ->check(CLI::Range(0.0, 1.0));
-    app.add_option("--silent-after", line.silent_after,
-                   "fault: after so many seconds no byte passes, either way")
+    app.add_option("--silent-after", line.silent_after, "fault: after so many seconds no byte passes, either way")
         ->check(CLI::NonNegativeNumber);
     app.add_option("--silent-for", line.silent_for, "fault: the silence ends after so many seconds")
         ->check(CLI::NonNegativeNumber);
-    app.add_option("--log-level", line.log_level, "trace, debug, info, warn, error or off")
-        ->capture_default_str();
+    app.add_option("--log-level", line.log_level, "trace, debug, info, warn, error or off")->capture_default_str();
 }
 
 std::optional<std::chrono::milliseconds> as_milliseconds(double seconds) {

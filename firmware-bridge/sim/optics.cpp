@@ -19,8 +19,7 @@ double Optics::lamp(const Scene& scene) const {
 
 double Optics::measured(const Scene& scene, double signal, double noise_share) {
     const double deviation = options_.noise_floor + noise_share * signal;
-    const double volts =
-        options_.dark + options_.ring_bleed * scene.ring + signal + deviation * normal_(noise_);
+    const double volts = options_.dark + options_.ring_bleed * scene.ring + signal + deviation * normal_(noise_);
     return std::round(std::max(0.0, volts) * kResolution) / kResolution;
 }
 
@@ -33,8 +32,7 @@ double Optics::through(const Scene& scene, double od) {
 double Optics::scattered(const Scene& scene, double od) {
     const double bubbles = std::max(0.0, scene.stirrer_percent - kBubblesFrom) / (100 - kBubblesFrom);
     const double share = options_.scatter_blank + options_.scatter * od / (1 + options_.scatter_bend * od);
-    return measured(scene, lamp(scene) * options_.full * share,
-                    options_.noise_share + options_.bubble_share * bubbles);
+    return measured(scene, lamp(scene) * options_.full * share, options_.noise_share + options_.bubble_share * bubbles);
 }
 
 double Optics::reference(const Scene& scene) {

@@ -19,8 +19,7 @@ Result<void> make_link(const fs::path& target, const fs::path& link) {
     std::error_code failure;
     const auto present = fs::symlink_status(link, failure);
     if (fs::exists(present) && !fs::is_symlink(present))
-        return Error{ErrorCode::conflict, link.string() + " exists and is no symbolic link",
-                     "name another path"};
+        return Error{ErrorCode::conflict, link.string() + " exists and is no symbolic link", "name another path"};
     const fs::path temporary = link.string() + "." + std::to_string(::getpid());
     fs::remove(temporary, failure);
     fs::create_symlink(target, temporary, failure);
@@ -32,8 +31,7 @@ Result<void> make_link(const fs::path& target, const fs::path& link) {
 Result<UniqueFd> open_slave(const char* terminal) {
     UniqueFd slave(::open(terminal, O_RDWR | O_NOCTTY | O_CLOEXEC));
     termios settings{};
-    if (!slave || ::tcgetattr(slave.get(), &settings) != 0)
-        return system_error(std::string("open ") + terminal, errno);
+    if (!slave || ::tcgetattr(slave.get(), &settings) != 0) return system_error(std::string("open ") + terminal, errno);
     ::cfmakeraw(&settings);
     if (::tcsetattr(slave.get(), TCSANOW, &settings) != 0)
         return system_error(std::string("set up ") + terminal, errno);
@@ -54,8 +52,8 @@ Result<PseudoTerminal> PseudoTerminal::open(asio::any_io_executor executor, cons
     return PseudoTerminal(std::move(executor), std::move(master), std::move(slave), name.data(), link);
 }
 
-PseudoTerminal::PseudoTerminal(asio::any_io_executor executor, UniqueFd master, UniqueFd slave,
-                               fs::path terminal, fs::path link)
+PseudoTerminal::PseudoTerminal(asio::any_io_executor executor, UniqueFd master, UniqueFd slave, fs::path terminal,
+                               fs::path link)
     : master_(std::move(executor), master.release()),
       slave_(std::move(slave)),
       terminal_(std::move(terminal)),

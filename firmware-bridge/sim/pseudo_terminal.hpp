@@ -32,8 +32,8 @@ class PseudoTerminal {
     void send(std::span<const std::uint8_t> bytes);
 
   private:
-    PseudoTerminal(asio::any_io_executor executor, UniqueFd master, UniqueFd slave,
-                   std::filesystem::path terminal, std::filesystem::path link);
+    PseudoTerminal(asio::any_io_executor executor, UniqueFd master, UniqueFd slave, std::filesystem::path terminal,
+                   std::filesystem::path link);
 
     asio::posix::stream_descriptor master_;
     /// Held open, or the master would fail whenever no host is connected.

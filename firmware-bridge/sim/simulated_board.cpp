@@ -26,8 +26,8 @@ std::uint64_t random_id() {
 
 }  // namespace
 
-SimulatedBoard::SimulatedBoard(const VesselOptions& options, double speed, EventLog& events,
-                               const Clock& clock, Send send)
+SimulatedBoard::SimulatedBoard(const VesselOptions& options, double speed, EventLog& events, const Clock& clock,
+                               Send send)
     : events_(events),
       clock_(clock),
       send_(std::move(send)),
@@ -63,8 +63,7 @@ hal SimulatedBoard::make_hal() {
     hardware.write = [](void* context, std::size_t channel, double value) {
         return self(context).write(channel, value);
     };
-    hardware.write_pixels = [](void* context, std::size_t channel, const std::uint8_t* rgb,
-                               std::size_t count) {
+    hardware.write_pixels = [](void* context, std::size_t channel, const std::uint8_t* rgb, std::size_t count) {
         return self(context).write_pixels(channel, std::span(rgb, 3 * count));
     };
     hardware.send = [](void* context, const std::uint8_t* bytes, std::size_t size) {
@@ -127,8 +126,7 @@ void SimulatedBoard::note_what_happened() {
         const bool spills = total > spilt_[n];
         spilt_[n] = total;
         if (spills && !spilling_[n])
-            events_.add("overflow",
-                        {{"vial", std::string(1, static_cast<char>('A' + n))}, {"total_ml", total}});
+            events_.add("overflow", {{"vial", std::string(1, static_cast<char>('A' + n))}, {"total_ml", total}});
         spilling_[n] = spills;
     }
 }

@@ -20,8 +20,7 @@ class SimulatedBoard {
   public:
     using Send = std::function<void(std::span<const std::uint8_t>)>;
 
-    SimulatedBoard(const VesselOptions& options, double speed, EventLog& events, const Clock& clock,
-                   Send send);
+    SimulatedBoard(const VesselOptions& options, double speed, EventLog& events, const Clock& clock, Send send);
     SimulatedBoard(const SimulatedBoard&) = delete;
     SimulatedBoard& operator=(const SimulatedBoard&) = delete;
 

@@ -21,8 +21,7 @@ Result<std::unique_ptr<Simulator>> Simulator::open(asio::io_context& io, const S
     return std::unique_ptr<Simulator>(new Simulator(io, options, std::move(terminal), std::move(events)));
 }
 
-Simulator::Simulator(asio::io_context& io, const SimulatorOptions& options, PseudoTerminal terminal,
-                     EventLog events)
+Simulator::Simulator(asio::io_context& io, const SimulatorOptions& options, PseudoTerminal terminal, EventLog events)
     : events_(std::move(events)),
       terminal_(std::move(terminal)),
       to_board_(options.faults, options.vessel.seed + 2, clock_),

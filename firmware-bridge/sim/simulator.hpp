@@ -32,8 +32,7 @@ class Simulator {
     Task<void> run();
 
   private:
-    Simulator(asio::io_context& io, const SimulatorOptions& options, PseudoTerminal terminal,
-              EventLog events);
+    Simulator(asio::io_context& io, const SimulatorOptions& options, PseudoTerminal terminal, EventLog events);
     Task<void> listen();
     Task<void> live();
 

@@ -76,8 +76,7 @@ std::optional<double> Vessel::sense_diode(std::size_t channel) {
 }
 
 std::optional<double> Vessel::sense_temperature(std::size_t channel) {
-    if (channel == VESSEL_IO_TEMP_IN)
-        return noisy(thermometer_volts(heat_.ambient()), kVoltNoise, kVoltSteps);
+    if (channel == VESSEL_IO_TEMP_IN) return noisy(thermometer_volts(heat_.ambient()), kVoltNoise, kVoltSteps);
     if (channel == VESSEL_IO_TEMP_OUT) return noisy(thermometer_volts(heat_.block()), kVoltNoise, kVoltSteps);
     return noisy(heat_.vial(channel - VESSEL_TEMPERATURES), kCelsiusNoise, kCelsiusSteps);
 }

@@ -57,8 +57,7 @@ void Vial::grow(double seconds, double celsius) {
     biomass_ += made;
     substrate_ -= made / culture_.yield;
     // Cells adapt at the pace at which they could grow; past 1e9 they have.
-    if (adaptation_ < 1e9)
-        adaptation_ *= std::exp(culture_.mu_max * temperature_factor(culture_, celsius) * hours);
+    if (adaptation_ < 1e9) adaptation_ *= std::exp(culture_.mu_max * temperature_factor(culture_, celsius) * hours);
 }
 
 void Vial::exchange(double seconds, double in, double out) {

@@ -34,14 +34,12 @@ Result<speed_t> speed_code(unsigned baud) {
         if (speed.baud == baud) return speed.code;
         choices += (choices.empty() ? "" : ", ") + std::to_string(speed.baud);
     }
-    return Error{ErrorCode::malformed, std::to_string(baud) + " baud is no serial line's speed",
-                 "one of " + choices};
+    return Error{ErrorCode::malformed, std::to_string(baud) + " baud is no serial line's speed", "one of " + choices};
 }
 
 Error open_error(const std::string& path, int error_number) {
     Error error = system_error("open " + path, error_number);
-    if (error_number == ENOENT || error_number == ENXIO || error_number == ENODEV)
-        error.code = ErrorCode::not_found;
+    if (error_number == ENOENT || error_number == ENXIO || error_number == ENODEV) error.code = ErrorCode::not_found;
     if (error_number == EACCES || error_number == EPERM) {
         error.code = ErrorCode::forbidden;
         error.detail = "serial devices usually belong to the group dialout";
@@ -58,8 +56,7 @@ bool is_pseudo_terminal(int fd) {
 
 Result<void> lock(int fd, const std::string& path) {
     if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return {};
-    return Error{ErrorCode::conflict, path + " is in use by another process",
-                 "stop it, or name another port"};
+    return Error{ErrorCode::conflict, path + " is in use by another process", "stop it, or name another port"};
 }
 
 /// Also keeps out programs that take no lock. A pseudo-terminal would keep the mark after our death for as
@@ -111,8 +108,7 @@ class SerialPort::Line : public std::enable_shared_from_this<Line> {
     Result<void> send(std::span<const std::uint8_t> bytes) {
         if (!stream_.is_open()) return Error{ErrorCode::unavailable, path_ + " is closed"};
         if (waiting_.size() + bytes.size() > kMaxWaitingBytes)
-            return Error{ErrorCode::too_many, path_ + " takes no more bytes",
-                         "the device has stopped reading"};
+            return Error{ErrorCode::too_many, path_ + " takes no more bytes", "the device has stopped reading"};
         if (!waiting_.empty()) {
             waiting_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
             return {};

@@ -24,8 +24,8 @@ std::string to_rfc3339(UtcMillis time) {
     ::gmtime_r(&when, &parts);
     std::array<char, 64> text{};
     const int length = std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-                                     parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
-                                     parts.tm_min, parts.tm_sec, static_cast<int>(millis));
+                                     parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
+                                     parts.tm_sec, static_cast<int>(millis));
     return std::string(text.data(), static_cast<std::size_t>(length));
 }
 

@@ -16,7 +16,9 @@ struct UtcMillis {
 };
 inline UtcMillis operator+(UtcMillis t, std::chrono::milliseconds d) { return {t.count + d.count()}; }
 inline UtcMillis operator-(UtcMillis t, std::chrono::milliseconds d) { return {t.count - d.count()}; }
-inline std::chrono::milliseconds operator-(UtcMillis a, UtcMillis b) { return std::chrono::milliseconds{a.count - b.count}; }
+inline std::chrono::milliseconds operator-(UtcMillis a, UtcMillis b) {
+    return std::chrono::milliseconds{a.count - b.count};
+}
 
 using Steady = std::chrono::steady_clock;
 

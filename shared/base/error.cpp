@@ -14,20 +14,13 @@ struct Row {
 };
 
 constexpr std::array kTable{
-    Row{ErrorCode::malformed, "malformed", 400},
-    Row{ErrorCode::unauthenticated, "unauthenticated", 401},
-    Row{ErrorCode::forbidden, "forbidden", 403},
-    Row{ErrorCode::not_found, "not_found", 404},
-    Row{ErrorCode::conflict, "conflict", 409},
-    Row{ErrorCode::out_of_range, "out_of_range", 422},
-    Row{ErrorCode::too_large, "too_large", 413},
-    Row{ErrorCode::too_many, "too_many", 429},
-    Row{ErrorCode::unavailable, "unavailable", 503},
-    Row{ErrorCode::timed_out, "timed_out", 504},
-    Row{ErrorCode::corrupt, "corrupt", 500},
-    Row{ErrorCode::storage_full, "storage_full", 507},
-    Row{ErrorCode::unsupported, "unsupported", 501},
-    Row{ErrorCode::internal, "internal", 500},
+    Row{ErrorCode::malformed, "malformed", 400},     Row{ErrorCode::unauthenticated, "unauthenticated", 401},
+    Row{ErrorCode::forbidden, "forbidden", 403},     Row{ErrorCode::not_found, "not_found", 404},
+    Row{ErrorCode::conflict, "conflict", 409},       Row{ErrorCode::out_of_range, "out_of_range", 422},
+    Row{ErrorCode::too_large, "too_large", 413},     Row{ErrorCode::too_many, "too_many", 429},
+    Row{ErrorCode::unavailable, "unavailable", 503}, Row{ErrorCode::timed_out, "timed_out", 504},
+    Row{ErrorCode::corrupt, "corrupt", 500},         Row{ErrorCode::storage_full, "storage_full", 507},
+    Row{ErrorCode::unsupported, "unsupported", 501}, Row{ErrorCode::internal, "internal", 500},
 };
 
 const Row& row_of(ErrorCode code) {
@@ -64,12 +57,20 @@ ErrorCode code_from_http_status(int status) {
 Error system_error(std::string_view doing, int error_number) {
     ErrorCode code = ErrorCode::internal;
     switch (error_number) {
-        case ENOENT: code = ErrorCode::not_found; break;
+        case ENOENT:
+            code = ErrorCode::not_found;
+            break;
         case EACCES:
-        case EPERM: code = ErrorCode::forbidden; break;
+        case EPERM:
+            code = ErrorCode::forbidden;
+            break;
         case ENOSPC:
-        case EDQUOT: code = ErrorCode::storage_full; break;
-        case ETIMEDOUT: code = ErrorCode::timed_out; break;
+        case EDQUOT:
+            code = ErrorCode::storage_full;
+            break;
+        case ETIMEDOUT:
+            code = ErrorCode::timed_out;
+            break;
         case ECONNREFUSED:
         case ECONNRESET:
         case EHOSTUNREACH:
@@ -77,8 +78,11 @@ Error system_error(std::string_view doing, int error_number) {
         case EPIPE:
         case ENODEV:
         case ENXIO:
-        case EIO: code = ErrorCode::unavailable; break;
-        default: break;
+        case EIO:
+            code = ErrorCode::unavailable;
+            break;
+        default:
+            break;
     }
     return Error{code, std::string(doing) + ": " + std::generic_category().message(error_number)};
 }

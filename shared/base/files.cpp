@@ -35,7 +35,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
         if (got == 0) return bytes;
         bytes.append(chunk.data(), static_cast<std::size_t>(got));
         if (bytes.size() > limit)
-            return Error{ErrorCode::too_large, path.string() + " is too large", "at most " + std::to_string(limit) + " bytes"};
+            return Error{ErrorCode::too_large, path.string() + " is too large",
+                         "at most " + std::to_string(limit) + " bytes"};
     }
 }
 
@@ -60,7 +61,8 @@ Result<void> write_file(const std::filesystem::path& path, std::string_view byte
     if (!file) return system_error("create " + temporary, errno);
     ::fchmod(file.get(), mode);
     auto written = write_all(file.get(), bytes, temporary);
-    if (written && ::rename(temporary.c_str(), path.c_str()) != 0) written = system_error("rename to " + path.string(), errno);
+    if (written && ::rename(temporary.c_str(), path.c_str()) != 0)
+        written = system_error("rename to " + path.string(), errno);
     if (!written) ::unlink(temporary.c_str());
     return written;
 }

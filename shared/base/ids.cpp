@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t kMaxNameLength = 64;
 
 bool is_name_character(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
 }
 
 }  // namespace
@@ -23,7 +24,8 @@ Result<void> check_name(std::string_view what, std::string_view text) {
                       std::all_of(text.begin(), text.end(), is_name_character);
     if (good) return {};
     std::string shown(text.substr(0, kMaxNameLength));
-    std::replace_if(shown.begin(), shown.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; }, '?');
+    std::replace_if(
+        shown.begin(), shown.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; }, '?');
     return Error{ErrorCode::malformed, std::string(what) + " '" + shown + "' is not a valid name", rule};
 }
 
@@ -39,15 +41,14 @@ Result<DeviceAddress> DeviceAddress::parse(std::string_view text) {
 
 std::string new_id() {
     constexpr std::string_view kAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";  // Crockford base 32
-    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::system_clock::now().time_since_epoch());
+    const auto now =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
     auto time = static_cast<std::uint64_t>(now.count());
     std::string id(26, '0');
     for (int i = 9; i >= 0; --i, time >>= 5) id[static_cast<std::size_t>(i)] = kAlphabet[time & 31];
     std::array<std::byte, 16> noise{};
     fill_random(noise);
-    for (std::size_t i = 0; i < noise.size(); ++i)
-        id[10 + i] = kAlphabet[std::to_integer<unsigned>(noise[i]) & 31];
+    for (std::size_t i = 0; i < noise.size(); ++i) id[10 + i] = kAlphabet[std::to_integer<unsigned>(noise[i]) & 31];
     return id;
 }
 

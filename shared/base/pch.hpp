@@ -17,9 +17,9 @@
 #include <variant>
 #include <vector>
 
+#include <spdlog/spdlog.h>
 #include <boost/asio.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/experimental/channel.hpp>
 #include <boost/json.hpp>
-#include <spdlog/spdlog.h>
 #include <tl/expected.hpp>

@@ -26,8 +26,8 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
 #define LABHUB_CONCAT(a, b) LABHUB_CONCAT_IMPL(a, b)
 
 /// `LABHUB_TRY(auto port, parse_port(text));` declares `port`, or returns the error. Never with co_await in it.
-#define LABHUB_TRY(declaration, expression)                                                     \
-    auto LABHUB_CONCAT(result_, __LINE__) = (expression);                                       \
+#define LABHUB_TRY(declaration, expression)                                                            \
+    auto LABHUB_CONCAT(result_, __LINE__) = (expression);                                              \
     if (!LABHUB_CONCAT(result_, __LINE__)) return std::move(LABHUB_CONCAT(result_, __LINE__)).error(); \
     declaration = std::move(*LABHUB_CONCAT(result_, __LINE__))
 

@@ -30,10 +30,14 @@ Result<void> check_range(const MetricInfo& metric, double number) {
 
 std::string_view to_string(ValueType type) {
     switch (type) {
-        case ValueType::boolean: return "boolean";
-        case ValueType::integer: return "integer";
-        case ValueType::number: return "number";
-        case ValueType::text: return "text";
+        case ValueType::boolean:
+            return "boolean";
+        case ValueType::integer:
+            return "integer";
+        case ValueType::number:
+            return "number";
+        case ValueType::text:
+            return "text";
     }
     return "text";
 }
@@ -42,9 +46,12 @@ std::string_view to_string(MetricKind kind) { return kind == MetricKind::sensor 
 
 std::string_view to_string(Quality quality) {
     switch (quality) {
-        case Quality::good: return "good";
-        case Quality::stale: return "stale";
-        case Quality::bad: return "bad";
+        case Quality::good:
+            return "good";
+        case Quality::stale:
+            return "stale";
+        case Quality::bad:
+            return "bad";
     }
     return "bad";
 }
@@ -122,7 +129,8 @@ Result<const MetricInfo*> find_metric(const std::vector<MetricInfo>& metrics, st
         if (metric.name == name) return &metric;
         known += (known.empty() ? "" : ", ") + metric.name;
     }
-    return Error{ErrorCode::not_found, "no metric named '" + std::string(name.substr(0, 64)) + "'", "there are: " + known};
+    return Error{ErrorCode::not_found, "no metric named '" + std::string(name.substr(0, 64)) + "'",
+                 "there are: " + known};
 }
 
 }  // namespace labhub

@@ -19,19 +19,20 @@ using Value = std::variant<std::monostate, bool, std::int64_t, double, std::stri
 enum class ValueType { boolean, integer, number, text };
 enum class MetricKind { sensor, actuator };
 
-/// How far a reading may be trusted. Numbers are Sparkplug B 3.0's Quality property (6.4.7, payloads-propertyset-quality-value-value).
+/// How far a reading may be trusted. Numbers are Sparkplug B 3.0's Quality property (6.4.7,
+/// payloads-propertyset-quality-value-value).
 enum class Quality : int { bad = 0, good = 192, stale = 500 };
 
 /// What a device says of one of its metrics: enough to show it, check a command against it and make it safe.
 struct MetricInfo {
-    std::string name;                   ///< unique in its device, satisfies check_name: "vial_A_temp"
+    std::string name;  ///< unique in its device, satisfies check_name: "vial_A_temp"
     MetricKind kind = MetricKind::sensor;
     ValueType type = ValueType::number;
-    std::string unit;                   ///< UCUM symbol where there is one: "V", "Cel", "mL/s", "%", "A"; empty if none
-    std::string description;            ///< one line for people
-    std::optional<double> minimum;      ///< inclusive, in `unit`
-    std::optional<double> maximum;      ///< inclusive, in `unit`
-    Value safe_value;                   ///< actuators: where it goes when nobody is in control
+    std::string unit;               ///< UCUM symbol where there is one: "V", "Cel", "mL/s", "%", "A"; empty if none
+    std::string description;        ///< one line for people
+    std::optional<double> minimum;  ///< inclusive, in `unit`
+    std::optional<double> maximum;  ///< inclusive, in `unit`
+    Value safe_value;               ///< actuators: where it goes when nobody is in control
 };
 
 /// One measured, or applied, value.

@@ -13,13 +13,20 @@ namespace {
 
 std::string kind_of(const toml::node& node) {
     switch (node.type()) {
-        case toml::node_type::table: return "a table";
-        case toml::node_type::array: return "an array";
-        case toml::node_type::string: return "text";
-        case toml::node_type::integer: return "an integer";
-        case toml::node_type::floating_point: return "a number";
-        case toml::node_type::boolean: return "true or false";
-        default: return "a date or time";
+        case toml::node_type::table:
+            return "a table";
+        case toml::node_type::array:
+            return "an array";
+        case toml::node_type::string:
+            return "text";
+        case toml::node_type::integer:
+            return "an integer";
+        case toml::node_type::floating_point:
+            return "a number";
+        case toml::node_type::boolean:
+            return "true or false";
+        default:
+            return "a date or time";
     }
 }
 
@@ -47,10 +54,12 @@ struct Assign {
         } else if (const auto seconds = from.value_exact<double>()) {
             parsed = std::chrono::milliseconds{static_cast<std::int64_t>(*seconds * 1000)};
         } else if (const auto whole = from.value_exact<std::int64_t>()) {
-            if (*whole > std::numeric_limits<std::int32_t>::max() || *whole < 0) return out_of_range(std::to_string(*whole));
+            if (*whole > std::numeric_limits<std::int32_t>::max() || *whole < 0)
+                return out_of_range(std::to_string(*whole));
             parsed = std::chrono::seconds{*whole};
         }
-        if (parsed && !option.rule.admits(static_cast<double>(parsed->count()))) return out_of_range(format_duration(*parsed));
+        if (parsed && !option.rule.admits(static_cast<double>(parsed->count())))
+            return out_of_range(format_duration(*parsed));
         return parsed;
     }
 
@@ -88,11 +97,14 @@ struct Assign {
         if (!array) return wrong_type();
         std::vector<std::string> items;
         for (const toml::node& item : *array) {
-            if (!item.is_string()) return Error{ErrorCode::malformed, "has " + kind_of(item) + " in it", "must be: " + type_text(option)};
+            if (!item.is_string())
+                return Error{ErrorCode::malformed, "has " + kind_of(item) + " in it", "must be: " + type_text(option)};
             items.push_back(item.as_string()->get());
-            if (auto checked = option.rule.check_text(items.back()); !checked) return checked.error().within("is wrong");
+            if (auto checked = option.rule.check_text(items.back()); !checked)
+                return checked.error().within("is wrong");
         }
-        if (!option.rule.admits(static_cast<double>(items.size()))) return out_of_range(std::to_string(items.size()) + " items");
+        if (!option.rule.admits(static_cast<double>(items.size())))
+            return out_of_range(std::to_string(items.size()) + " items");
         *target = std::move(items);
         return {};
     }
@@ -206,7 +218,8 @@ class Walk {
         std::string all;
         for (const std::string& sibling : siblings) all += (all.empty() ? "" : ", ") + sibling;
         const auto begin = name.source().begin;
-        const std::string at = std::string(file_) + ":" + std::to_string(begin.line) + ":" + std::to_string(begin.column);
+        const std::string at =
+            std::string(file_) + ":" + std::to_string(begin.line) + ":" + std::to_string(begin.column);
         return {ErrorCode::malformed, at + ": " + list_name_ + key + " is not a known key",
                 close.empty() ? "known here: " + all : "did you mean " + close + "?"};
     }

@@ -15,7 +15,9 @@ struct DefaultText {
     std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
     std::string operator()(const double* value) const { return format_number(*value); }
     std::string operator()(const std::chrono::milliseconds* value) const { return in_quotes(format_duration(*value)); }
-    std::string operator()(const std::filesystem::path* value) const { return value->empty() ? "" : in_quotes(value->string()); }
+    std::string operator()(const std::filesystem::path* value) const {
+        return value->empty() ? "" : in_quotes(value->string());
+    }
     std::string operator()(const std::vector<std::string>* value) const {
         std::string items;
         for (const std::string& item : *value) items += (items.empty() ? "" : ", ") + in_quotes(item);
@@ -117,8 +119,10 @@ std::string Options::reference() const {
     collect(*this, "", rows);
     std::string text = "| key | type | default | meaning |\n| --- | --- | --- | --- |\n";
     for (const ReferenceRow& row : rows) {
-        const std::string initial = row.initial.empty() || row.initial == "required" ? row.initial : "`" + row.initial + "`";
-        text += "| `" + row.key + "` | " + in_table(row.type) + " | " + in_table(initial) + " | " + in_table(row.meaning) + " |\n";
+        const std::string initial =
+            row.initial.empty() || row.initial == "required" ? row.initial : "`" + row.initial + "`";
+        text += "| `" + row.key + "` | " + in_table(row.type) + " | " + in_table(initial) + " | " +
+                in_table(row.meaning) + " |\n";
     }
     return text;
 }

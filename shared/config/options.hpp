@@ -57,7 +57,8 @@ class Options {
     void add(std::string key, Target target, std::string description, Rule rule = {});
 
     /// `describe(Options& item, T& element)` adds the options of one element. It is called for each table in the file,
-    /// and for the reference with an element that is thrown away. Elements in the file replace those already in `items`.
+    /// and for the reference with an element that is thrown away. Elements in the file replace those already in
+    /// `items`.
     template <class T, class Describe>
     void list(std::string key, std::vector<T>* items, std::string description, Describe describe) {
         OptionList row;
@@ -96,7 +97,8 @@ class Options {
     std::vector<OptionList> lists_;
 };
 
-/// What may be written for the option, for people: "integer, 1 to 65535", "duration, 100ms to 1h", "text, one of: a, b".
+/// What may be written for the option, for people: "integer, 1 to 65535", "duration, 100ms to 1h", "text, one of: a,
+/// b".
 std::string type_text(const Option& option);
 
 }  // namespace labhub::config

@@ -24,9 +24,7 @@ Result<void> Rule::check_text(std::string_view text) const {
     return text_check ? text_check(text) : Result<void>{};
 }
 
-bool Rule::admits(double number) const {
-    return (!minimum || number >= *minimum) && (!maximum || number <= *maximum);
-}
+bool Rule::admits(double number) const { return (!minimum || number >= *minimum) && (!maximum || number <= *maximum); }
 
 Rule required() { return Rule{}.required(); }
 

@@ -35,7 +35,8 @@ bool may_repeat(std::string_view method) {
 
 Result<void> check_request(const ClientRequest& request) {
     const auto is_control = [](unsigned char c) { return c <= 0x20 || c == 0x7F; };
-    if (request.target.empty() || request.target[0] != '/' || std::any_of(request.target.begin(), request.target.end(), is_control))
+    if (request.target.empty() || request.target[0] != '/' ||
+        std::any_of(request.target.begin(), request.target.end(), is_control))
         return Error{ErrorCode::malformed, "'" + printable(request.target, 100) + "' is not a request target",
                      "it begins with '/', and blanks are written %20"};
     const auto breaks_line = [](std::string_view text) { return text.find_first_of("\r\n") != std::string_view::npos; };
@@ -57,8 +58,8 @@ Error error_of(const ClientResponse& response) {
         if (inner && inner->is_object() && !text("message").empty())
             return Error{code_from_name(text("code")), text("message"), text("detail")};
     }
-    return Error{code_from_http_status(response.status), "the server answered with status " + std::to_string(response.status),
-                 printable(trim(response.body))};
+    return Error{code_from_http_status(response.status),
+                 "the server answered with status " + std::to_string(response.status), printable(trim(response.body))};
 }
 
 /// The address, the token and the idle connections.
@@ -85,24 +86,28 @@ class Client::Impl {
 
     std::string request_bytes(const ClientRequest& request) const {
         std::string text = request.method + " " + url.path + request.target + " HTTP/1.1\r\n";
-        text += "Host: " + (url.host.find(':') != std::string::npos ? "[" + url.host + "]" : url.host) + ":" + std::to_string(url.port) + "\r\n";
+        text += "Host: " + (url.host.find(':') != std::string::npos ? "[" + url.host + "]" : url.host) + ":" +
+                std::to_string(url.port) + "\r\n";
         text += "User-Agent: labhub/" LABHUB_VERSION "\r\n";
         if (!token.empty()) text += "Authorization: Bearer " + token + "\r\n";
         if (!request.content_type.empty()) text += "Content-Type: " + request.content_type + "\r\n";
         for (const auto& [name, value] : request.headers) text += name + ": " + value + "\r\n";
-        const bool has_body = !request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
+        const bool has_body =
+            !request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
         if (has_body) text += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
         return text + "\r\n" + request.body;
     }
 
-    static Task<Result<std::shared_ptr<Connection>>> connect(std::shared_ptr<Impl> self, std::chrono::milliseconds timeout);
+    static Task<Result<std::shared_ptr<Connection>>> connect(std::shared_ptr<Impl> self,
+                                                             std::chrono::milliseconds timeout);
     static Task<Result<ClientResponse>> run(std::shared_ptr<Impl> self, ClientRequest request, Sink sink);
 
   private:
     std::vector<std::shared_ptr<Connection>> idle_;
 };
 
-Task<Result<std::shared_ptr<Connection>>> Client::Impl::connect(std::shared_ptr<Impl> self, std::chrono::milliseconds timeout) {
+Task<Result<std::shared_ptr<Connection>>> Client::Impl::connect(std::shared_ptr<Impl> self,
+                                                                std::chrono::milliseconds timeout) {
     const std::string failed = "can't reach " + self->url.to_string();
     Tcp::resolver resolver(self->executor);
     auto lookup = resolver.async_resolve(self->url.host, std::to_string(self->url.port), as_result);
@@ -116,7 +121,8 @@ Task<Result<std::shared_ptr<Connection>>> Client::Impl::connect(std::shared_ptr<
     connection->limit_writing(timeout);
     auto [failure, endpoint] = co_await asio::async_connect(connection->socket, std::get<1>(*found), as_result);
     if (failure) {
-        const std::string why = connection->timed_out() ? "no answer within " + format_duration(timeout) : failure.message();
+        const std::string why =
+            connection->timed_out() ? "no answer within " + format_duration(timeout) : failure.message();
         Error error{connection->timed_out() ? ErrorCode::timed_out : ErrorCode::unavailable, failed + ": " + why,
                     "is the hub running, and is this its address?"};
         co_return error;
@@ -149,8 +155,10 @@ Task<Result<ClientResponse>> Client::Impl::run(std::shared_ptr<Impl> self, Clien
         options.time_left = options.timeout;
         if (!sink) options.time_left = deadline - Steady::now();
         auto outcome = co_await impl::exchange(connection, options, sink);
-        if (outcome.reusable) self->put_idle(connection);
-        else connection->close();
+        if (outcome.reusable)
+            self->put_idle(connection);
+        else
+            connection->close();
         // A server may close an idle connection in the moment it is used again.
         const bool again = reused && !outcome.answered && !outcome.response && may_repeat(request.method) &&
                            outcome.response.error().code == ErrorCode::unavailable;
@@ -166,7 +174,9 @@ Result<Client> Client::make(asio::any_io_executor executor, std::string_view bas
 void Client::set_bearer_token(std::string token) { impl_->token = std::move(token); }
 const Url& Client::base_url() const { return impl_->url; }
 
-Task<Result<ClientResponse>> Client::send(ClientRequest request) { return Impl::run(impl_, std::move(request), Sink()); }
+Task<Result<ClientResponse>> Client::send(ClientRequest request) {
+    return Impl::run(impl_, std::move(request), Sink());
+}
 
 Task<Result<ClientResponse>> Client::receive(ClientRequest request, Sink sink) {
     return Impl::run(impl_, std::move(request), std::move(sink));

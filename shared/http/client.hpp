@@ -18,9 +18,9 @@ namespace labhub::http {
 
 struct ClientRequest {
     std::string method = "GET";
-    std::string target = "/";                   ///< path and query, encoded; the base URL's path is put before it
+    std::string target = "/";  ///< path and query, encoded; the base URL's path is put before it
     std::string body;
-    std::string content_type;                   ///< of the body: "application/json"
+    std::string content_type;  ///< of the body: "application/json"
     Headers headers;
     std::chrono::milliseconds timeout{30'000};  ///< for the whole exchange
     std::size_t body_limit = 64u << 20;         ///< of the response held in memory; more is Error too_large
@@ -54,10 +54,11 @@ class Client {
 
     /// Gets each piece of a body; an error ends the exchange and becomes its result.
     using Sink = std::function<Result<void>(std::string_view)>;
-    /// The same for bodies of any length: a successful one goes to `sink` as it arrives and is empty in the response; the
-    /// body of any other status is in the response. `timeout` holds for each wait, not for the whole.
+    /// The same for bodies of any length: a successful one goes to `sink` as it arrives and is empty in the response;
+    /// the body of any other status is in the response. `timeout` holds for each wait, not for the whole.
     Task<Result<ClientResponse>> receive(ClientRequest request, Sink sink);
-    /// GETs into a file, which appears only when complete. A status other than 2xx is error_of it. `timeout` as receive.
+    /// GETs into a file, which appears only when complete. A status other than 2xx is error_of it. `timeout` as
+    /// receive.
     Task<Result<void>> download(std::string target, std::filesystem::path to,
                                 std::chrono::milliseconds timeout = std::chrono::minutes{1});
 

@@ -23,11 +23,11 @@ std::optional<std::string_view> find_header(const Headers& headers, std::string_
 
 /// One complete request as a handler gets it: valid HTTP, body within its limit.
 struct Request {
-    std::string method;    ///< as sent: "GET", "POST"
-    std::string target;    ///< as sent: "/nodes/a%20b?since=1"
-    std::string path;      ///< percent-decoded, no query: "/nodes/a b"; valid UTF-8, begins with '/'
-    Query query;           ///< decoded, in order
-    Headers headers;       ///< in order
+    std::string method;  ///< as sent: "GET", "POST"
+    std::string target;  ///< as sent: "/nodes/a%20b?since=1"
+    std::string path;    ///< percent-decoded, no query: "/nodes/a b"; valid UTF-8, begins with '/'
+    Query query;         ///< decoded, in order
+    Headers headers;     ///< in order
     std::string body;
     std::string listener;  ///< tag of the listener it came in by: "public" or "job:<id>"
     std::string peer;      ///< "127.0.0.1:51234"

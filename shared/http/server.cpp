@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <list>
 
-#include <boost/asio/ip/tcp.hpp>
 #include <spdlog/spdlog.h>
+#include <boost/asio/ip/tcp.hpp>
 
 #include "shared/http/impl/response_writer.hpp"
 #include "shared/http/impl/session.hpp"
@@ -16,8 +16,8 @@
 namespace labhub::http {
 namespace {
 
-using impl::Tcp;
 using boost::system::error_code;
+using impl::Tcp;
 
 struct Listener {
     Tcp::acceptor acceptor;
@@ -26,7 +26,8 @@ struct Listener {
 
 Error listen_error(const std::string& where, const error_code& error) {
     Error fault = system_error("listen on " + where, error.value());
-    if (error == asio::error::address_in_use) fault = Error{ErrorCode::conflict, fault.message, "choose another port, or 0 for a free one"};
+    if (error == asio::error::address_in_use)
+        fault = Error{ErrorCode::conflict, fault.message, "choose another port, or 0 for a free one"};
     return fault;
 }
 
@@ -49,13 +50,16 @@ bool is_shortage(const error_code& error) {
 class Server::Impl : public std::enable_shared_from_this<Impl> {
   public:
     Impl(asio::any_io_executor executor, ServerLimits limits, Handler handler)
-        : state_(std::make_shared<impl::ServerState>(executor, limits, std::move(handler))), executor_(executor), tasks_(executor) {}
+        : state_(std::make_shared<impl::ServerState>(executor, limits, std::move(handler))),
+          executor_(executor),
+          tasks_(executor) {}
 
     Result<std::uint16_t> listen(const std::string& address, std::uint16_t port, std::string tag) {
         error_code error;
         const auto ip = asio::ip::make_address(address, error);
         if (error)
-            return Error{ErrorCode::malformed, "can't listen on '" + address + "': not an IP address", "as in 127.0.0.1 or ::1"};
+            return Error{ErrorCode::malformed, "can't listen on '" + address + "': not an IP address",
+                         "as in 127.0.0.1 or ::1"};
         const Tcp::endpoint endpoint(ip, port);
         Tcp::acceptor acceptor(executor_);
         acceptor.open(endpoint.protocol(), error);
@@ -178,7 +182,8 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
 
     void refuse(Tcp::socket& socket) {
         ++state_->counters.refused;
-        const auto response = error_response(Error{ErrorCode::unavailable, "the hub is busy with other requests", "try again shortly"});
+        const auto response =
+            error_response(Error{ErrorCode::unavailable, "the hub is busy with other requests", "try again shortly"});
         const auto& body = std::get<std::string>(response.body);
         const std::string bytes = impl::response_header(response, {}, body.size()) + body;
         // Whatever the empty send buffer takes; nobody waits for such a client.

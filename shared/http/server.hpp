@@ -18,11 +18,12 @@ namespace labhub::http {
 struct ServerLimits {
     std::size_t header_bytes = 16 * 1024;
     std::size_t body_bytes = 2 * 1024 * 1024;
-    std::chrono::milliseconds header_time{10'000};  ///< from accept, or a later request's first byte, to the header's end
-    std::chrono::milliseconds body_time{30'000};    ///< for a whole request body
-    std::chrono::milliseconds idle_time{60'000};    ///< between two requests of one connection
-    std::chrono::milliseconds write_time{30'000};   ///< for a client to take 64 KiB
-    std::chrono::milliseconds stop_grace{5'000};    ///< for requests in progress when stop() is called
+    std::chrono::milliseconds header_time{
+        10'000};                                  ///< from accept, or a later request's first byte, to the header's end
+    std::chrono::milliseconds body_time{30'000};  ///< for a whole request body
+    std::chrono::milliseconds idle_time{60'000};  ///< between two requests of one connection
+    std::chrono::milliseconds write_time{30'000};  ///< for a client to take 64 KiB
+    std::chrono::milliseconds stop_grace{5'000};   ///< for requests in progress when stop() is called
     std::size_t max_connections = 2'048;
     std::size_t max_connections_per_listener = 1'024;  ///< for all listeners of one tag together
 };
@@ -67,7 +68,8 @@ class Server {
     Result<void> adopt(UniqueFd listening_socket, std::string tag);
     /// Closes the listeners of that tag and their connections.
     void close_listener(const std::string& tag);
-    /// Closes all listeners and silent connections, lets requests in progress end within stop_grace, then cuts them off.
+    /// Closes all listeners and silent connections, lets requests in progress end within stop_grace, then cuts them
+    /// off.
     Task<void> stop();
 
     ServerCounters counters() const;

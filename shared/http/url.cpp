@@ -12,8 +12,8 @@ namespace labhub::http {
 namespace {
 
 bool is_unreserved(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-           c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_' || c == '~';
 }
 
 int hex_digit(char c) {
@@ -37,10 +37,12 @@ std::string Url::to_string() const {
 
 Result<Url> Url::parse(std::string_view text) {
     const auto parsed = boost::urls::parse_uri(boost::core::string_view(text.data(), text.size()));
-    if (!parsed) return bad_url(text, text.find("://") == std::string_view::npos ? "it has no scheme" : "its syntax is wrong");
+    if (!parsed)
+        return bad_url(text, text.find("://") == std::string_view::npos ? "it has no scheme" : "its syntax is wrong");
     if (parsed->scheme() != "http")
-        return Error{ErrorCode::unsupported, "'" + printable(text, 100) + "': scheme " + std::string(parsed->scheme()) +
-                     " is not supported", "write it as http://host:port"};
+        return Error{ErrorCode::unsupported,
+                     "'" + printable(text, 100) + "': scheme " + std::string(parsed->scheme()) + " is not supported",
+                     "write it as http://host:port"};
     if (parsed->host().empty()) return bad_url(text, "it names no host");
     if (parsed->has_query() || parsed->has_fragment() || parsed->has_userinfo())
         return bad_url(text, "it has a user, query or fragment");
@@ -63,8 +65,10 @@ std::string percent_encode(std::string_view text) {
     encoded.reserve(text.size());
     for (const char c : text) {
         const auto byte = static_cast<std::uint8_t>(c);
-        if (is_unreserved(c)) encoded += c;
-        else (encoded += '%') += {kDigits[byte >> 4], kDigits[byte & 15]};
+        if (is_unreserved(c))
+            encoded += c;
+        else
+            (encoded += '%') += {kDigits[byte >> 4], kDigits[byte & 15]};
     }
     return encoded;
 }
@@ -80,8 +84,10 @@ Result<std::string> percent_decode(std::string_view text) {
         const int high = i + 1 < text.size() ? hex_digit(text[i + 1]) : -1;
         const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
         if (high < 0 || low < 0)
-            return Error{ErrorCode::malformed, "'" + printable(text, 100) + "' has a '%' at byte " + std::to_string(i) +
-                         " that two hexadecimal digits don't follow", "write a '%' itself as %25"};
+            return Error{ErrorCode::malformed,
+                         "'" + printable(text, 100) + "' has a '%' at byte " + std::to_string(i) +
+                             " that two hexadecimal digits don't follow",
+                         "write a '%' itself as %25"};
         decoded += static_cast<char>(high * 16 + low);
         i += 2;
     }
@@ -106,7 +112,8 @@ Result<Query> parse_query(std::string_view text) {
         std::replace(plain.begin(), plain.end(), '+', ' ');
         const auto equals = plain.find('=');
         LABHUB_TRY(auto key, percent_decode(std::string_view(plain).substr(0, equals)));
-        LABHUB_TRY(auto value, percent_decode(equals == std::string::npos ? "" : std::string_view(plain).substr(equals + 1)));
+        LABHUB_TRY(auto value,
+                   percent_decode(equals == std::string::npos ? "" : std::string_view(plain).substr(equals + 1)));
         query.emplace_back(std::move(key), std::move(value));
     }
     return query;

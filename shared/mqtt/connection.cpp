@@ -65,7 +65,8 @@ Task<Result<void>> Connection::subscribe(std::vector<Subscription> subscriptions
             co_return failed;
         }
         if (*granted >= kRefused) {
-            Error refused{ErrorCode::forbidden, "the MQTT broker refuses the subscription to " + subscriptions[i].filter};
+            Error refused{ErrorCode::forbidden,
+                          "the MQTT broker refuses the subscription to " + subscriptions[i].filter};
             co_return refused;
         }
     }

@@ -31,9 +31,9 @@ struct TlsFiles {
 struct ConnectOptions {
     std::string host = "localhost";
     std::uint16_t port = 1883;
-    std::string client_id;              ///< empty: the broker makes one up
-    std::string username, password;     ///< empty: anonymous
-    std::chrono::seconds keepalive{10}; ///< at least 5 s; a dead broker is noticed after up to twice this
+    std::string client_id;               ///< empty: the broker makes one up
+    std::string username, password;      ///< empty: anonymous
+    std::chrono::seconds keepalive{10};  ///< at least 5 s; a dead broker is noticed after up to twice this
     std::optional<Will> will;
     std::optional<TlsFiles> tls;
     std::chrono::milliseconds timeout{10'000};  ///< for connecting, and for each acknowledgement waited for
@@ -62,8 +62,8 @@ struct Subscription {
 /// libmosquitto sets SIGPIPE to ignored in the whole process.
 class Connection {
   public:
-    /// Resolves, connects and waits for CONNACK. Errors: unavailable (nobody listens, name unknown), unauthenticated and
-    /// forbidden (refused by the broker), timed_out, malformed (an option), corrupt (the peer doesn't speak MQTT).
+    /// Resolves, connects and waits for CONNACK. Errors: unavailable (nobody listens, name unknown), unauthenticated
+    /// and forbidden (refused by the broker), timed_out, malformed (an option), corrupt (the peer doesn't speak MQTT).
     static Task<Result<std::unique_ptr<Connection>>> connect(ConnectOptions options);
     ~Connection();
     Connection(const Connection&) = delete;

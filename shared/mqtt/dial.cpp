@@ -41,7 +41,8 @@ struct Attempt {
     std::string host;
     int port = 0, keepalive = 0;
     UniqueFd finished;  // eventfd: readable once the thread is done
-    std::atomic<bool> is_done{false};  // orders what the thread wrote before what the task reads; an eventfd alone doesn't
+    std::atomic<bool> is_done{
+        false};  // orders what the thread wrote before what the task reads; an eventfd alone doesn't
     int code = MOSQ_ERR_UNKNOWN, error_number = 0;
 };
 
@@ -59,19 +60,26 @@ void make_attempt(const std::shared_ptr<Attempt>& attempt) {
 Error to_error(std::string_view doing, int code, int error_number) {
     const std::string prefix = std::string(doing) + ": ";
     switch (code) {
-        case MOSQ_ERR_ERRNO: return Error{ErrorCode::unavailable, prefix + std::strerror(error_number)};
-        case MOSQ_ERR_EAI: return Error{ErrorCode::unavailable, prefix + "the host name can't be resolved"};
-        case MOSQ_ERR_KEEPALIVE: return Error{ErrorCode::unavailable, prefix + "the broker does not answer any more"};
+        case MOSQ_ERR_ERRNO:
+            return Error{ErrorCode::unavailable, prefix + std::strerror(error_number)};
+        case MOSQ_ERR_EAI:
+            return Error{ErrorCode::unavailable, prefix + "the host name can't be resolved"};
+        case MOSQ_ERR_KEEPALIVE:
+            return Error{ErrorCode::unavailable, prefix + "the broker does not answer any more"};
         case MOSQ_ERR_TLS:
-            return Error{ErrorCode::unauthenticated, prefix + "TLS failed", "check the CA file, the broker's name and its dates"};
+            return Error{ErrorCode::unauthenticated, prefix + "TLS failed",
+                         "check the CA file, the broker's name and its dates"};
         case MOSQ_ERR_PROTOCOL:
         case MOSQ_ERR_MALFORMED_PACKET:
         case MOSQ_ERR_MALFORMED_UTF8:
             return Error{ErrorCode::corrupt, prefix + "the peer does not speak MQTT"};
-        case MOSQ_ERR_INVAL: return Error{ErrorCode::malformed, prefix + "an argument is invalid"};
+        case MOSQ_ERR_INVAL:
+            return Error{ErrorCode::malformed, prefix + "an argument is invalid"};
         case MOSQ_ERR_PAYLOAD_SIZE:
-        case MOSQ_ERR_OVERSIZE_PACKET: return Error{ErrorCode::too_large, prefix + "the message is too large"};
-        default: return Error{ErrorCode::unavailable, prefix + mosquitto_strerror(code)};
+        case MOSQ_ERR_OVERSIZE_PACKET:
+            return Error{ErrorCode::too_large, prefix + "the message is too large"};
+        default:
+            return Error{ErrorCode::unavailable, prefix + mosquitto_strerror(code)};
     }
 }
 
@@ -82,7 +90,8 @@ Result<Client> make_client(const ConnectOptions& options) {
         return Error{ErrorCode::out_of_range, "MQTT keepalive is too short", "at least 5 seconds"};
     Client client{mosquitto_new(text_or_null(options.client_id), true, nullptr)};
     if (!client) return Error{ErrorCode::malformed, "MQTT client id '" + options.client_id + "' is not valid"};
-    LABHUB_CHECK(check("protocol version", mosquitto_int_option(client.get(), MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V311)));
+    LABHUB_CHECK(
+        check("protocol version", mosquitto_int_option(client.get(), MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V311)));
     LABHUB_CHECK(check("no-delay", mosquitto_int_option(client.get(), MOSQ_OPT_TCP_NODELAY, 1)));
     if (!options.username.empty())
         LABHUB_CHECK(check("user name", mosquitto_username_pw_set(client.get(), options.username.c_str(),

@@ -16,11 +16,16 @@ constexpr int kRefused = 128;
 Error to_error_of_connack(int code) {
     const std::string prefix = "the MQTT broker refuses the connection: ";
     switch (code) {
-        case 1: return Error{ErrorCode::unsupported, prefix + "it does not speak MQTT 3.1.1"};
-        case 2: return Error{ErrorCode::malformed, prefix + "client id not accepted"};
-        case 4: return Error{ErrorCode::unauthenticated, prefix + "wrong user name or password"};
-        case 5: return Error{ErrorCode::forbidden, prefix + "not authorised"};
-        default: return Error{ErrorCode::unavailable, prefix + "it is not available"};
+        case 1:
+            return Error{ErrorCode::unsupported, prefix + "it does not speak MQTT 3.1.1"};
+        case 2:
+            return Error{ErrorCode::malformed, prefix + "client id not accepted"};
+        case 4:
+            return Error{ErrorCode::unauthenticated, prefix + "wrong user name or password"};
+        case 5:
+            return Error{ErrorCode::forbidden, prefix + "not authorised"};
+        default:
+            return Error{ErrorCode::unavailable, prefix + "it is not available"};
     }
 }
 
@@ -32,7 +37,11 @@ bool has_more(int socket) {
 }  // namespace
 
 Connection::Session::Session(asio::any_io_executor executor, Client client, ConnectOptions options)
-    : options_(std::move(options)), client_(std::move(client)), socket_(executor), housekeeping_(executor), changed_(executor) {
+    : options_(std::move(options)),
+      client_(std::move(client)),
+      socket_(executor),
+      housekeeping_(executor),
+      changed_(executor) {
     changed_.expires_at(asio::steady_timer::time_point::max());
     mosquitto_user_data_set(client_.get(), this);
     mosquitto_connect_callback_set(client_.get(), &Session::on_connect);
@@ -56,7 +65,6 @@ Result<void> Connection::Session::start() {
     return {};
 }
 
-
 void Connection::Session::arm() {
     arm_read();
     arm_write();
@@ -79,7 +87,8 @@ void Connection::Session::arm_write() {
     socket_.async_wait(asio::posix::stream_descriptor::wait_write,
                        [self = shared_from_this()](const boost::system::error_code& failure) {
                            self->writing_ = false;
-                           if (!failure && !self->ended_) self->after_call(mosquitto_loop_write(self->client_.get(), 1));
+                           if (!failure && !self->ended_)
+                               self->after_call(mosquitto_loop_write(self->client_.get(), 1));
                        });
 }
 
@@ -124,7 +133,6 @@ void Connection::Session::close(Error reason) {
     client_.reset();
 }
 
-
 void Connection::Session::on_connect(mosquitto*, void* self, int code) {
     auto& session = *static_cast<Session*>(self);
     session.connack_ = code;
@@ -166,7 +174,6 @@ void Connection::Session::on_subscribe(mosquitto*, void* self, int message_id, i
     session.granted_[message_id] = count > 0 ? granted[0] : kRefused;
     session.changed_.cancel();
 }
-
 
 Task<void> Connection::Session::wait_for_change() { co_await changed_.async_wait(as_result); }
 
@@ -217,7 +224,8 @@ Result<int> Connection::Session::publish(const std::string& topic, const std::st
                                        payload.data(), qos, retain);
     const int message_id = std::exchange(publishing_, 0);
     if (code == MOSQ_ERR_INVAL || code == MOSQ_ERR_MALFORMED_UTF8)
-        return Error{ErrorCode::malformed, "'" + topic + "' is not an MQTT topic to publish to, or the QoS is not 0, 1 or 2"};
+        return Error{ErrorCode::malformed,
+                     "'" + topic + "' is not an MQTT topic to publish to, or the QoS is not 0, 1 or 2"};
     if (code == MOSQ_ERR_PAYLOAD_SIZE || code == MOSQ_ERR_OVERSIZE_PACKET) return to_error("publish " + topic, code, 0);
     if (code == MOSQ_ERR_SUCCESS && !gone_at_once_) {
         in_flight_[message_id] = size;

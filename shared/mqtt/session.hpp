@@ -5,8 +5,8 @@
 #include <memory>
 #include <optional>
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <mosquitto.h>
+#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "shared/mqtt/connection.hpp"
 
@@ -19,14 +19,15 @@ using Client = std::unique_ptr<mosquitto, ClientDeleter>;
 
 /// A client with everything set that must be set before CONNECT. Error malformed for an option libmosquitto refuses.
 Result<Client> make_client(const ConnectOptions& options);
-/// Resolves and connects in a thread of its own, at most for the options' timeout, and sends CONNECT. The thread ends by
-/// itself at the kernel's own limit (about two minutes) where it is given up; it touches nothing of the caller's then.
+/// Resolves and connects in a thread of its own, at most for the options' timeout, and sends CONNECT. The thread ends
+/// by itself at the kernel's own limit (about two minutes) where it is given up; it touches nothing of the caller's
+/// then.
 Task<Result<Client>> dial(Client client, ConnectOptions options);
 /// What a return code of libmosquitto means to us. `error_number` is errno where the code says so.
 Error to_error(std::string_view doing, int code, int error_number);
 
-/// What Connection hides: libmosquitto's client and its socket in Asio. Handlers hold it, so it outlives a Connection by
-/// as long as Asio needs; close() makes it inert at once.
+/// What Connection hides: libmosquitto's client and its socket in Asio. Handlers hold it, so it outlives a Connection
+/// by as long as Asio needs; close() makes it inert at once.
 class Connection::Session : public std::enable_shared_from_this<Session> {
   public:
     Session(asio::any_io_executor executor, Client client, ConnectOptions options);

@@ -10,7 +10,8 @@ namespace labhub {
 /// its broker in one moment does not come back in one moment.
 class Backoff {
   public:
-    Backoff(std::chrono::milliseconds first, std::chrono::milliseconds most) : first_(first), most_(most), next_(first) {}
+    Backoff(std::chrono::milliseconds first, std::chrono::milliseconds most)
+        : first_(first), most_(most), next_(first) {}
 
     /// How long to wait before the next attempt.
     std::chrono::milliseconds next();

@@ -72,8 +72,8 @@ Task<std::optional<T>> race(Steady::duration limit, Task<T> task) {
 
 }  // namespace impl
 
-/// Awaits `task` for at most `limit`; past that it is cancelled, awaited to its end, and `nullopt` is returned. The task
-/// must answer to cancellation (everything built of Asio operations does). What it throws comes through at once.
+/// Awaits `task` for at most `limit`; past that it is cancelled, awaited to its end, and `nullopt` is returned. The
+/// task must answer to cancellation (everything built of Asio operations does). What it throws comes through at once.
 template <class T>
 Task<std::optional<T>> within(Steady::duration limit, Task<T> task) {
     return impl::race(limit, std::move(task));

@@ -3,10 +3,10 @@
 #include <cstdlib>
 #include <exception>
 
+#include <spdlog/spdlog.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <spdlog/spdlog.h>
 
 namespace labhub {
 namespace {
@@ -46,7 +46,8 @@ void TaskGroup::spawn(std::string name, Task<void> task) {
         state->running.erase(self);
         if (state->running.empty()) state->drained.cancel();
     };
-    asio::co_spawn(state_->executor, std::move(task), asio::bind_cancellation_slot(self->cancel.slot(), std::move(ended)));
+    asio::co_spawn(state_->executor, std::move(task),
+                   asio::bind_cancellation_slot(self->cancel.slot(), std::move(ended)));
 }
 
 void TaskGroup::cancel() {

@@ -38,10 +38,10 @@ class MetricCatalog {
 
 struct Decoded {
     Payload payload;
-    /// Metrics of a type we don't decode, or with a value in the wrong field. Left out with `births` given; without, kept
-    /// with a null value, so that MetricCatalog learns their names.
+    /// Metrics of a type we don't decode, or with a value in the wrong field. Left out with `births` given; without,
+    /// kept with a null value, so that MetricCatalog learns their names.
     std::size_t unsupported = 0;
-    std::size_t unknown = 0;      ///< metrics left out: not in the catalog, no name, no datatype to be had
+    std::size_t unknown = 0;  ///< metrics left out: not in the catalog, no name, no datatype to be had
 };
 
 /// Lenient in what it receives: integers are cut to the declared width and sign-extended, UInt32 is taken from either
@@ -51,8 +51,8 @@ struct Decoded {
 /// compressed payload.
 Result<Decoded> decode(std::string_view bytes, const MetricCatalog* births = nullptr);
 
-/// The seq alone, without decoding the metrics: for messages that may have to wait their turn. Nothing where there is none.
-/// Error malformed where the bytes are no payload or seq is not 0–255.
+/// The seq alone, without decoding the metrics: for messages that may have to wait their turn. Nothing where there is
+/// none. Error malformed where the bytes are no payload or seq is not 0–255.
 Result<std::optional<std::uint8_t>> peek_seq(std::string_view bytes);
 
 inline constexpr std::size_t kMaxPayloadBytes = 4u << 20;

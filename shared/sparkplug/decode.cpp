@@ -33,15 +33,25 @@ std::optional<std::uint64_t> integer_bits(const Message& in) {
 
 std::optional<Value> integer_of(std::uint64_t bits, DataType type) {
     switch (type) {
-        case DataType::int8: return narrowed<std::int8_t>(bits);
-        case DataType::int16: return narrowed<std::int16_t>(bits);
-        case DataType::int32: return narrowed<std::int32_t>(bits);
-        case DataType::int64: case DataType::datetime: return static_cast<std::int64_t>(bits);
-        case DataType::uint8: return narrowed<std::uint8_t>(bits);
-        case DataType::uint16: return narrowed<std::uint16_t>(bits);
-        case DataType::uint32: return narrowed<std::uint32_t>(bits);
-        case DataType::uint64: return from_uint64(bits);
-        default: return std::nullopt;
+        case DataType::int8:
+            return narrowed<std::int8_t>(bits);
+        case DataType::int16:
+            return narrowed<std::int16_t>(bits);
+        case DataType::int32:
+            return narrowed<std::int32_t>(bits);
+        case DataType::int64:
+        case DataType::datetime:
+            return static_cast<std::int64_t>(bits);
+        case DataType::uint8:
+            return narrowed<std::uint8_t>(bits);
+        case DataType::uint16:
+            return narrowed<std::uint16_t>(bits);
+        case DataType::uint32:
+            return narrowed<std::uint32_t>(bits);
+        case DataType::uint64:
+            return from_uint64(bits);
+        default:
+            return std::nullopt;
     }
 }
 
@@ -52,8 +62,8 @@ std::optional<double> number_bits(const Message& in) {
     return std::nullopt;
 }
 
-/// The value of a Metric or PropertyValue as `type`; nothing where the type isn't ours or the value sits in a field that
-/// can't be of it.
+/// The value of a Metric or PropertyValue as `type`; nothing where the type isn't ours or the value sits in a field
+/// that can't be of it.
 template <class Message>
 std::optional<Value> take_value(const Message& in, DataType type) {
     const auto target = value_type(type);
@@ -79,13 +89,19 @@ std::optional<Value> take_value(const Message& in, DataType type) {
 /// A property without a type: the field it sits in tells.
 DataType type_by_field(const pb::PropertyValue& in) {
     switch (in.value_case()) {
-        case pb::PropertyValue::kIntValue: return DataType::int32;
-        case pb::PropertyValue::kLongValue: return DataType::int64;
+        case pb::PropertyValue::kIntValue:
+            return DataType::int32;
+        case pb::PropertyValue::kLongValue:
+            return DataType::int64;
         case pb::PropertyValue::kFloatValue:
-        case pb::PropertyValue::kDoubleValue: return DataType::float64;
-        case pb::PropertyValue::kBooleanValue: return DataType::boolean;
-        case pb::PropertyValue::kStringValue: return DataType::string;
-        default: return DataType::unknown;
+        case pb::PropertyValue::kDoubleValue:
+            return DataType::float64;
+        case pb::PropertyValue::kBooleanValue:
+            return DataType::boolean;
+        case pb::PropertyValue::kStringValue:
+            return DataType::string;
+        default:
+            return DataType::unknown;
     }
 }
 
@@ -176,7 +192,8 @@ Result<Decoded> decode(std::string_view bytes, const MetricCatalog* births) {
         if (taken == Taken::unsupported) ++decoded.unsupported;
         // Of a birth's metric that we can't read the name is still kept: its data is then known to be unsupported, not
         // unknown, which would ask for a rebirth each time.
-        if (taken == Taken::yes || (taken == Taken::unsupported && !births)) decoded.payload.metrics.push_back(std::move(metric));
+        if (taken == Taken::yes || (taken == Taken::unsupported && !births))
+            decoded.payload.metrics.push_back(std::move(metric));
         if (taken == Taken::unknown) ++decoded.unknown;
     }
     return decoded;

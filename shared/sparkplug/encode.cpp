@@ -18,16 +18,22 @@ bool is_birth(MessageType type) { return type == MessageType::nbirth || type == 
 
 std::optional<DataType> type_of_value(const Value& value) {
     switch (value.index()) {
-        case 1: return DataType::boolean;
-        case 2: return DataType::int64;
-        case 3: return DataType::float64;
-        case 4: return DataType::string;
-        default: return std::nullopt;
+        case 1:
+            return DataType::boolean;
+        case 2:
+            return DataType::int64;
+        case 3:
+            return DataType::float64;
+        case 4:
+            return DataType::string;
+        default:
+            return std::nullopt;
     }
 }
 
 Error bad_metric(const Metric& metric, std::string_view why, std::string detail = {}) {
-    return Error{ErrorCode::malformed, "metric '" + printable(metric.name, 64) + "' " + std::string(why), std::move(detail)};
+    return Error{ErrorCode::malformed, "metric '" + printable(metric.name, 64) + "' " + std::string(why),
+                 std::move(detail)};
 }
 
 /// The datatype the metric goes out with, where the value fits it.
@@ -35,8 +41,8 @@ Result<DataType> sending_type(const Metric& metric) {
     const auto natural = type_of_value(metric.value);
     if (!natural && !metric.datatype) return bad_metric(metric, "has neither a value nor a datatype");
     const DataType type = metric.datatype.value_or(natural.value_or(DataType::unknown));
-    const bool sendable = type == DataType::boolean || type == DataType::int64 || type == DataType::float64 ||
-                          type == DataType::string;
+    const bool sendable =
+        type == DataType::boolean || type == DataType::int64 || type == DataType::float64 || type == DataType::string;
     if (!sendable) return bad_metric(metric, "has a datatype we don't send", "Boolean, Int64, Double or String");
     const bool widened = type == DataType::float64 && natural == DataType::int64;
     if (natural && *natural != type && !widened) return bad_metric(metric, "has a value that is not of its datatype");
@@ -50,7 +56,8 @@ Result<void> put_value(Message& out, const Value& value, DataType type) {
         out.set_is_null(true);
     } else if (type == DataType::float64) {
         const double number = *as_number(value);
-        if (!std::isfinite(number)) return Error{ErrorCode::malformed, "a value that is not finite can't be sent", "null"};
+        if (!std::isfinite(number))
+            return Error{ErrorCode::malformed, "a value that is not finite can't be sent", "null"};
         out.set_double_value(number);
     } else if (const auto* flag = std::get_if<bool>(&value)) {
         out.set_boolean_value(*flag);
@@ -105,9 +112,11 @@ Error against_rule(MessageType type, std::string_view what) {
 Result<void> check_rules(MessageType type, const Payload& payload) {
     if (!payload.timestamp) return against_rule(type, "needs a timestamp (payloads-timestamp-in-UTC)");
     if (payload.timestamp->count < 0) return against_rule(type, "has a timestamp before 1970");
-    if (carries_seq(type) && !payload.seq) return against_rule(type, "needs a seq (payloads-sequence-num-always-included)");
+    if (carries_seq(type) && !payload.seq)
+        return against_rule(type, "needs a seq (payloads-sequence-num-always-included)");
     if (!carries_seq(type) && payload.seq) return against_rule(type, "must not carry a seq");
-    if (type == MessageType::nbirth && *payload.seq != 0) return against_rule(type, "must carry seq 0 (topics-nbirth-seq-num)");
+    if (type == MessageType::nbirth && *payload.seq != 0)
+        return against_rule(type, "must carry seq 0 (topics-nbirth-seq-num)");
     if (type == MessageType::ndeath && (payload.metrics.size() != 1 || !bd_seq_of(payload)))
         return against_rule(type, "holds exactly one metric, bdSeq from 0 to 255 (topics-ndeath-payload)");
     if (type == MessageType::nbirth && !bd_seq_of(payload))

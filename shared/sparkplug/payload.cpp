@@ -22,23 +22,41 @@ std::string text_property(const Metric& metric, const char* key) {
 
 DataType wire_type(ValueType type) {
     switch (type) {
-        case ValueType::boolean: return DataType::boolean;
-        case ValueType::integer: return DataType::int64;
-        case ValueType::number: return DataType::float64;
-        case ValueType::text: return DataType::string;
+        case ValueType::boolean:
+            return DataType::boolean;
+        case ValueType::integer:
+            return DataType::int64;
+        case ValueType::number:
+            return DataType::float64;
+        case ValueType::text:
+            return DataType::string;
     }
     return DataType::string;
 }
 
 std::optional<ValueType> value_type(DataType type) {
     switch (type) {
-        case DataType::int8: case DataType::int16: case DataType::int32: case DataType::int64:
-        case DataType::uint8: case DataType::uint16: case DataType::uint32: case DataType::uint64:
-        case DataType::datetime: return ValueType::integer;
-        case DataType::float32: case DataType::float64: return ValueType::number;
-        case DataType::boolean: return ValueType::boolean;
-        case DataType::string: case DataType::text: case DataType::uuid: return ValueType::text;
-        default: return std::nullopt;
+        case DataType::int8:
+        case DataType::int16:
+        case DataType::int32:
+        case DataType::int64:
+        case DataType::uint8:
+        case DataType::uint16:
+        case DataType::uint32:
+        case DataType::uint64:
+        case DataType::datetime:
+            return ValueType::integer;
+        case DataType::float32:
+        case DataType::float64:
+            return ValueType::number;
+        case DataType::boolean:
+            return ValueType::boolean;
+        case DataType::string:
+        case DataType::text:
+        case DataType::uuid:
+            return ValueType::text;
+        default:
+            return std::nullopt;
     }
 }
 
@@ -61,7 +79,8 @@ Metric birth_metric(const MetricInfo& info, const Reading& reading) {
     if (!info.description.empty()) metric.properties[property::kDescription] = info.description;
     if (info.minimum) metric.properties[property::kMinimum] = *info.minimum;
     if (info.maximum) metric.properties[property::kMaximum] = *info.maximum;
-    if (!std::holds_alternative<std::monostate>(info.safe_value)) metric.properties[property::kSafeValue] = info.safe_value;
+    if (!std::holds_alternative<std::monostate>(info.safe_value))
+        metric.properties[property::kSafeValue] = info.safe_value;
     return metric;
 }
 

@@ -13,10 +13,30 @@ namespace labhub::sparkplug {
 
 /// Sparkplug B 3.0, 6.4.16. Those from dataset on are recognised, never decoded: no reading of ours has such a shape.
 enum class DataType : std::uint32_t {
-    unknown = 0, int8 = 1, int16 = 2, int32 = 3, int64 = 4, uint8 = 5, uint16 = 6, uint32 = 7, uint64 = 8,
-    float32 = 9, float64 = 10, boolean = 11, string = 12, datetime = 13, text = 14, uuid = 15,
-    dataset = 16, bytes = 17, file = 18, template_instance = 19, property_set = 20, property_set_list = 21,
-    first_array = 22, last_array = 34,
+    unknown = 0,
+    int8 = 1,
+    int16 = 2,
+    int32 = 3,
+    int64 = 4,
+    uint8 = 5,
+    uint16 = 6,
+    uint32 = 7,
+    uint64 = 8,
+    float32 = 9,
+    float64 = 10,
+    boolean = 11,
+    string = 12,
+    datetime = 13,
+    text = 14,
+    uuid = 15,
+    dataset = 16,
+    bytes = 17,
+    file = 18,
+    template_instance = 19,
+    property_set = 20,
+    property_set_list = 21,
+    first_array = 22,
+    last_array = 34,
 };
 
 /// The type we send a metric as: Boolean, Int64, Double, String. Never UInt32, which decoders read from two fields.
@@ -49,10 +69,10 @@ inline constexpr const char* kAcknowledge = "Node Control/Acknowledge";  ///< In
 /// One metric of a message.
 struct Metric {
     std::string name;
-    Value value;                              ///< monostate travels as is_null
-    std::optional<DataType> datatype;         ///< sending: needed only for a null value, else follows from the value
-    std::optional<UtcMillis> timestamp;       ///< sending: the payload's where absent
-    Quality quality = Quality::good;          ///< travels as property Quality where not good
+    Value value;                         ///< monostate travels as is_null
+    std::optional<DataType> datatype;    ///< sending: needed only for a null value, else follows from the value
+    std::optional<UtcMillis> timestamp;  ///< sending: the payload's where absent
+    Quality quality = Quality::good;     ///< travels as property Quality where not good
     bool is_historical = false;
     bool is_transient = false;
     std::optional<std::uint64_t> alias;       ///< never sent by us

@@ -39,7 +39,8 @@ struct SequencedMessage {
 /// missing one arrives or the window ends (operational-behavior-host-reordering-*). Not thread-safe; time is given.
 class SequenceTracker {
   public:
-    explicit SequenceTracker(Steady::duration window, std::size_t max_held = 64) : window_(window), max_held_(max_held) {}
+    explicit SequenceTracker(Steady::duration window, std::size_t max_held = 64)
+        : window_(window), max_held_(max_held) {}
 
     /// An NBIRTH with this seq arrived: forget all that was held.
     void start(std::uint8_t birth_seq);

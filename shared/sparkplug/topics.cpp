@@ -53,7 +53,8 @@ Result<void> check_id(std::string_view what, std::string_view text) {
 
 Result<void> check_group_id(std::string_view text) {
     if (text == kState)
-        return Error{ErrorCode::malformed, "a group must not be called STATE", "host applications announce themselves there"};
+        return Error{ErrorCode::malformed, "a group must not be called STATE",
+                     "host applications announce themselves there"};
     return check_id("group id", text);
 }
 
@@ -62,9 +63,11 @@ Result<std::string> format_topic(const Topic& topic) {
     LABHUB_CHECK(check_id("node id", topic.node));
     const bool wants_device = is_device_message(topic.type);
     if (!wants_device && !topic.device.empty())
-        return Error{ErrorCode::malformed, "a message of type " + std::string(to_string(topic.type)) + " has no device id"};
+        return Error{ErrorCode::malformed,
+                     "a message of type " + std::string(to_string(topic.type)) + " has no device id"};
     if (wants_device) LABHUB_CHECK(check_id("device id", topic.device));
-    std::string text = std::string(kNamespace) + "/" + topic.group + "/" + std::string(to_string(topic.type)) + "/" + topic.node;
+    std::string text =
+        std::string(kNamespace) + "/" + topic.group + "/" + std::string(to_string(topic.type)) + "/" + topic.node;
     if (wants_device) text += "/" + topic.device;
     return text;
 }
@@ -82,7 +85,8 @@ Result<Topic> parse_topic(std::string_view text) {
     LABHUB_CHECK(check_group_id(parts[1]));
     LABHUB_CHECK(check_id("node id", parts[3]));
     if (has_device) LABHUB_CHECK(check_id("device id", parts[4]));
-    return Topic{std::string(parts[1]), *type, std::string(parts[3]), has_device ? std::string(parts[4]) : std::string{}};
+    return Topic{std::string(parts[1]), *type, std::string(parts[3]),
+                 has_device ? std::string(parts[4]) : std::string{}};
 }
 
 Result<std::string> state_topic(std::string_view host_id) {

@@ -17,21 +17,30 @@ constexpr std::size_t kCachedStatements = 256;
 
 ErrorCode code_of(int sqlite_code, int system_errno) {
     switch (sqlite_code & 0xFF) {
-        case SQLITE_FULL: return ErrorCode::storage_full;
+        case SQLITE_FULL:
+            return ErrorCode::storage_full;
         case SQLITE_IOERR:
             return system_errno == ENOSPC || system_errno == EDQUOT ? ErrorCode::storage_full : ErrorCode::unavailable;
         case SQLITE_CORRUPT:
-        case SQLITE_NOTADB: return ErrorCode::corrupt;
-        case SQLITE_CONSTRAINT: return ErrorCode::conflict;
+        case SQLITE_NOTADB:
+            return ErrorCode::corrupt;
+        case SQLITE_CONSTRAINT:
+            return ErrorCode::conflict;
         case SQLITE_BUSY:
-        case SQLITE_LOCKED: return ErrorCode::unavailable;
-        case SQLITE_INTERRUPT: return ErrorCode::timed_out;
-        case SQLITE_TOOBIG: return ErrorCode::too_large;
+        case SQLITE_LOCKED:
+            return ErrorCode::unavailable;
+        case SQLITE_INTERRUPT:
+            return ErrorCode::timed_out;
+        case SQLITE_TOOBIG:
+            return ErrorCode::too_large;
         case SQLITE_PERM:
         case SQLITE_READONLY:
-        case SQLITE_AUTH: return ErrorCode::forbidden;
-        case SQLITE_CANTOPEN: return system_errno ? system_error("", system_errno).code : ErrorCode::not_found;
-        default: return ErrorCode::internal;
+        case SQLITE_AUTH:
+            return ErrorCode::forbidden;
+        case SQLITE_CANTOPEN:
+            return system_errno ? system_error("", system_errno).code : ErrorCode::not_found;
+        default:
+            return ErrorCode::internal;
     }
 }
 
@@ -54,7 +63,8 @@ class Connection {
         if ((code & 0xFF) == SQLITE_INTERRUPT) message = name + ": the query took longer than its time limit";
         if ((code & 0xFF) == SQLITE_IOERR && system_errno != 0)
             message = system_error(name + ": " + sqlite3_errstr(code), system_errno).message;
-        return Error{code_of(code, system_errno), std::move(message), sql.empty() ? "" : "in: " + printable(trim(sql), 120)};
+        return Error{code_of(code, system_errno), std::move(message),
+                     sql.empty() ? "" : "in: " + printable(trim(sql), 120)};
     }
 
     std::string name;
@@ -67,8 +77,10 @@ Statement::Statement(std::shared_ptr<Connection> connection, sqlite3_stmt* handl
     : connection_(std::move(connection)), handle_(handle), slot_(slot) {}
 
 Statement::Statement(Statement&& other) noexcept
-    : connection_(std::move(other.connection_)), handle_(std::exchange(other.handle_, nullptr)),
-      bind_failure_(other.bind_failure_), slot_(other.slot_) {}
+    : connection_(std::move(other.connection_)),
+      handle_(std::exchange(other.handle_, nullptr)),
+      bind_failure_(other.bind_failure_),
+      slot_(other.slot_) {}
 
 Statement& Statement::operator=(Statement&& other) noexcept {
     if (this == &other) return *this;
@@ -141,11 +153,16 @@ void Statement::reset() { sqlite3_reset(handle_); }
 
 ColumnType Statement::column_type(int column) const {
     switch (sqlite3_column_type(handle_, column)) {
-        case SQLITE_INTEGER: return ColumnType::integer;
-        case SQLITE_FLOAT: return ColumnType::real;
-        case SQLITE_TEXT: return ColumnType::text;
-        case SQLITE_BLOB: return ColumnType::blob;
-        default: return ColumnType::null;
+        case SQLITE_INTEGER:
+            return ColumnType::integer;
+        case SQLITE_FLOAT:
+            return ColumnType::real;
+        case SQLITE_TEXT:
+            return ColumnType::text;
+        case SQLITE_BLOB:
+            return ColumnType::blob;
+        default:
+            return ColumnType::null;
     }
 }
 
@@ -192,8 +209,8 @@ Result<Database> Database::open(const std::filesystem::path& path, OpenOptions o
     auto connection = std::make_shared<Connection>();
     connection->name = "database " + path.filename().string();
     const int mode = options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    const int code = sqlite3_open_v2(path.c_str(), &connection->handle, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                                     nullptr);
+    const int code =
+        sqlite3_open_v2(path.c_str(), &connection->handle, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
     if (code != SQLITE_OK) return connection->error(code, "").within("open " + path.string());
     sqlite3_busy_timeout(connection->handle, static_cast<int>(options.busy_timeout.count()));
     Database database(std::move(connection));

@@ -29,7 +29,7 @@ struct OpenOptions {
     bool read_only = false;                         ///< the file must exist
     std::chrono::milliseconds busy_timeout{5'000};  ///< how long to wait for another connection's lock
     Synchronous synchronous = Synchronous::normal;
-    bool wal = true;                                ///< write-ahead log: readers never wait for the writer
+    bool wal = true;  ///< write-ahead log: readers never wait for the writer
     int cache_kib = 2'048;
 };
 
@@ -96,7 +96,8 @@ class Statement {
 };
 
 /// One connection to a SQLite file; used by one thread at a time. Foreign keys are enforced. Errors: storage_full,
-/// corrupt, conflict (a constraint), unavailable (locked by another, I/O), forbidden, not_found, timed_out (limit_time).
+/// corrupt, conflict (a constraint), unavailable (locked by another, I/O), forbidden, not_found, timed_out
+/// (limit_time).
 class Database {
   public:
     /// Opens, and makes the file (mode 0600) unless read_only. The folder must exist. ":memory:" is a private database

@@ -35,7 +35,8 @@ Result<std::vector<Applied>> read_applied(Database& database) {
 Result<void> check_order(std::span<const Migration> migrations) {
     for (std::size_t i = 1; i < migrations.size(); ++i)
         if (migrations[i - 1].name >= migrations[i].name)
-            return Error{ErrorCode::internal, "migration " + migrations[i].name + " does not come after " + migrations[i - 1].name};
+            return Error{ErrorCode::internal,
+                         "migration " + migrations[i].name + " does not come after " + migrations[i - 1].name};
     return {};
 }
 
@@ -43,10 +44,12 @@ Result<void> check_history(const std::vector<Applied>& applied, std::span<const 
     for (std::size_t i = 0; i < applied.size(); ++i) {
         const auto& [name, checksum] = applied[i];
         if (i >= migrations.size() || migrations[i].name > name)
-            return Error{ErrorCode::unsupported, "the database has migration " + name + ", which this version doesn't know",
+            return Error{ErrorCode::unsupported,
+                         "the database has migration " + name + ", which this version doesn't know",
                          "it was written by a later version: start that one, or restore a backup made before it"};
         if (migrations[i].name < name)
-            return Error{ErrorCode::conflict, "migration " + migrations[i].name + " is missing before " + name + " in the database",
+            return Error{ErrorCode::conflict,
+                         "migration " + migrations[i].name + " is missing before " + name + " in the database",
                          "a new migration must come after all applied ones"};
         if (checksum_of(migrations[i].sql) != checksum)
             return Error{ErrorCode::conflict, "migration " + name + " was changed after the database applied it",
@@ -60,8 +63,8 @@ Result<void> apply(Database& database, const Migration& migration) {
     LABHUB_CHECK(database.execute(migration.sql));
     if (!database.in_transaction())
         return Error{ErrorCode::internal, "it ends the transaction it runs in", "remove COMMIT and ROLLBACK from it"};
-    LABHUB_CHECK(database.run("INSERT INTO schema_migrations(name, applied_at, checksum) VALUES(?, ?, ?)", migration.name,
-                              SystemClock().utc_now(), checksum_of(migration.sql)));
+    LABHUB_CHECK(database.run("INSERT INTO schema_migrations(name, applied_at, checksum) VALUES(?, ?, ?)",
+                              migration.name, SystemClock().utc_now(), checksum_of(migration.sql)));
     return transaction.commit();
 }
 
@@ -69,8 +72,9 @@ Result<void> apply(Database& database, const Migration& migration) {
 
 Result<void> migrate(Database& database, std::span<const Migration> migrations) {
     LABHUB_CHECK(check_order(migrations));
-    LABHUB_CHECK(database.execute("CREATE TABLE IF NOT EXISTS schema_migrations("
-                                  "name TEXT PRIMARY KEY, applied_at INTEGER NOT NULL, checksum TEXT NOT NULL) STRICT"));
+    LABHUB_CHECK(
+        database.execute("CREATE TABLE IF NOT EXISTS schema_migrations("
+                         "name TEXT PRIMARY KEY, applied_at INTEGER NOT NULL, checksum TEXT NOT NULL) STRICT"));
     LABHUB_TRY(const auto applied, read_applied(database));
     LABHUB_CHECK(check_history(applied, migrations));
     for (const auto& migration : migrations.subspan(applied.size()))

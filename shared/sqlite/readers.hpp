@@ -23,7 +23,8 @@ struct ReadersOptions {
 /// the writer, and may not change anything. Same rules as Writer for captures, cancellation and end of life.
 class Readers {
   public:
-    static Result<std::unique_ptr<Readers>> start(const std::filesystem::path& path, int count, ReadersOptions options = {});
+    static Result<std::unique_ptr<Readers>> start(const std::filesystem::path& path, int count,
+                                                  ReadersOptions options = {});
     ~Readers() { stop(); }
     Readers(const Readers&) = delete;
     Readers& operator=(const Readers&) = delete;

@@ -22,8 +22,8 @@ Result<void> run_job(impl::Job& job, Database& database) {
 
 /// What a group is worth after one job: it goes on, or the transaction is gone and with it the jobs before.
 struct Step {
-    bool kept = false;           ///< the job's changes are part of the transaction
-    std::optional<Error> lost;   ///< why the transaction is gone
+    bool kept = false;          ///< the job's changes are part of the transaction
+    std::optional<Error> lost;  ///< why the transaction is gone
 };
 
 Step run_in_savepoint(impl::Job& job, Database& database) {
@@ -34,7 +34,8 @@ Step run_in_savepoint(impl::Job& job, Database& database) {
     const auto done = run_job(job, database);
     if (!database.in_transaction()) {
         // SQLite rolls everything back by itself on a full disk or an I/O error.
-        const Error why = done ? Error{ErrorCode::internal, "database work ended the transaction it ran in"} : done.error();
+        const Error why =
+            done ? Error{ErrorCode::internal, "database work ended the transaction it ran in"} : done.error();
         job.fail(why);
         return {false, why};
     }
@@ -47,7 +48,8 @@ Step run_in_savepoint(impl::Job& job, Database& database) {
 }  // namespace
 
 Writer::Writer(Database database, WriterOptions options)
-    : options_(options), database_(std::move(database)),
+    : options_(options),
+      database_(std::move(database)),
       queue_(std::make_shared<impl::WorkQueue>("writer", options.queue_bound)) {}
 
 Result<std::unique_ptr<Writer>> Writer::start(Database database, WriterOptions options) {
@@ -74,8 +76,8 @@ void Writer::serve() {
     }
 }
 
-/// Runs the jobs from `first` in one transaction and delivers them. Returns the first one not run, if the transaction was
-/// lost on the way.
+/// Runs the jobs from `first` in one transaction and delivers them. Returns the first one not run, if the transaction
+/// was lost on the way.
 std::size_t Writer::commit_group(const std::vector<std::shared_ptr<impl::Job>>& jobs, std::size_t first) {
     std::vector<std::shared_ptr<impl::Job>> kept;
     std::optional<Error> lost;

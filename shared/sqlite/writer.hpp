@@ -14,15 +14,15 @@
 namespace labhub::sqlite {
 
 struct WriterOptions {
-    std::size_t queue_bound = 4'096;            ///< writes that may wait; more are Error too_many
-    std::size_t group_bound = 1'024;            ///< most writes in one transaction
-    std::chrono::milliseconds group_delay{0};   ///< how long to gather after the first write; 0 groups what queued up
-                                                ///< while the last commit ran
+    std::size_t queue_bound = 4'096;           ///< writes that may wait; more are Error too_many
+    std::size_t group_bound = 1'024;           ///< most writes in one transaction
+    std::chrono::milliseconds group_delay{0};  ///< how long to gather after the first write; 0 groups what queued up
+                                               ///< while the last commit ran
 };
 
-/// The one thread that writes to a SQLite file. It takes all waiting writes, runs them in order in one transaction with a
-/// savepoint each, commits once and only then reports: a write that returned a value is on disk. A write that returns an
-/// error is undone alone; if the commit fails, all of the group fail with its error. Work must not begin or end
+/// The one thread that writes to a SQLite file. It takes all waiting writes, runs them in order in one transaction with
+/// a savepoint each, commits once and only then reports: a write that returned a value is on disk. A write that returns
+/// an error is undone alone; if the commit fails, all of the group fail with its error. Work must not begin or end
 /// transactions, and must capture what it needs by value, as it may outlive the task that awaits it.
 /// Any thread may write; a cancelled task leaves its write running. Stop it (or destroy it) before the io_context of
 /// those who wait.
@@ -34,8 +34,8 @@ class Writer {
     Writer& operator=(const Writer&) = delete;
 
     /// `work` is a function of Database& that returns Result<R>, run on the writer's thread. The awaiting task goes on,
-    /// on its own executor, after the commit. Errors besides the work's own: too_many (queue full), unavailable (stopped),
-    /// storage_full and the like from the commit.
+    /// on its own executor, after the commit. Errors besides the work's own: too_many (queue full), unavailable
+    /// (stopped), storage_full and the like from the commit.
     template <class F>
     auto write(F work) -> Task<std::invoke_result_t<F&, Database&>> {
         return impl::await_job<F>(queue_, std::make_shared<impl::AwaitedJob<F>>(std::move(work)));

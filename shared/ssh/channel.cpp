@@ -22,8 +22,10 @@ Task<Result<void>> Channel::write_to(std::shared_ptr<ChannelCore> core, std::str
 
 Result<void> Channel::try_write(std::string bytes) {
     if (core_->queued_bytes() + bytes.size() > kQueueBytes)
-        return Error{ErrorCode::too_many, "the peer doesn't take what is sent: " + std::to_string(core_->queued_bytes()) +
-                                              " bytes are waiting", "at most " + std::to_string(kQueueBytes)};
+        return Error{
+            ErrorCode::too_many,
+            "the peer doesn't take what is sent: " + std::to_string(core_->queued_bytes()) + " bytes are waiting",
+            "at most " + std::to_string(kQueueBytes)};
     return core_->enqueue(std::move(bytes), false);
 }
 

@@ -27,8 +27,8 @@ class Channel {
     /// Hands over all bytes, waiting while the peer's window is full. Bytes of a cancelled write may have been sent in
     /// part: close the channel then.
     Task<Result<void>> write(std::string bytes);
-    /// The same without waiting: queues behind what is waiting already. Error too_many, with nothing queued, when more than
-    /// kQueueBytes would wait.
+    /// The same without waiting: queues behind what is waiting already. Error too_many, with nothing queued, when more
+    /// than kQueueBytes would wait.
     Result<void> try_write(std::string bytes);
     static constexpr std::size_t kQueueBytes = 4u << 20;
     /// Sends EOF after what was written: the peer's read() returns empty, reading here goes on.

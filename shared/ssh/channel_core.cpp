@@ -30,8 +30,12 @@ void ChannelCore::set_callbacks() {
     callbacks_.channel_eof_function = eof_arrived;
     callbacks_.channel_close_function = close_arrived;
     callbacks_.channel_exit_status_function = exit_status_arrived;
-    callbacks_.channel_pty_request_function = [](ssh_session, ssh_channel, const char*, int, int, int, int, void*) { return 1; };
-    callbacks_.channel_env_request_function = [](ssh_session, ssh_channel, const char*, const char*, void*) { return 1; };
+    callbacks_.channel_pty_request_function = [](ssh_session, ssh_channel, const char*, int, int, int, int, void*) {
+        return 1;
+    };
+    callbacks_.channel_env_request_function = [](ssh_session, ssh_channel, const char*, const char*, void*) {
+        return 1;
+    };
     callbacks_.channel_shell_request_function = [](ssh_session, ssh_channel, void* self) {
         return request_arrived(self, ChannelRequest::shell, "");
     };
@@ -226,7 +230,8 @@ bool ChannelCore::flush_queue() {
         if (length == 0) break;
         const char* from = piece.bytes.data() + piece.sent;
         const auto size = static_cast<std::uint32_t>(length);
-        const int sent = piece.is_stderr ? ssh_channel_write_stderr(handle_, from, size) : ssh_channel_write(handle_, from, size);
+        const int sent =
+            piece.is_stderr ? ssh_channel_write_stderr(handle_, from, size) : ssh_channel_write(handle_, from, size);
         if (sent < 0) {
             drop_queue();
             close_wanted_ = true;

@@ -20,9 +20,9 @@ class Transport;
 
 enum class ChannelRequest { exec, shell, subsystem };
 
-/// A channel of a Transport, which owns the libssh handle in it; shared with whoever reads or writes. Its callbacks only
-/// note and wake. Output waits in a queue of its own, so that no call into libssh ever waits for the peer's window. The
-/// handle is freed only once both ends have closed: until then packets for it may arrive.
+/// A channel of a Transport, which owns the libssh handle in it; shared with whoever reads or writes. Its callbacks
+/// only note and wake. Output waits in a queue of its own, so that no call into libssh ever waits for the peer's
+/// window. The handle is freed only once both ends have closed: until then packets for it may arrive.
 class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   public:
     ChannelCore(std::weak_ptr<Transport> transport, asio::any_io_executor executor, ssh_channel handle);
@@ -62,8 +62,8 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
     void keep_errors() { keep_errors_ = true; }
     /// Client side: the open request is under way; until `opened` the channel can't be closed.
     void set_opening(bool opening) { opening_ = opening; }
-    /// Client side: a request is under way whose answer libssh keeps in the handle, which must stay until then even if the
-    /// peer has answered and closed in one go.
+    /// Client side: a request is under way whose answer libssh keeps in the handle, which must stay until then even if
+    /// the peer has answered and closed in one go.
     void set_requesting(bool requesting) { requesting_ = requesting; }
     void set_open_failed() { opening_ = false, open_failed_ = true; }
 

@@ -107,7 +107,8 @@ class Session::Impl : public std::enable_shared_from_this<Session::Impl> {
         const std::string shown = fingerprint_of(key);
         if (shown == options.pinned_host_fingerprint) return {};
         return Error{ErrorCode::forbidden,
-                     "the host key of " + place_of(options) + " is " + shown + ", not the pinned " + options.pinned_host_fingerprint,
+                     "the host key of " + place_of(options) + " is " + shown + ", not the pinned " +
+                         options.pinned_host_fingerprint,
                      "if the key was replaced on purpose, enrol the node again; if not, something else answers there"};
     }
 
@@ -133,7 +134,8 @@ class Session::Impl : public std::enable_shared_from_this<Session::Impl> {
         const std::string who = self->options.user + " at " + place_of(self->options);
         Error error{ErrorCode::unavailable, "log in as " + who + ": " + self->libssh_error()};
         if (rc == SSH_AUTH_DENIED || rc == SSH_AUTH_PARTIAL)
-            error = Error{ErrorCode::unauthenticated, "the key " + fingerprint_of(key.get()) + " is not accepted for " + who,
+            error = Error{ErrorCode::unauthenticated,
+                          "the key " + fingerprint_of(key.get()) + " is not accepted for " + who,
                           "add its public half to the authorised keys there"};
         co_return Result<void>(std::move(error));
     }
@@ -163,7 +165,8 @@ class Session::Impl : public std::enable_shared_from_this<Session::Impl> {
         co_return Result<std::shared_ptr<ChannelCore>>(std::move(error));
     }
 
-    static Task<Result<std::shared_ptr<ChannelCore>>> open_with(std::shared_ptr<Impl> self, bool subsystem, std::string text) {
+    static Task<Result<std::shared_ptr<ChannelCore>>> open_with(std::shared_ptr<Impl> self, bool subsystem,
+                                                                std::string text) {
         auto opening = open_channel(self);
         auto opened = co_await std::move(opening);
         if (!opened) co_return opened;
@@ -193,7 +196,8 @@ class Session::Impl : public std::enable_shared_from_this<Session::Impl> {
             result.out += channel->take_input();
             result.err += channel->take_errors();
             if (result.out.size() + result.err.size() > limit) {
-                Error large{ErrorCode::too_large, "the command's output is larger than " + std::to_string(limit) + " bytes"};
+                Error large{ErrorCode::too_large,
+                            "the command's output is larger than " + std::to_string(limit) + " bytes"};
                 co_return Outcome(std::move(large));
             }
             if (channel->has_input()) continue;

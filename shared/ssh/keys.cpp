@@ -11,7 +11,8 @@
 namespace labhub::ssh {
 namespace {
 
-constexpr std::string_view kTypes = "ssh-ed25519, ecdsa-sha2-nistp256, ecdsa-sha2-nistp384, ecdsa-sha2-nistp521, ssh-rsa";
+constexpr std::string_view kTypes =
+    "ssh-ed25519, ecdsa-sha2-nistp256, ecdsa-sha2-nistp384, ecdsa-sha2-nistp521, ssh-rsa";
 constexpr std::size_t kKeyFileBytes = 64 * 1024;
 
 bool is_plain_type(ssh_keytypes_e type) {
@@ -42,7 +43,8 @@ Result<KeyHandle> create_private_key(const std::filesystem::path& path) {
     KeyHandle handle(key);
     char* text = nullptr;
     if (ssh_pki_export_privkey_base64(key, nullptr, nullptr, nullptr, &text) != SSH_OK)
-        return Error{ErrorCode::internal, "write the new key for " + path.string() + " as text: the crypto library failed"};
+        return Error{ErrorCode::internal,
+                     "write the new key for " + path.string() + " as text: the crypto library failed"};
     const CharHandle owned(text);
     LABHUB_CHECK(write_file(path, text, 0600));
     return handle;
@@ -84,12 +86,16 @@ Result<PublicKey> PublicKey::parse(std::string_view line) {
     if (!is_plain_type(ssh_key_type_from_name(type.c_str()))) {
         const std::string expected = "the line begins with one of " + std::string(kTypes);
         if (ssh_key_type_from_name(type.c_str()) != SSH_KEYTYPE_UNKNOWN)
-            return Error{ErrorCode::unsupported, "keys of type '" + printable(type, 60) + "' are not accepted", expected};
+            return Error{ErrorCode::unsupported, "keys of type '" + printable(type, 60) + "' are not accepted",
+                         expected};
         return Error{ErrorCode::malformed, "'" + printable(type, 60) + "' is not a key type", expected};
     }
-    if (base64.empty()) return Error{ErrorCode::malformed, "the key itself is missing after '" + type + "'", "TYPE BASE64 [COMMENT]"};
+    if (base64.empty())
+        return Error{ErrorCode::malformed, "the key itself is missing after '" + type + "'", "TYPE BASE64 [COMMENT]"};
     const KeyHandle key = import_public(type, base64);
-    if (!key) return Error{ErrorCode::malformed, "the text after '" + type + "' is no key of that type: " + printable(base64, 40)};
+    if (!key)
+        return Error{ErrorCode::malformed,
+                     "the text after '" + type + "' is no key of that type: " + printable(base64, 40)};
     LABHUB_TRY(PublicKey parsed, public_half(key.get()));
     parsed.comment = std::string(trim(rest));
     return parsed;

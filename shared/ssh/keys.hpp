@@ -27,11 +27,13 @@ struct PublicKey {
     static Result<PublicKey> parse(std::string_view line);
 };
 
-/// Every key of a text of such lines; blank lines and those beginning with `#` are passed over. An error names the line.
+/// Every key of a text of such lines; blank lines and those beginning with `#` are passed over. An error names the
+/// line.
 Result<std::vector<PublicKey>> parse_keys(std::string_view text);
 
-/// The public half of the private key at `path`; a new ed25519 key in OpenSSH format is put there (mode 0600) when there is
-/// none. Errors: forbidden when others than its owner can read the file, malformed when it isn't an unencrypted key.
+/// The public half of the private key at `path`; a new ed25519 key in OpenSSH format is put there (mode 0600) when
+/// there is none. Errors: forbidden when others than its owner can read the file, malformed when it isn't an
+/// unencrypted key.
 Result<PublicKey> load_or_create_key(const std::filesystem::path& path);
 
 }  // namespace labhub::ssh

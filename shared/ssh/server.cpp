@@ -13,7 +13,8 @@ namespace {
 using asio::ip::tcp;
 
 Error bind_error(const char* doing, const tcp::endpoint& endpoint, int number) {
-    return system_error(std::string(doing) + " " + endpoint.address().to_string() + ":" + std::to_string(endpoint.port()), number);
+    return system_error(
+        std::string(doing) + " " + endpoint.address().to_string() + ":" + std::to_string(endpoint.port()), number);
 }
 
 /// Everything the sessions inherit: the host key, the algorithms, and no configuration files.
@@ -60,8 +61,11 @@ Result<tcp::acceptor> open_acceptor(asio::any_io_executor executor, const tcp::e
 class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   public:
     Impl(ServerOptions options, Handlers handlers, PublicKey host_key, BindHandle bind, tcp::acceptor acceptor)
-        : shared_(std::make_shared<ServerShared>(ServerShared{std::move(options), std::move(handlers), {}})), host_key_(std::move(host_key)), bind_(std::move(bind)),
-          acceptor_(std::move(acceptor)), tasks_(acceptor_.get_executor()) {}
+        : shared_(std::make_shared<ServerShared>(ServerShared{std::move(options), std::move(handlers), {}})),
+          host_key_(std::move(host_key)),
+          bind_(std::move(bind)),
+          acceptor_(std::move(acceptor)),
+          tasks_(acceptor_.get_executor()) {}
 
     void start() { tasks_.spawn("ssh accept", accept_all(shared_from_this())); }
 
@@ -182,7 +186,8 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     TaskGroup tasks_;
 };
 
-Result<std::unique_ptr<Server>> Server::listen(asio::any_io_executor executor, ServerOptions options, Handlers handlers) {
+Result<std::unique_ptr<Server>> Server::listen(asio::any_io_executor executor, ServerOptions options,
+                                               Handlers handlers) {
     LABHUB_TRY(PublicKey public_key, load_or_create_key(options.host_key_path));
     LABHUB_TRY(KeyHandle key, load_private_key(options.host_key_path));
     LABHUB_TRY(BindHandle bind, make_bind(options, std::move(key)));

@@ -25,8 +25,11 @@ void bound_output(ExecResult& result, std::size_t limit) {
 }  // namespace
 
 ServerSession::ServerSession(asio::any_io_executor executor, std::shared_ptr<ServerShared> shared, std::string address)
-    : shared_(std::move(shared)), address_(std::move(address)), transport_(std::make_shared<Transport>(executor)),
-      last_busy_(Steady::now()), tasks_(executor) {}
+    : shared_(std::move(shared)),
+      address_(std::move(address)),
+      transport_(std::make_shared<Transport>(executor)),
+      last_busy_(Steady::now()),
+      tasks_(executor) {}
 
 void ServerSession::set_callbacks() {
     ssh_callbacks_init(&callbacks_);
@@ -45,7 +48,8 @@ Result<void> ServerSession::start(ssh_bind bind, int fd) {
         return Error{ErrorCode::internal, std::string("accept a connection: ") + ssh_get_error(bind)};
     }
     if (ssh_handle_key_exchange(transport_->session()) == SSH_ERROR)
-        return Error{ErrorCode::unavailable, std::string("begin the key exchange: ") + ssh_get_error(transport_->session())};
+        return Error{ErrorCode::unavailable,
+                     std::string("begin the key exchange: ") + ssh_get_error(transport_->session())};
     transport_->after_service = [this] { act_on_notes(); };
     transport_->on_end = [this] {
         tasks_.cancel();
@@ -94,7 +98,9 @@ int ServerSession::refuse_login() {
     return SSH_AUTH_DENIED;
 }
 
-ssh_channel ServerSession::channel_wanted(ssh_session, void* self) { return static_cast<ServerSession*>(self)->open_channel(); }
+ssh_channel ServerSession::channel_wanted(ssh_session, void* self) {
+    return static_cast<ServerSession*>(self)->open_channel();
+}
 
 ssh_channel ServerSession::open_channel() {
     // libssh has its own idea of who is logged in; it has been wrong before (CVE-2018-10933), so ours decides.
@@ -143,15 +149,17 @@ void ServerSession::start_channel(Start start) {
     const auto& limits = shared_->options.limits;
     if (start.kind == ChannelRequest::subsystem) {
         start.channel->set_serving(true);
-        tasks_.spawn("ssh subsystem", run_subsystem(shared_from_this(), std::move(start.channel), std::move(start.text)));
+        tasks_.spawn("ssh subsystem",
+                     run_subsystem(shared_from_this(), std::move(start.channel), std::move(start.text)));
         return;
     }
     start.channel->discard_input();
     if (start.kind == ChannelRequest::shell || !shared_->handlers.exec || trim(start.text).empty())
         return answer_at_once(*start.channel, shared_->options.usage + "\n");
     if (start.text.size() > limits.command_bytes)
-        return answer_at_once(*start.channel, "the command is " + std::to_string(start.text.size()) + " bytes long; at most " +
-                                                  std::to_string(limits.command_bytes) + " are accepted\n");
+        return answer_at_once(*start.channel, "the command is " + std::to_string(start.text.size()) +
+                                                  " bytes long; at most " + std::to_string(limits.command_bytes) +
+                                                  " are accepted\n");
     ++shared_->counters.commands;
     start.channel->set_serving(true);
     tasks_.spawn("ssh command", run_command(shared_from_this(), std::move(start.channel), std::move(start.text)));

@@ -62,8 +62,10 @@ class ServerSession : public std::enable_shared_from_this<ServerSession> {
     void act_on_notes();
     void start_channel(Start request);
     void answer_at_once(ChannelCore& channel, std::string text);
-    static Task<void> run_command(std::shared_ptr<ServerSession> self, std::shared_ptr<ChannelCore> channel, std::string command);
-    static Task<void> run_subsystem(std::shared_ptr<ServerSession> self, std::shared_ptr<ChannelCore> channel, std::string name);
+    static Task<void> run_command(std::shared_ptr<ServerSession> self, std::shared_ptr<ChannelCore> channel,
+                                  std::string command);
+    static Task<void> run_subsystem(std::shared_ptr<ServerSession> self, std::shared_ptr<ChannelCore> channel,
+                                    std::string name);
     static Task<void> expect_login(std::shared_ptr<ServerSession> self);
     void check_idle();
 

@@ -8,11 +8,11 @@
 #include <memory>
 #include <optional>
 
+#include <libssh/libssh.h>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <libssh/libssh.h>
 
 #include "shared/base/error.hpp"
 #include "shared/base/result.hpp"
@@ -25,11 +25,11 @@ class ChannelCore;
 /// Owns a libssh session and everything of libssh in it, and drives it from socket readiness. Executor's thread only.
 ///
 /// libssh calls back from inside almost any of its calls, writes included. So there is one rule: a callback only notes
-/// what happened and wakes waiters; it never calls service() or end(), and nothing of libssh is freed while a call into it is on
-/// the stack. What callbacks noted is acted upon in `after_service`, or in tasks.
+/// what happened and wakes waiters; it never calls service() or end(), and nothing of libssh is freed while a call into
+/// it is on the stack. What callbacks noted is acted upon in `after_service`, or in tasks.
 ///
-/// Ends once, for one reason: the peer's, the network's, or ours through end(). Ending frees the libssh session at once; channels
-/// stay as broken shells for those who hold them.
+/// Ends once, for one reason: the peer's, the network's, or ours through end(). Ending frees the libssh session at
+/// once; channels stay as broken shells for those who hold them.
 class Transport : public std::enable_shared_from_this<Transport> {
   public:
     explicit Transport(asio::any_io_executor executor);
@@ -45,8 +45,8 @@ class Transport : public std::enable_shared_from_this<Transport> {
     /// Handles what has arrived, sends what is queued. Safe to call from anywhere but a libssh callback.
     void service();
     void end(Error why);
-    /// Calls `step` now and after each arrival until it returns something other than SSH_AGAIN. SSH_ERROR when the session ends
-    /// or the task is cancelled.
+    /// Calls `step` now and after each arrival until it returns something other than SSH_AGAIN. SSH_ERROR when the
+    /// session ends or the task is cancelled.
     Task<int> until_done(std::function<int()> step);
     static Task<Error> wait_ended(std::shared_ptr<Transport> self);
     /// Waits until nothing is queued on any channel or the socket, at most `limit`.
@@ -61,7 +61,8 @@ class Transport : public std::enable_shared_from_this<Transport> {
     std::size_t open_channel_count() const;
     /// Asks the peer for a sign of life, unless one is being waited for.
     void send_keepalive();
-    /// Sends keepalives every `period` and ends the session when nothing at all came for three periods. `tick` runs each period.
+    /// Sends keepalives every `period` and ends the session when nothing at all came for three periods. `tick` runs
+    /// each period.
     static Task<void> keep_alive(std::shared_ptr<Transport> self, Steady::duration period, std::function<void()> tick);
 
     ssh_session session() const { return session_; }

@@ -1,4 +1,5 @@
-// What others' decoders make of our bytes: npm's sparkplug-payload, which Node-RED and sparkplug-client use, and protoc.
+// What others' decoders make of our bytes: npm's sparkplug-payload, which Node-RED and sparkplug-client use, and
+// protoc.
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -86,7 +87,8 @@ Payload device_data() {
                        metric("large", std::int64_t{-9'007'199'254'740'991}),
                        metric("color", std::string("grün #00ff00"))};
     payload.metrics.push_back(data_metric({"gone", Value{}, kNow, Quality::bad}, ValueType::number));
-    payload.metrics.push_back(data_metric({"old", 7.5, UtcMillis{1'600'000'000'000}, Quality::stale}, ValueType::number, true));
+    payload.metrics.push_back(
+        data_metric({"old", 7.5, UtcMillis{1'600'000'000'000}, Quality::stale}, ValueType::number, true));
     payload.metrics[0].properties[property::kSpoolPosition] = std::int64_t{123'456'789'012};
     return payload;
 }
@@ -153,7 +155,8 @@ TEST_F(NpmDecoderTest, ReadsTypesTimesQualityAndHistory) {
     EXPECT_EQ(quality.at("value").to_number<int>(), 500);
     EXPECT_EQ(metric_named(payload, "gone").at("properties").at("Quality").at("value").to_number<int>(), 0);
     const auto first = metric_named(payload, "on");
-    EXPECT_EQ(first.at("properties").at(property::kSpoolPosition).at("value").to_number<std::int64_t>(), 123'456'789'012);
+    EXPECT_EQ(first.at("properties").at(property::kSpoolPosition).at("value").to_number<std::int64_t>(),
+              123'456'789'012);
     EXPECT_EQ(metric_named(payload, "negative").at("type"), boost::json::value("Int64"));
 }
 
@@ -179,8 +182,8 @@ TEST(Protoc, DecodesOurBirthWithThePublishedSchema) {
     const std::string command = "protoc --proto_path='" + source_folder().string() +
                                 "' --decode=labhub.sparkplug_b.Payload shared/proto/sparkplug_b.proto";
     const std::string text = output_of(command, encode(MessageType::dbirth, device_birth()).value());
-    for (const char* line : {"timestamp: 1700000000123", "name: \"pump_1\"", "datatype: 10", "double_value: 0.5", "seq: 1",
-                             "keys: \"engUnit\"", "string_value: \"mL/s\""})
+    for (const char* line : {"timestamp: 1700000000123", "name: \"pump_1\"", "datatype: 10", "double_value: 0.5",
+                             "seq: 1", "keys: \"engUnit\"", "string_value: \"mL/s\""})
         EXPECT_NE(text.find(line), std::string::npos) << line << "\nin\n" << text;
 }
 

@@ -17,12 +17,13 @@ class Isolation : public Lab {
   protected:
     /// Runs Python lines, each an attempt that must raise an OSError; the end names those that didn't.
     void expect_denied(const std::vector<std::string>& attempts, const std::string& prelude = {}) {
-        std::string script = "import os, socket, sys, ctypes, ctypes.util\n"
-                             "libc = ctypes.CDLL(None, use_errno=True)\n"
-                             "def call(number, *arguments):\n"
-                             "    if libc.syscall(number, *arguments) < 0:\n"
-                             "        e = ctypes.get_errno(); raise OSError(e, os.strerror(e))\n" +
-                             prelude + "\n";
+        std::string script =
+            "import os, socket, sys, ctypes, ctypes.util\n"
+            "libc = ctypes.CDLL(None, use_errno=True)\n"
+            "def call(number, *arguments):\n"
+            "    if libc.syscall(number, *arguments) < 0:\n"
+            "        e = ctypes.get_errno(); raise OSError(e, os.strerror(e))\n" +
+            prelude + "\n";
         for (const auto& attempt : attempts)
             script += "try:\n    " + attempt + "\n    print('REACHED', " + quoted(attempt) +
                       ")\nexcept OSError as e:\n    print('denied', e)\n";
@@ -62,22 +63,24 @@ class HostServer {
 };
 
 TEST_F(Isolation, ReachesTheHubAndOnlyTheHub) {
-    const Ended ended = run("import os, urllib.request\n"
-                            "print(urllib.request.urlopen(os.environ['LABHUB_URL'] + '/x', timeout=10).read().decode())\n");
+    const Ended ended =
+        run("import os, urllib.request\n"
+            "print(urllib.request.urlopen(os.environ['LABHUB_URL'] + '/x', timeout=10).read().decode())\n");
     EXPECT_EQ(ended.exit_code, 0) << err();
     EXPECT_EQ(out(), "hub of " + last_.value + "\n");
 }
 
 TEST_F(Isolation, HasNoNetworkBesides) {
     const HostServer server;
-    expect_denied({"socket.create_connection(('1.1.1.1', 80), 3)", "socket.create_connection(('2606:4700::1111', 80), 3)",
-                   "socket.create_connection(('example.org', 80), 3)",
-                   "socket.create_connection(('127.0.0.1', " + std::to_string(server.port) + "), 3)",
-                   "socket.create_connection(('::1', " + std::to_string(server.port) + "), 3)",
-                   "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('8.8.8.8', 53))",
-                   "socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)",
-                   "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)", "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)",
-                   "socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)", "socket.socket(38, socket.SOCK_SEQPACKET)"});
+    expect_denied(
+        {"socket.create_connection(('1.1.1.1', 80), 3)", "socket.create_connection(('2606:4700::1111', 80), 3)",
+         "socket.create_connection(('example.org', 80), 3)",
+         "socket.create_connection(('127.0.0.1', " + std::to_string(server.port) + "), 3)",
+         "socket.create_connection(('::1', " + std::to_string(server.port) + "), 3)",
+         "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('8.8.8.8', 53))",
+         "socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)",
+         "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)", "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)",
+         "socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)", "socket.socket(38, socket.SOCK_SEQPACKET)"});
 }
 
 TEST_F(Isolation, HasAnAbstractSocketNamespaceOfItsOwn) {
@@ -107,21 +110,40 @@ TEST_F(Isolation, SeesNoFilesOfTheHost) {
 }
 
 TEST_F(Isolation, WritesNowhereButOutputAndTmp) {
-    expect_denied({"open('/app/user_script.py', 'a')", "open('/usr/x', 'w')", "open('/etc/passwd', 'a')", "open('/x', 'w')",
-                   "open('/app/x', 'w')", "open('/opt/labhub/python/x', 'w')", "open('/run/labhub/init', 'a')",
-                   "os.chmod('/app/user_script.py', 0o777)", "open('/dev/x', 'w')", "os.mkdir('/var/x')"},
-                  "open('/app/output/a', 'w').write('1'); open('/tmp/a', 'w').write('1'); open('/dev/shm/a', 'w').write('1')");
+    expect_denied(
+        {"open('/app/user_script.py', 'a')", "open('/usr/x', 'w')", "open('/etc/passwd', 'a')", "open('/x', 'w')",
+         "open('/app/x', 'w')", "open('/opt/labhub/python/x', 'w')", "open('/run/labhub/init', 'a')",
+         "os.chmod('/app/user_script.py', 0o777)", "open('/dev/x', 'w')", "os.mkdir('/var/x')"},
+        "open('/app/output/a', 'w').write('1'); open('/tmp/a', 'w').write('1'); open('/dev/shm/a', 'w').write('1')");
 }
 
 TEST_F(Isolation, HasNoWayToMorePrivilege) {
     // Numbers of x86-64; on another machine they are other calls, also denied or invalid.
-    expect_denied({"os.setuid(0)", "os.setgroups([0])", "os.chroot('/tmp')",
-                   "call(165, b'none', b'/tmp', b'tmpfs', 0, 0)", "call(272, 0x10000000)", "call(272, 0x40000000)",
-                   "call(308, 0, 0)", "call(321, 0, 0, 0)", "call(425, 1, 0)", "call(298, 0, 0, -1, -1, 0)",
-                   "call(101, 16, 1, 0, 0)", "call(175, 0, 0, 0)", "call(103, 3, 0, 0)", "call(250, 0, 0, 0)",
-                   "call(248, b'user', b'a', b'b', 1, -3)", "call(310, 1, 0, 0, 0, 0, 0)", "call(323, 0)",
-                   "call(304, 0, 0, 0)", "call(56, 0x10000000 | 17, 0, 0, 0, 0)", "call(435, 0, 0)", "call(438, 1, 0, 0)",
-                   "call(135, 0x0040000)", "call(169, 0, 0, 0, 0)", "call(161, b'/tmp')", "call(428, -1, b'/', 0)",
+    expect_denied({"os.setuid(0)",
+                   "os.setgroups([0])",
+                   "os.chroot('/tmp')",
+                   "call(165, b'none', b'/tmp', b'tmpfs', 0, 0)",
+                   "call(272, 0x10000000)",
+                   "call(272, 0x40000000)",
+                   "call(308, 0, 0)",
+                   "call(321, 0, 0, 0)",
+                   "call(425, 1, 0)",
+                   "call(298, 0, 0, -1, -1, 0)",
+                   "call(101, 16, 1, 0, 0)",
+                   "call(175, 0, 0, 0)",
+                   "call(103, 3, 0, 0)",
+                   "call(250, 0, 0, 0)",
+                   "call(248, b'user', b'a', b'b', 1, -3)",
+                   "call(310, 1, 0, 0, 0, 0, 0)",
+                   "call(323, 0)",
+                   "call(304, 0, 0, 0)",
+                   "call(56, 0x10000000 | 17, 0, 0, 0, 0)",
+                   "call(435, 0, 0)",
+                   "call(438, 1, 0, 0)",
+                   "call(135, 0x0040000)",
+                   "call(169, 0, 0, 0, 0)",
+                   "call(161, b'/tmp')",
+                   "call(428, -1, b'/', 0)",
                    "os.mknod('/tmp/d', 0o60600, os.makedev(254, 0))"});
 }
 
@@ -131,7 +153,8 @@ TEST_F(Isolation, GainsNothingFromSetuidPrograms) {
         "         if os.path.isfile(p) and os.stat(p).st_mode & 0o6000]\n"
         "print('setuid files:', len(found))\n"
         "print(subprocess.run(['su', '-c', 'id'], capture_output=True, stdin=subprocess.DEVNULL).returncode != 0)\n"
-        "print([l for l in open('/proc/self/status') if l.startswith(('NoNewPrivs', 'Seccomp:', 'CapBnd', 'CapEff'))])\n");
+        "print([l for l in open('/proc/self/status') if l.startswith(('NoNewPrivs', 'Seccomp:', 'CapBnd', "
+        "'CapEff'))])\n");
     EXPECT_NE(out().find("True"), std::string::npos) << out() << err();
     EXPECT_NE(out().find("NoNewPrivs:\\t1"), std::string::npos) << out();
     EXPECT_NE(out().find("Seccomp:\\t2"), std::string::npos) << out();
@@ -150,15 +173,16 @@ TEST_F(Isolation, CannotKillItsInit) {
 }
 
 TEST_F(Isolation, TricksInTheOutputFolderBringNothingOut) {
-    const Ended ended = run("import os\n"
-                            "os.symlink('/etc/shadow', 'shadow')\n"
-                            "os.symlink('/', 'root')\n"
-                            "os.symlink('../../../job.json', 'job')\n"
-                            "os.mkfifo('fifo')\n"
-                            "open('line\\nbreak', 'w').write('1')\n"
-                            "os.makedirs('a/b'); open('a/b/c', 'w').write('kept')\n"
-                            "f = open('sparse', 'wb'); f.truncate(900 << 20); f.close()\n"
-                            "f = open('sparse2', 'wb'); f.truncate(900 << 20); f.close()\n");
+    const Ended ended =
+        run("import os\n"
+            "os.symlink('/etc/shadow', 'shadow')\n"
+            "os.symlink('/', 'root')\n"
+            "os.symlink('../../../job.json', 'job')\n"
+            "os.mkfifo('fifo')\n"
+            "open('line\\nbreak', 'w').write('1')\n"
+            "os.makedirs('a/b'); open('a/b/c', 'w').write('kept')\n"
+            "f = open('sparse', 'wb'); f.truncate(900 << 20); f.close()\n"
+            "f = open('sparse2', 'wb'); f.truncate(900 << 20); f.close()\n");
     EXPECT_EQ(ended.exit_code, 0) << err();
     const auto output = folder(last_) / "output";
     EXPECT_EQ(file(last_, "output/a/b/c"), "kept");

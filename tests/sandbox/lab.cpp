@@ -56,7 +56,8 @@ fs::path runner_program() {
 
 void Lab::SetUp() {
     if (!fs::exists(cache_folder() / "sandbox-host.json"))
-        if (const std::string why = why_not_here(); !why.empty()) GTEST_SKIP() << "no sandbox can be made here: " << why;
+        if (const std::string why = why_not_here(); !why.empty())
+            GTEST_SKIP() << "no sandbox can be made here: " << why;
     data_ = fs::temp_directory_path() / ("labhub-sandbox-" + random_hex(6));
     fs::create_directories(data_);
     // As a real data folder: nobody else may enter. The sandbox has to work from inside it.
@@ -127,7 +128,8 @@ Task<void> Lab::serve(JobId job, int listener) {
         auto [failure, client] = co_await acceptor.async_accept(as_result);
         if (failure) co_return;
         std::string request;
-        auto [broken, got] = co_await asio::async_read_until(client, asio::dynamic_buffer(request), "\r\n\r\n", as_result);
+        auto [broken, got] =
+            co_await asio::async_read_until(client, asio::dynamic_buffer(request), "\r\n\r\n", as_result);
         const std::string reply = "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nhub of " + job.value;
         if (!broken) co_await asio::async_write(client, asio::buffer(reply), as_result);
     }
@@ -171,7 +173,8 @@ Ended Lab::await_end(const JobId& job) {
 }
 
 void Lab::await_started(const JobId& job) {
-    ASSERT_TRUE(await([&] { return heard_[job].started.has_value(); })) << file(job, "runner.log") << file(job, "stderr.txt");
+    ASSERT_TRUE(await([&] { return heard_[job].started.has_value(); }))
+        << file(job, "runner.log") << file(job, "stderr.txt");
 }
 
 void Lab::await_output(const JobId& job, const std::string& text) {
@@ -179,11 +182,14 @@ void Lab::await_output(const JobId& job, const std::string& text) {
         << "stdout: " << file(job, "stdout.txt") << "\nstderr: " << file(job, "stderr.txt") << file(job, "runner.log");
 }
 
-Ended Lab::run(const std::string& script, const std::function<void(JobSpec&)>& adjust) { return await_end(start(script, adjust)); }
+Ended Lab::run(const std::string& script, const std::function<void(JobSpec&)>& adjust) {
+    return await_end(start(script, adjust));
+}
 
 RunnerState Lab::collect(const JobId& job) {
     std::optional<Result<RunnerState>> collected;
-    const auto wait = [](SpawnLauncher& launcher, fs::path folder, std::optional<Result<RunnerState>>& into) -> Task<void> {
+    const auto wait = [](SpawnLauncher& launcher, fs::path folder,
+                         std::optional<Result<RunnerState>>& into) -> Task<void> {
         auto state = co_await launcher.collect(std::move(folder));
         into = std::move(state);
     };

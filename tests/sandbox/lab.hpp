@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
+#include <boost/asio/io_context.hpp>
 
 #include "coordinator/runner/job_socket.hpp"
 #include "coordinator/runner/job_spec.hpp"

@@ -20,34 +20,37 @@ TEST_F(Limit, MemoryEndsAsOutOfMemory) {
 }
 
 TEST_F(Limit, SharedMemoryCountsAsMemory) {
-    const Ended ended = run("f = open('/dev/shm/x', 'wb')\nkeep = bytearray(40 << 20)\n"
-                            "try:\n    for i in range(60): f.write(b'x' * (1 << 20))\nexcept OSError as e: print(e)\n"
-                            "keep2 = bytearray(60 << 20)\n",
-                            [](JobSpec& spec) { spec.limits.memory_bytes = 96u << 20; });
+    const Ended ended =
+        run("f = open('/dev/shm/x', 'wb')\nkeep = bytearray(40 << 20)\n"
+            "try:\n    for i in range(60): f.write(b'x' * (1 << 20))\nexcept OSError as e: print(e)\n"
+            "keep2 = bytearray(60 << 20)\n",
+            [](JobSpec& spec) { spec.limits.memory_bytes = 96u << 20; });
     EXPECT_EQ(ended.reason, "out_of_memory") << ended.message << out() << err();
 }
 
 TEST_F(Limit, ProcessesStopTheForkBomb) {
-    const Ended ended = run("import os, time\n"
-                            "made = 0\n"
-                            "for i in range(10000):\n"
-                            "    try:\n"
-                            "        if os.fork() == 0: time.sleep(600)\n"
-                            "        made += 1\n"
-                            "    except OSError as e:\n"
-                            "        print(made, e); break\n"
-                            "raise SystemExit(1)\n",
-                            [](JobSpec& spec) { spec.limits.pids = 64; });
+    const Ended ended =
+        run("import os, time\n"
+            "made = 0\n"
+            "for i in range(10000):\n"
+            "    try:\n"
+            "        if os.fork() == 0: time.sleep(600)\n"
+            "        made += 1\n"
+            "    except OSError as e:\n"
+            "        print(made, e); break\n"
+            "raise SystemExit(1)\n",
+            [](JobSpec& spec) { spec.limits.pids = 64; });
     EXPECT_EQ(ended.reason, "process_limit") << out() << err();
     EXPECT_NE(out().find("6"), std::string::npos) << out();
     EXPECT_LT(std::atoi(out().c_str()), 64);
 }
 
 TEST_F(Limit, OutputEndsWithNoSpaceAndKeepsTheRest) {
-    const Ended ended = run("open('before.txt', 'w').write('kept')\n"
-                            "f = open('big', 'wb')\n"
-                            "while True: f.write(b'x' * (1 << 20))\n",
-                            [](JobSpec& spec) { spec.limits.output_bytes = 24u << 20; });
+    const Ended ended =
+        run("open('before.txt', 'w').write('kept')\n"
+            "f = open('big', 'wb')\n"
+            "while True: f.write(b'x' * (1 << 20))\n",
+            [](JobSpec& spec) { spec.limits.output_bytes = 24u << 20; });
     EXPECT_EQ(ended.reason, "disk_limit") << ended.message << err();
     EXPECT_NE(err().find("No space left on device"), std::string::npos) << err();
     EXPECT_EQ(heard_[last_].started->disk_limit_by, "loop ext4");
@@ -57,16 +60,18 @@ TEST_F(Limit, OutputEndsWithNoSpaceAndKeepsTheRest) {
 TEST_F(Limit, OutputIsWatchedWhereThereAreNoLoopDevices) {
     // The runner as on a host without them: /dev/loop-control covered in a mount namespace of the launcher's own.
     const auto wrapper = data_ / "runner-without-loop";
-    ASSERT_TRUE(write_file(wrapper,
-                           "#!/bin/sh\nexec unshare --mount sh -c 'mount --bind /dev/null /dev/loop-control; exec \"$@\"' sh " +
-                               runner_program().string() + " \"$@\"\n",
-                           0755));
+    ASSERT_TRUE(
+        write_file(wrapper,
+                   "#!/bin/sh\nexec unshare --mount sh -c 'mount --bind /dev/null /dev/loop-control; exec \"$@\"' sh " +
+                       runner_program().string() + " \"$@\"\n",
+                   0755));
     launcher_ = std::make_unique<SpawnLauncher>(context_.get_executor(), wrapper);
-    const Ended ended = run("import time\n"
-                            "for i in range(100):\n"
-                            "    open(f'f{i}', 'wb').write(b'x' * (1 << 20)); time.sleep(0.02)\n"
-                            "time.sleep(600)\n",
-                            [](JobSpec& spec) { spec.limits.output_bytes = 16u << 20; });
+    const Ended ended =
+        run("import time\n"
+            "for i in range(100):\n"
+            "    open(f'f{i}', 'wb').write(b'x' * (1 << 20)); time.sleep(0.02)\n"
+            "time.sleep(600)\n",
+            [](JobSpec& spec) { spec.limits.output_bytes = 16u << 20; });
     EXPECT_EQ(heard_[last_].started->disk_limit_by, "polling");
     EXPECT_EQ(ended.reason, "disk_limit") << ended.message << err();
     EXPECT_TRUE(std::filesystem::exists(folder(last_) / "output/f0"));
@@ -81,20 +86,22 @@ TEST_F(Limit, FilesInOutputAreCounted) {
 }
 
 TEST_F(Limit, TmpIsBounded) {
-    const Ended ended = run("f = open('/tmp/x', 'wb')\n"
-                            "try:\n    while True: f.write(b'x' * (1 << 20))\n"
-                            "except OSError as e: print(e.errno, f.tell() >> 20)\n",
-                            [](JobSpec& spec) { spec.limits.tmp_bytes = 32u << 20; });
+    const Ended ended =
+        run("f = open('/tmp/x', 'wb')\n"
+            "try:\n    while True: f.write(b'x' * (1 << 20))\n"
+            "except OSError as e: print(e.errno, f.tell() >> 20)\n",
+            [](JobSpec& spec) { spec.limits.tmp_bytes = 32u << 20; });
     EXPECT_EQ(ended.exit_code, 0);
     EXPECT_EQ(out().substr(0, 4), "28 3") << out() << err();
 }
 
 TEST_F(Limit, LogFloodIsCutAndCounted) {
-    const Ended ended = run("import sys\n"
-                            "line = 'y' * 1023 + '\\n'\n"
-                            "for i in range(4096): sys.stdout.write(line)\n"
-                            "sys.stderr.write('last words\\n')\n",
-                            [](JobSpec& spec) { spec.limits.log_bytes = 1u << 20; });
+    const Ended ended =
+        run("import sys\n"
+            "line = 'y' * 1023 + '\\n'\n"
+            "for i in range(4096): sys.stdout.write(line)\n"
+            "sys.stderr.write('last words\\n')\n",
+            [](JobSpec& spec) { spec.limits.log_bytes = 1u << 20; });
     EXPECT_EQ(ended.exit_code, 0);
     EXPECT_LT(out().size(), (1u << 20) + 200);
     EXPECT_NE(out().find("[labhub] 3145728 more bytes were written here and dropped"), std::string::npos)
@@ -103,11 +110,12 @@ TEST_F(Limit, LogFloodIsCutAndCounted) {
 }
 
 TEST_F(Limit, TimeAsksFirst) {
-    const Ended ended = run("import signal, sys, time\n"
-                            "def leave(*_): print('leaving'); sys.exit(0)\n"
-                            "signal.signal(signal.SIGTERM, leave)\n"
-                            "time.sleep(600)\n",
-                            [](JobSpec& spec) { spec.limits.time_limit_ms = 700; });
+    const Ended ended =
+        run("import signal, sys, time\n"
+            "def leave(*_): print('leaving'); sys.exit(0)\n"
+            "signal.signal(signal.SIGTERM, leave)\n"
+            "time.sleep(600)\n",
+            [](JobSpec& spec) { spec.limits.time_limit_ms = 700; });
     EXPECT_EQ(ended.reason, "time_limit");
     EXPECT_EQ(ended.exit_code, 0);
     EXPECT_EQ(out(), "leaving\n");
@@ -115,22 +123,24 @@ TEST_F(Limit, TimeAsksFirst) {
 
 TEST_F(Limit, TimeThenKillsAScriptThatDoesNotListen) {
     const auto began = Steady::now();
-    const Ended ended = run("import os, signal, time\n"
-                            "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-                            "if os.fork() == 0: os.setsid()\n"
-                            "while True: time.sleep(600)\n",
-                            [](JobSpec& spec) { spec.limits.time_limit_ms = 500, spec.limits.grace_ms = 700; });
+    const Ended ended =
+        run("import os, signal, time\n"
+            "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+            "if os.fork() == 0: os.setsid()\n"
+            "while True: time.sleep(600)\n",
+            [](JobSpec& spec) { spec.limits.time_limit_ms = 500, spec.limits.grace_ms = 700; });
     EXPECT_EQ(ended.reason, "time_limit");
     EXPECT_EQ(ended.signal, SIGKILL);
     EXPECT_LT(Steady::now() - began, std::chrono::seconds{20});
 }
 
 TEST_F(Limit, ProcessorTimeIsAQuota) {
-    const Ended ended = run("import time\n"
-                            "end = time.monotonic() + 2\n"
-                            "while time.monotonic() < end: pass\n"
-                            "print(time.process_time() < 1.2)\n",
-                            [](JobSpec& spec) { spec.limits.cpus = 0.25; });
+    const Ended ended =
+        run("import time\n"
+            "end = time.monotonic() + 2\n"
+            "while time.monotonic() < end: pass\n"
+            "print(time.process_time() < 1.2)\n",
+            [](JobSpec& spec) { spec.limits.cpus = 0.25; });
     EXPECT_EQ(out(), "True\n");
     EXPECT_LT(ended.cpu_ms, 1500u);
 }

@@ -15,7 +15,9 @@ class Survival : public Lab {
     std::string marked_sleeper(const std::string& mark) {
         return "import subprocess, sys, time\n"
                "open('kept.txt', 'w').write('kept')\n"
-               "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', '" + mark + "'])\n"
+               "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', '" +
+               mark +
+               "'])\n"
                "print('up', flush=True)\n"
                "time.sleep(600)\n";
     }
@@ -26,24 +28,28 @@ class Survival : public Lab {
 };
 
 TEST_F(Survival, NothingOutlivesTheScript) {
-    const Ended ended = run("import os, time\n"
-                            "if os.fork() == 0:\n"
-                            "    os.setsid()\n"
-                            "    if os.fork() == 0:\n"
-                            "        os.execv('/usr/bin/python3', ['python3', '-c', 'import time; time.sleep(600)', '" +
-                            mark() + "'])\n"
-                            "    os._exit(0)\n"
-                            "time.sleep(0.3)\n"
-                            "print('done')\n");
+    const Ended ended =
+        run("import os, time\n"
+            "if os.fork() == 0:\n"
+            "    os.setsid()\n"
+            "    if os.fork() == 0:\n"
+            "        os.execv('/usr/bin/python3', ['python3', '-c', 'import time; time.sleep(600)', '" +
+            mark() +
+            "'])\n"
+            "    os._exit(0)\n"
+            "time.sleep(0.3)\n"
+            "print('done')\n");
     EXPECT_EQ(ended.exit_code, 0);
     EXPECT_EQ(out(), "done\n");
     EXPECT_TRUE(processes_with(mark()).empty());
 }
 
 TEST_F(Survival, KilledScriptEndsItsJob) {
-    const JobId job = start("import os, time\nopen('kept.txt', 'w').write('kept')\n"
-                            "os.execv('/usr/bin/python3', ['python3', '-c', 'print(1, flush=True); import time; "
-                            "time.sleep(600)', '" + mark() + "'])\n");
+    const JobId job = start(
+        "import os, time\nopen('kept.txt', 'w').write('kept')\n"
+        "os.execv('/usr/bin/python3', ['python3', '-c', 'print(1, flush=True); import time; "
+        "time.sleep(600)', '" +
+        mark() + "'])\n");
     await_output(job, "1");
     const auto script = processes_with(mark());
     ASSERT_EQ(script.size(), 1u);
@@ -77,7 +83,8 @@ TEST_F(Survival, KilledRunnerTakesItsSandboxAlongAndCollectKeepsTheOutputs) {
     await_started(job);
     ASSERT_EQ(processes_with(mark()).size(), 1u);
     ::kill(heard_[job].runner, SIGKILL);
-    EXPECT_TRUE(await([&] { return processes_with(mark()).empty(); }, std::chrono::seconds{1})) << "the sandbox lives on";
+    EXPECT_TRUE(await([&] { return processes_with(mark()).empty(); }, std::chrono::seconds{1}))
+        << "the sandbox lives on";
     EXPECT_TRUE(await([&] { return heard_[job].lost; }));
     EXPECT_FALSE(is_runner_alive(folder(job)));
 
@@ -98,7 +105,8 @@ TEST_F(Survival, CollectLeavesALivingRunnerAlone) {
     const JobId job = start("import time\nprint('up')\ntime.sleep(600)\n");
     await_output(job, "up");
     std::optional<ErrorCode> refused;
-    const auto attempt = [](SpawnLauncher& launcher, std::filesystem::path folder, std::optional<ErrorCode>& into) -> Task<void> {
+    const auto attempt = [](SpawnLauncher& launcher, std::filesystem::path folder,
+                            std::optional<ErrorCode>& into) -> Task<void> {
         auto state = co_await launcher.collect(std::move(folder));
         into = state ? ErrorCode::internal : state.error().code;
     };
@@ -111,11 +119,12 @@ TEST_F(Survival, CollectLeavesALivingRunnerAlone) {
 
 TEST_F(Survival, CoordinatorComesBackAndTheCallMeanwhileIsAnswered) {
     answers_ = 1;
-    const JobId job = start("import os, urllib.request\n"
-                            "url = os.environ['LABHUB_URL']\n"
-                            "print(urllib.request.urlopen(url).read().decode(), flush=True)\n"
-                            "print('calling', flush=True)\n"
-                            "print('again', urllib.request.urlopen(url, timeout=60).read().decode(), flush=True)\n");
+    const JobId job = start(
+        "import os, urllib.request\n"
+        "url = os.environ['LABHUB_URL']\n"
+        "print(urllib.request.urlopen(url).read().decode(), flush=True)\n"
+        "print('calling', flush=True)\n"
+        "print('again', urllib.request.urlopen(url, timeout=60).read().decode(), flush=True)\n");
     await_output(job, "calling");
     close_socket();
     EXPECT_TRUE(is_runner_alive(folder(job)));
@@ -129,7 +138,8 @@ TEST_F(Survival, CoordinatorComesBackAndTheCallMeanwhileIsAnswered) {
 }
 
 TEST_F(Survival, EndIsToldToACoordinatorThatComesLater) {
-    const JobId job = start("import time\nprint('up')\ntime.sleep(0.5)\nopen('x', 'w').write('y')\nraise SystemExit(3)\n");
+    const JobId job =
+        start("import time\nprint('up')\ntime.sleep(0.5)\nopen('x', 'w').write('y')\nraise SystemExit(3)\n");
     await_output(job, "up");
     close_socket();
     ASSERT_TRUE(await([&] { return std::filesystem::exists(folder(job) / "exitcode.txt"); }));

@@ -24,7 +24,8 @@ constexpr int kExecFailed = 127;
 /// A log that has grown large becomes <log>.1 at the next start; the one before that is dropped.
 UniqueFd open_log(const std::filesystem::path& log) {
     std::error_code none;
-    if (std::filesystem::file_size(log, none) > kMostLogBytes && !none) std::filesystem::rename(log, log.string() + ".1", none);
+    if (std::filesystem::file_size(log, none) > kMostLogBytes && !none)
+        std::filesystem::rename(log, log.string() + ".1", none);
     return UniqueFd(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
 }
 
@@ -39,7 +40,8 @@ struct Becoming {
 /// The child's side between fork and exec: only calls that are safe there (signal-safety(7)).
 [[noreturn]] void become(const Becoming& with) {
     ::setpgid(0, 0);
-    if (with.user && (::setgroups(0, nullptr) != 0 || ::setgid(with.user->second) != 0 || ::setuid(with.user->first) != 0))
+    if (with.user &&
+        (::setgroups(0, nullptr) != 0 || ::setgid(with.user->second) != 0 || ::setuid(with.user->first) != 0))
         ::_exit(kExecFailed);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != with.parent) ::_exit(kExecFailed);  // it died before the line above
@@ -67,7 +69,8 @@ Result<std::optional<std::pair<uid_t, gid_t>>> ids_of(const std::optional<std::s
 }
 
 std::string end_text(int status) {
-    if (WIFSIGNALED(status)) return "signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
+    if (WIFSIGNALED(status))
+        return "signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
     return "exit status " + std::to_string(WEXITSTATUS(status));
 }
 
@@ -107,7 +110,8 @@ Task<std::string> Child::wait() {
 
 void Child::signal(int number) { ::syscall(SYS_pidfd_send_signal, pidfd_.native_handle(), number, nullptr, 0U); }
 
-Task<Result<std::string>> output_of(std::vector<std::string> command, std::filesystem::path scratch, std::chrono::milliseconds limit) {
+Task<Result<std::string>> output_of(std::vector<std::string> command, std::filesystem::path scratch,
+                                    std::chrono::milliseconds limit) {
     const auto executor = co_await asio::this_coro::executor;
     const std::string name = std::filesystem::path(command.front()).filename().string();
     const ChildSpec spec{name, std::move(command), scratch, "/dev/null", std::nullopt};

@@ -20,9 +20,10 @@ struct Node {
 // The text of each program's configuration file.
 std::string broker_config(std::uint16_t port);
 /// `operator_key` may be empty: then only the coordinator may log in.
-std::string agent_config(const Layout& layout, const Node& node, std::uint16_t broker_port, const std::string& coordinator_key,
-                         const std::string& operator_key);
-std::string coordinator_config(const Layout& layout, const Programs& programs, std::uint16_t port, std::uint16_t broker_port);
+std::string agent_config(const Layout& layout, const Node& node, std::uint16_t broker_port,
+                         const std::string& coordinator_key, const std::string& operator_key);
+std::string coordinator_config(const Layout& layout, const Programs& programs, std::uint16_t port,
+                               std::uint16_t broker_port);
 std::string enrolment(const std::vector<Node>& nodes);
 // For people: `ssh -F <ssh_config> sim-1 status` with the host keys pinned.
 std::string known_hosts(const std::vector<Node>& nodes);

@@ -29,7 +29,10 @@ constexpr auto kStopGrace = 10s;
 }  // namespace
 
 Evaluation::Evaluation(asio::io_context& io, Console& console, Settings settings)
-    : io_(io), console_(console), settings_(std::move(settings)), layout_{fs::absolute(settings_.data).lexically_normal()},
+    : io_(io),
+      console_(console),
+      settings_(std::move(settings)),
+      layout_{fs::absolute(settings_.data).lexically_normal()},
       tasks_(io.get_executor()) {}
 
 Result<void> Evaluation::take_folder() {
@@ -39,7 +42,8 @@ Result<void> Evaluation::take_folder() {
     if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
         const auto owner = read_file(layout_.lock(), 64);
         return Error{ErrorCode::conflict,
-                     layout_.root.string() + " is in use by another `labhub up`" + (owner ? ", process " + std::string(trim(*owner)) : ""),
+                     layout_.root.string() + " is in use by another `labhub up`" +
+                         (owner ? ", process " + std::string(trim(*owner)) : ""),
                      "stop that one, or choose another folder with --data"};
     }
     const std::string self = std::to_string(::getpid()) + "\n";
@@ -68,7 +72,8 @@ Result<void> Evaluation::prepare() {
         nodes_.push_back(std::move(node));
     }
     LABHUB_CHECK(write_file(layout_.broker_config(), broker_config(broker_port_), 0644));
-    return write_file(layout_.coordinator_config(), coordinator_config(layout_, programs_, settings_.port, broker_port_), 0600);
+    return write_file(layout_.coordinator_config(),
+                      coordinator_config(layout_, programs_, settings_.port, broker_port_), 0600);
 }
 
 ChildSpec Evaluation::spec_of(std::string name, std::vector<std::string> command) const {
@@ -130,7 +135,8 @@ Task<Result<void>> Evaluation::make_keys() {
     const fs::path key = layout_.operator_key();
     const fs::path public_key = key.string() + ".pub";
     if (!programs_.ssh_keygen.empty() && !fs::exists(public_key)) {
-        std::vector<std::string> people{programs_.ssh_keygen, "-q", "-t", "ed25519", "-N", "", "-C", "labhub up", "-f", key};
+        std::vector<std::string> people{programs_.ssh_keygen, "-q", "-t", "ed25519", "-N", "", "-C",
+                                        "labhub up",          "-f", key};
         auto made = co_await output_of(std::move(people), layout_.log("ssh-keygen"), kKeyLimit);
         if (!made) {
             Error error = made.error();
@@ -161,8 +167,13 @@ Task<Result<void>> Evaluation::start_node(unsigned number) {
     }
     std::error_code none;
     fs::remove(layout_.board(node.id), none);
-    const std::vector<std::string> simulator{programs_.simulator, "--link", layout_.board(node.id), "--speed", format_number(settings_.speed),
-                                             "--seed", std::to_string(settings_.seed + number)};
+    const std::vector<std::string> simulator{programs_.simulator,
+                                             "--link",
+                                             layout_.board(node.id),
+                                             "--speed",
+                                             format_number(settings_.speed),
+                                             "--seed",
+                                             std::to_string(settings_.seed + number)};
     const Supervised& board = keep(node.id + " simulator", simulator);
     std::function<bool()> is_there = [path = layout_.board(node.id)] { return fs::exists(path); };
     auto linked = co_await wait_for("the simulator of " + node.id, &board, std::move(is_there));
@@ -184,10 +195,12 @@ Task<Result<void>> Evaluation::wait_until_ready() {
     const Steady::time_point deadline = Steady::now() + kStartLimit;
     const Supervised& coordinator = running_.back();
     for (;;) {
-        const std::string lacking = co_await what_is_missing(io_.get_executor(), settings_.port, layout_.admin_token(), nodes_.size());
+        const std::string lacking =
+            co_await what_is_missing(io_.get_executor(), settings_.port, layout_.admin_token(), nodes_.size());
         if (lacking.empty()) co_return Result<void>();
         if (coordinator.deaths() >= kMostDeathsAtStart || Steady::now() > deadline) {
-            Error error{ErrorCode::unavailable, "the hub did not become ready: " + lacking, last_lines(coordinator.spec().log, 3)};
+            Error error{ErrorCode::unavailable, "the hub did not become ready: " + lacking,
+                        last_lines(coordinator.spec().log, 3)};
             co_return error;
         }
         co_await sleep_for(4 * kLookPeriod);
@@ -195,8 +208,8 @@ Task<Result<void>> Evaluation::wait_until_ready() {
 }
 
 Task<Result<void>> Evaluation::start() {
-    console_.note("starting the broker, " + std::to_string(settings_.simulated_nodes) + " simulated nodes and the coordinator in " +
-                  layout_.root.string());
+    console_.note("starting the broker, " + std::to_string(settings_.simulated_nodes) +
+                  " simulated nodes and the coordinator in " + layout_.root.string());
     if (::geteuid() != 0) console_.note("not root: sandboxes can't be made, so experiments will fail; all else works");
     auto broker = co_await start_broker();
     if (!broker) co_return broker;
@@ -218,12 +231,16 @@ void Evaluation::announce() {
     if (console_.is_json()) {
         boost::json::array nodes;
         for (const Node& node : nodes_) nodes.emplace_back(node.id);
-        console_.print_json(boost::json::object{{"status", "success"}, {"url", url}, {"token_file", layout_.admin_token().string()},
-                                                {"ssh_config", layout_.ssh_config().string()}, {"nodes", std::move(nodes)}});
+        console_.print_json(boost::json::object{{"status", "success"},
+                                                {"url", url},
+                                                {"token_file", layout_.admin_token().string()},
+                                                {"ssh_config", layout_.ssh_config().string()},
+                                                {"nodes", std::move(nodes)}});
         return;
     }
     const bool is_found = layout_.root == fs::current_path() / "labhub-data";
-    const std::string how = is_found ? "" : "LABHUB_URL=" + url + " LABHUB_TOKEN_FILE=" + layout_.admin_token().string() + " ";
+    const std::string how =
+        is_found ? "" : "LABHUB_URL=" + url + " LABHUB_TOKEN_FILE=" + layout_.admin_token().string() + " ";
     console_.print("\nlabhub is ready at " + url + "\n  token  " + layout_.admin_token().string() + "\n  logs   " +
                    (layout_.root / "log").string() + "\n  try    " + how + "labhub nodes\n         " + how +
                    "labhub run examples/turbidostat.py\n");

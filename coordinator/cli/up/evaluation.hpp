@@ -20,8 +20,8 @@
 namespace labhub::cli::up {
 
 /// `labhub up`: a private broker, simulated nodes and a coordinator over one folder, kept running until Ctrl-C or
-/// SIGTERM, then stopped from the top down: experiments, coordinator, agents (which make their vessels safe), simulators,
-/// broker. One thread. What fails to start ends it with what its log says.
+/// SIGTERM, then stopped from the top down: experiments, coordinator, agents (which make their vessels safe),
+/// simulators, broker. One thread. What fails to start ends it with what its log says.
 class Evaluation {
   public:
     Evaluation(asio::io_context& io, Console& console, Settings settings);

@@ -33,7 +33,8 @@ std::string first_not_ready(const json::array& nodes) {
         if (state != "online") return name + " is " + state;
         if (link != "connected") return name + " has no SSH session: " + link;
         for (const json::value& device : array_of(node, "devices")) {
-            const json::value* const connected = device.is_object() ? device.get_object().if_contains("connected") : nullptr;
+            const json::value* const connected =
+                device.is_object() ? device.get_object().if_contains("connected") : nullptr;
             if (connected && connected->is_bool() && !connected->get_bool()) return name + " does not reach its device";
         }
         if (array_of(node, "devices").empty()) return name + " has not told its devices";
@@ -59,7 +60,8 @@ std::string word_beginning(std::string_view text, std::string_view with) {
 
 }  // namespace
 
-Task<std::string> what_is_missing(asio::any_io_executor executor, std::uint16_t port, std::filesystem::path token_file, std::size_t nodes) {
+Task<std::string> what_is_missing(asio::any_io_executor executor, std::uint16_t port, std::filesystem::path token_file,
+                                  std::size_t nodes) {
     auto hub = open_hub(executor, port, token_file);
     if (!hub) co_return hub.error().message;
     auto health = co_await hub->get("/health");
@@ -67,7 +69,8 @@ Task<std::string> what_is_missing(asio::any_io_executor executor, std::uint16_t 
     auto reply = co_await hub->get("/api/nodes");
     if (!reply) co_return reply.error().message;
     const json::array& known = array_of(*reply, "nodes");
-    if (known.size() < nodes) co_return std::to_string(nodes - known.size()) + " of the nodes are not known to the coordinator";
+    if (known.size() < nodes)
+        co_return std::to_string(nodes - known.size()) + " of the nodes are not known to the coordinator";
     const std::string node = first_not_ready(known);
     if (!node.empty()) co_return node;
     const std::string state = text_of(*health, "status");

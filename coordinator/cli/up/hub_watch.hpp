@@ -13,7 +13,8 @@ namespace labhub::cli::up {
 
 /// What the hub on 127.0.0.1:port still lacks to be ready, for people; empty when it is healthy and `nodes` nodes are
 /// online and connected. Ends within seconds.
-Task<std::string> what_is_missing(asio::any_io_executor executor, std::uint16_t port, std::filesystem::path token_file, std::size_t nodes);
+Task<std::string> what_is_missing(asio::any_io_executor executor, std::uint16_t port, std::filesystem::path token_file,
+                                  std::size_t nodes);
 
 /// Stops every experiment that has not ended, and waits for their ends, for a bounded time: a sandbox must not be left
 /// without a hub. A hub that does not answer has none that could be stopped.

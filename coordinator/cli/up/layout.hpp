@@ -23,7 +23,9 @@ struct Layout {
     std::filesystem::path ssh_config() const { return root / "ssh_config"; }
     std::filesystem::path node(const std::string& id) const { return root / "nodes" / id; }
     std::filesystem::path agent_config(const std::string& id) const { return node(id) / "agent.toml"; }
-    std::filesystem::path board(const std::string& id) const { return node(id) / "board"; }  ///< the simulated serial port
+    std::filesystem::path board(const std::string& id) const {
+        return node(id) / "board";
+    }  ///< the simulated serial port
 };
 
 }  // namespace labhub::cli::up

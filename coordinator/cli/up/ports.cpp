@@ -20,8 +20,8 @@ sockaddr_in loopback(std::uint16_t port) {
     return address;
 }
 
-/// Binds 127.0.0.1:port as a server would (SO_REUSEADDR: connections of yesterday's server in TIME_WAIT don't count) and
-/// returns the port.
+/// Binds 127.0.0.1:port as a server would (SO_REUSEADDR: connections of yesterday's server in TIME_WAIT don't count)
+/// and returns the port.
 Result<std::uint16_t> bind_loopback(std::uint16_t port) {
     const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!socket) return system_error("open a socket", errno);
@@ -29,11 +29,13 @@ Result<std::uint16_t> bind_loopback(std::uint16_t port) {
     ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     sockaddr_in address = loopback(port);
     socklen_t size = sizeof address;
-    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 || ::listen(socket.get(), 1) != 0 ||
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+        ::listen(socket.get(), 1) != 0 ||
         ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
         const int why = errno;
         if (why == EADDRINUSE)
-            return Error{ErrorCode::conflict, "port " + std::to_string(port) + " of 127.0.0.1 is in use by another program",
+            return Error{ErrorCode::conflict,
+                         "port " + std::to_string(port) + " of 127.0.0.1 is in use by another program",
                          "choose another with --port, or stop that program"};
         return system_error("listen on 127.0.0.1:" + std::to_string(port), why);
     }
@@ -66,7 +68,8 @@ Ports::Ports(std::filesystem::path file) : file_(std::move(file)) {
 }
 
 Result<std::uint16_t> Ports::take(const std::string& name) {
-    if (const auto known = ports_.find(name); known != ports_.end() && check_port_is_free(known->second)) return known->second;
+    if (const auto known = ports_.find(name); known != ports_.end() && check_port_is_free(known->second))
+        return known->second;
     LABHUB_TRY(const std::uint16_t port, free_port());
     ports_[name] = port;
     LABHUB_CHECK(save());

@@ -16,8 +16,8 @@ Result<std::uint16_t> free_port();
 /// Whether somebody accepts connections on 127.0.0.1:port.
 bool is_listened_on(std::uint16_t port);
 
-/// The ports of one folder, by name ("broker", "sim-1"): the same at each start as long as they are free, so that what a
-/// person typed yesterday works today.
+/// The ports of one folder, by name ("broker", "sim-1"): the same at each start as long as they are free, so that what
+/// a person typed yesterday works today.
 class Ports {
   public:
     /// What the file remembers; nothing when it isn't there or can't be read.

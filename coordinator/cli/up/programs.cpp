@@ -38,7 +38,8 @@ Result<Programs> find_programs(const fs::path& bin) {
     LABHUB_TRY(programs.runner, beside(bin, "labhub-runner"));
     programs.mosquitto = in_path("mosquitto");
     if (programs.mosquitto.empty())
-        return Error{ErrorCode::not_found, "mosquitto is neither in PATH nor in /usr/sbin", "apt-get install mosquitto"};
+        return Error{ErrorCode::not_found, "mosquitto is neither in PATH nor in /usr/sbin",
+                     "apt-get install mosquitto"};
     programs.ssh_keygen = in_path("ssh-keygen");
     for (const fs::path& folder : {bin / "../share/labhub/python", bin / "../../../coordinator/clients/python"}) {
         std::error_code missing;

@@ -12,7 +12,7 @@ namespace labhub::coordinator::commands {
 
 /// A wish to change actuators of one device.
 struct Command {
-    CommandId id;                     ///< executes once; made up where the caller gave none
+    CommandId id;  ///< executes once; made up where the caller gave none
     DeviceAddress device;
     std::string principal;            ///< "job:<id>" or "user:<name>"
     JobId job;                        ///< set when a job asks: it must hold the device's lease
@@ -26,7 +26,8 @@ class Commander {
     /// `observe(outcome, seconds)` is told of each command, for the metrics.
     using Observer = std::function<void(std::string_view outcome, double seconds)>;
 
-    Commander(fleet::Fleet& fleet, leases::Leases& leases, store::CommandStore& store, const Clock& clock, Observer observe)
+    Commander(fleet::Fleet& fleet, leases::Leases& leases, store::CommandStore& store, const Clock& clock,
+              Observer observe)
         : fleet_(fleet), leases_(leases), store_(store), clock_(clock), observe_(std::move(observe)) {}
 
     /// Errors: not_found (device or metric), malformed (type), out_of_range (says the range), conflict (no lease, or

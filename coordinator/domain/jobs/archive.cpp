@@ -47,10 +47,12 @@ Result<void> add_file(archive* writer, const fs::path& path, const std::string& 
     std::array<char, 65536> chunk{};
     off_t left = info.st_size;  // the file may grow meanwhile; its header promised this much
     while (left > 0) {
-        const ssize_t got = ::read(file.get(), chunk.data(), std::min<std::size_t>(chunk.size(), static_cast<std::size_t>(left)));
+        const ssize_t got =
+            ::read(file.get(), chunk.data(), std::min<std::size_t>(chunk.size(), static_cast<std::size_t>(left)));
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) return system_error("read " + path.string(), got < 0 ? errno : EIO);
-        if (archive_write_data(writer, chunk.data(), static_cast<std::size_t>(got)) < 0) return archive_error(writer, "pack " + name);
+        if (archive_write_data(writer, chunk.data(), static_cast<std::size_t>(got)) < 0)
+            return archive_error(writer, "pack " + name);
         left -= got;
     }
     return {};
@@ -92,11 +94,13 @@ Result<void> write_zip(const fs::path& folder, const std::vector<std::string>& e
     const ArchiveWriter writer{archive_write_new(), &archive_write_free};
     archive_write_set_format_zip(writer.get());
     archive_write_set_options(writer.get(), "zip:compression=deflate,zip:hdrcharset=UTF-8");
-    if (archive_write_open_filename(writer.get(), temporary.c_str()) != ARCHIVE_OK) return archive_error(writer.get(), "create " + temporary.string());
+    if (archive_write_open_filename(writer.get(), temporary.c_str()) != ARCHIVE_OK)
+        return archive_error(writer.get(), "create " + temporary.string());
     const auto add = [&](const fs::path& path, const std::string& name) { return add_file(writer.get(), path, name); };
     auto packed = for_each_file(folder, entries, add);
     Result<void> finished;
-    if (archive_write_close(writer.get()) != ARCHIVE_OK) finished = archive_error(writer.get(), "finish " + temporary.string());
+    if (archive_write_close(writer.get()) != ARCHIVE_OK)
+        finished = archive_error(writer.get(), "finish " + temporary.string());
     std::error_code failure;
     if (finished) fs::rename(temporary, target, failure);
     if (finished && failure) finished = system_error("rename to " + target.string(), failure.value());

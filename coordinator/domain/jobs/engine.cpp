@@ -15,7 +15,8 @@ constexpr std::chrono::milliseconds kUntilNextCheck{250};
 /// Comparing must take as long for a near miss as for a wild guess.
 bool same_secret(std::string_view a, std::string_view b) {
     unsigned difference = a.size() == b.size() ? 0 : 1;
-    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) difference |= static_cast<unsigned char>(a[i] ^ b[i]);
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+        difference |= static_cast<unsigned char>(a[i] ^ b[i]);
     return difference == 0;
 }
 
@@ -36,7 +37,9 @@ Task<Result<void>> Engine::start() {
     parts_.leases.restore(*open_leases);
     runner::JobSocketEvents events;
     events.admit = [this](runner::Hello hello) { return admit(std::move(hello)); };
-    events.on_hello = [this](runner::Hello hello, UniqueFd listener) { runner_hello(std::move(hello), std::move(listener)); };
+    events.on_hello = [this](runner::Hello hello, UniqueFd listener) {
+        runner_hello(std::move(hello), std::move(listener));
+    };
     events.on_started = [this](JobId id, runner::Started started) { runner_started(id, started); };
     events.on_ended = [this](JobId id, runner::Ended ended) { runner_ended(id, ended); };
     events.on_lost = [this](JobId id) { runner_lost(id); };
@@ -46,7 +49,8 @@ Task<Result<void>> Engine::start() {
     drop_orphans(*open_leases);
     for (const auto& [id, entry] : jobs_) resume(id);
     tasks_.spawn("syntax check", prepare_syntax_check(std::chrono::milliseconds{0}));
-    if (active_count() > 0) spdlog::info("{} jobs were active when the coordinator ended: waiting for their runners", active_count());
+    if (active_count() > 0)
+        spdlog::info("{} jobs were active when the coordinator ended: waiting for their runners", active_count());
     co_return Result<void>{};
 }
 
@@ -93,10 +97,13 @@ Result<void> Engine::check_acceptable(const Job& job, bool may_queue) const {
         return Error{ErrorCode::conflict, "an experiment with the id '" + job.id.value + "' exists already", choose};
     std::error_code failure;
     if (std::filesystem::exists(parts_.results.folder_of(job.id), failure))
-        return Error{ErrorCode::conflict, "there are results of an earlier experiment with the id '" + job.id.value + "'", choose};
-    const auto queued = std::count_if(jobs_.begin(), jobs_.end(), [](const auto& e) { return e.second.job.status == Status::queued; });
+        return Error{ErrorCode::conflict,
+                     "there are results of an earlier experiment with the id '" + job.id.value + "'", choose};
+    const auto queued =
+        std::count_if(jobs_.begin(), jobs_.end(), [](const auto& e) { return e.second.job.status == Status::queued; });
     if (static_cast<std::size_t>(queued) + arriving_.size() >= settings_.max_queued)
-        return Error{ErrorCode::too_many, "the queue is full", "at most " + std::to_string(settings_.max_queued) + " experiments wait"};
+        return Error{ErrorCode::too_many, "the queue is full",
+                     "at most " + std::to_string(settings_.max_queued) + " experiments wait"};
     return may_queue ? Result<void>{} : check_idle(job.device);
 }
 
@@ -104,7 +111,8 @@ Result<void> Engine::check_acceptable(const Job& job, bool may_queue) const {
 Result<void> Engine::check_idle(const DeviceAddress& device) const {
     LABHUB_CHECK(parts_.leases.check_free(device));
     const auto waited_for = [&](const JobId& by) {
-        return Error{ErrorCode::conflict, device.to_string() + " is waited for by job:" + by.value, "leave out queue:false to wait behind it"};
+        return Error{ErrorCode::conflict, device.to_string() + " is waited for by job:" + by.value,
+                     "leave out queue:false to wait behind it"};
     };
     for (const auto& [id, entry] : jobs_)
         if (entry.job.device == device && entry.job.status == Status::queued) return waited_for(id);
@@ -122,7 +130,8 @@ Result<const Job*> Engine::find(const JobId& id) const {
 std::vector<const Job*> Engine::list() const {
     std::vector<const Job*> all;
     for (const auto& [id, entry] : jobs_) all.push_back(&entry.job);
-    std::sort(all.begin(), all.end(), [](const Job* a, const Job* b) { return std::tie(a->created, a->id) > std::tie(b->created, b->id); });
+    std::sort(all.begin(), all.end(),
+              [](const Job* a, const Job* b) { return std::tie(a->created, a->id) > std::tie(b->created, b->id); });
     return all;
 }
 
@@ -130,7 +139,8 @@ std::optional<std::size_t> Engine::queue_position(const Job& job) const {
     if (job.status != Status::queued) return std::nullopt;
     std::size_t before = 0;
     for (const auto& [id, entry] : jobs_)
-        if (entry.job.status == Status::queued && std::tie(entry.job.created, id) < std::tie(job.created, job.id)) ++before;
+        if (entry.job.status == Status::queued && std::tie(entry.job.created, id) < std::tie(job.created, job.id))
+            ++before;
     return before + 1;
 }
 
@@ -140,7 +150,8 @@ Engine::Entry* Engine::entry(const JobId& id) {
 }
 
 std::size_t Engine::active_count() const {
-    return static_cast<std::size_t>(std::count_if(jobs_.begin(), jobs_.end(), [](const auto& e) { return is_active(e.second.job.status); }));
+    return static_cast<std::size_t>(
+        std::count_if(jobs_.begin(), jobs_.end(), [](const auto& e) { return is_active(e.second.job.status); }));
 }
 
 /// A job that was asked to stop before it had a runner.
@@ -163,7 +174,8 @@ Task<Result<void>> Engine::stop(JobId id, std::string why, std::string message) 
     Entry* const self = entry(id);
     if (!self) co_return find(id).error();
     if (is_final(self->job.status)) {
-        Error over{ErrorCode::conflict, "experiment '" + id.value + "' has ended already", "it is " + std::string(to_string(self->job.status))};
+        Error over{ErrorCode::conflict, "experiment '" + id.value + "' has ended already",
+                   "it is " + std::string(to_string(self->job.status))};
         co_return over;
     }
     if (!self->job.stop_reason.empty() || self->is_finishing) co_return Result<void>{};
@@ -179,7 +191,8 @@ Task<Result<void>> Engine::stop(JobId id, std::string why, std::string message) 
         co_return Result<void>{};
     }
     // A runner that isn't connected now is told when it says Hello.
-    if (auto told = socket_->stop_job(id, why, settings_.stop_grace); !told) spdlog::debug("{}", told.error().to_string());
+    if (auto told = socket_->stop_job(id, why, settings_.stop_grace); !told)
+        spdlog::debug("{}", told.error().to_string());
     co_return Result<void>{};
 }
 
@@ -200,7 +213,8 @@ Task<void> Engine::finish(JobId id, Ending ending) {
     // First the vessel, then the paper.
     if (!self->job.lease.empty()) {
         auto released = co_await parts_.leases.release(self->job.lease, "experiment ended");
-        if (!released) spdlog::error("can't store the end of the lease of {}: {}", id.value, released.error().to_string());
+        if (!released)
+            spdlog::error("can't store the end of the lease of {}: {}", id.value, released.error().to_string());
     }
     parts_.api.close(id);
     if (self->job.started) co_await parts_.recorder.wait_for_readings(self->job.device, ending.time, kReadingsWait);
@@ -209,7 +223,8 @@ Task<void> Engine::finish(JobId id, Ending ending) {
     auto written = co_await parts_.results.write(concluded);
     if (!written) {
         spdlog::error("the results of experiment {} are incomplete: {}", id.value, written.error().to_string());
-        concluded.message += (concluded.message.empty() ? "" : "; ") + ("the results are incomplete: " + written.error().to_string());
+        concluded.message +=
+            (concluded.message.empty() ? "" : "; ") + ("the results are incomplete: " + written.error().to_string());
     }
     auto stored = co_await parts_.store.update(concluded);
     if (!stored) spdlog::error("can't store the end of experiment {}: {}", id.value, stored.error().to_string());
@@ -218,7 +233,8 @@ Task<void> Engine::finish(JobId id, Ending ending) {
     self->is_finishing = false;
     self->lost_since.reset();
     if (stored && socket_->is_connected(id)) (void)socket_->release(id);
-    spdlog::info("experiment {} {}{}{}", id.value, to_string(self->job.status), self->job.message.empty() ? "" : ": ", self->job.message);
+    spdlog::info("experiment {} {}{}{}", id.value, to_string(self->job.status), self->job.message.empty() ? "" : ": ",
+                 self->job.message);
     co_await run_queue();
 }
 
@@ -252,7 +268,7 @@ Task<Result<void>> Engine::remove_one(JobId id) {
 
 Task<bool> Engine::admit(runner::Hello hello) {
     const Entry* const self = entry(hello.job_id);
-    co_return self && same_secret(self->job.secret, hello.secret);
+    co_return self&& same_secret(self->job.secret, hello.secret);
 }
 
 void Engine::runner_hello(runner::Hello hello, UniqueFd listener) {
@@ -266,7 +282,8 @@ void Engine::runner_hello(runner::Hello hello, UniqueFd listener) {
     }
     if (listener && !self->is_finishing) {
         if (auto opened = parts_.api.open(hello.job_id, std::move(listener)); !opened)
-            spdlog::error("the API of experiment {} can't be served: {}", hello.job_id.value, opened.error().to_string());
+            spdlog::error("the API of experiment {} can't be served: {}", hello.job_id.value,
+                          opened.error().to_string());
     }
     if (!self->job.stop_reason.empty() && hello.phase != runner::Phase::ended)
         (void)socket_->stop_job(hello.job_id, self->job.stop_reason, settings_.stop_grace);

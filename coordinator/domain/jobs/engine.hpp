@@ -23,9 +23,9 @@
 namespace labhub::coordinator::jobs {
 
 struct EngineSettings {
-    std::filesystem::path socket;        ///< where runners report
-    std::filesystem::path python;        ///< our Python packages on this host
-    std::filesystem::path cache;         ///< what runners found out about this host
+    std::filesystem::path socket;  ///< where runners report
+    std::filesystem::path python;  ///< our Python packages on this host
+    std::filesystem::path cache;   ///< what runners found out about this host
     std::string runtime = "auto";
     std::size_t max_running = 4;
     std::size_t max_queued = 1'000;
@@ -71,8 +71,8 @@ class Engine {
     /// Ends the engine's own tasks; runners and their jobs live on.
     Task<void> close();
 
-    /// Errors: malformed (also a syntax error, with line), too_large, out_of_range, not_found (device), conflict (the id
-    /// exists; or the device is leased and queue is false), too_many.
+    /// Errors: malformed (also a syntax error, with line), too_large, out_of_range, not_found (device), conflict (the
+    /// id exists; or the device is leased and queue is false), too_many.
     Task<Result<Job>> submit(Submission submission);
     /// Error not_found, conflict (has ended already).
     Task<Result<void>> stop(JobId id, std::string reason, std::string message);
@@ -94,9 +94,9 @@ class Engine {
   private:
     struct Entry {
         Job job;
-        bool is_starting = false;   ///< between its lease and its runner
+        bool is_starting = false;  ///< between its lease and its runner
         bool is_finishing = false;
-        bool is_removing = false;   ///< its results are being deleted
+        bool is_removing = false;                      ///< its results are being deleted
         bool has_reported = false;                     ///< its runner has said Hello to this process
         std::optional<Steady::time_point> lost_since;  ///< its runner isn't connected
     };

@@ -64,7 +64,8 @@ Task<void> Engine::launch(JobId id, leases::Lease lease) {
     auto started = parts_.launcher.start(parts_.results.folder_of(id));
     if (!started) co_return sandbox_failed(id, started.error());
     self->lost_since = parts_.clock.steady_now();
-    spdlog::info("experiment {} holds {}; runner {} is preparing its sandbox", id.value, self->job.device.to_string(), *started);
+    spdlog::info("experiment {} holds {}; runner {} is preparing its sandbox", id.value, self->job.device.to_string(),
+                 *started);
 }
 
 /// The node went away between the look and the grant: the job waits again, as if nothing had been.

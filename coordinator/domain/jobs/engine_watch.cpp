@@ -10,7 +10,8 @@ namespace labhub::coordinator::jobs {
 void Engine::resume(const JobId& id) {
     Entry& self = jobs_.at(id);
     if (is_final(self.job.status)) return;
-    const bool may_have_runner = is_active(self.job.status) && (self.job.started || runner::read_job_spec(parts_.results.folder_of(id)));
+    const bool may_have_runner =
+        is_active(self.job.status) && (self.job.started || runner::read_job_spec(parts_.results.folder_of(id)));
     if (may_have_runner) {
         self.lost_since = parts_.clock.steady_now();
         self.has_reported = self.job.started.has_value();
@@ -28,7 +29,9 @@ void Engine::resume(const JobId& id) {
 /// Ends leases whose job ended while the end of the lease could not be stored.
 void Engine::drop_orphans(const std::vector<leases::Lease>& open) {
     for (const auto& lease : open) {
-        const auto holds = [&](const auto& e) { return e.second.job.lease == lease.id && is_active(e.second.job.status); };
+        const auto holds = [&](const auto& e) {
+            return e.second.job.lease == lease.id && is_active(e.second.job.status);
+        };
         if (std::none_of(jobs_.begin(), jobs_.end(), holds)) drop_lease(lease.id);
     }
 }
@@ -65,7 +68,8 @@ Task<void> Engine::watch_active() {
         if (!lost) continue;
         const NodeId node = lost->job.device.node;
         std::string message = "node " + node.value + " is not enrolled any more";
-        if (parts_.fleet.nodes().contains(node)) message = "node " + node.value + " was out of reach for " + format_duration(settings_.node_lost_after);
+        if (parts_.fleet.nodes().contains(node))
+            message = "node " + node.value + " was out of reach for " + format_duration(settings_.node_lost_after);
         (void)co_await stop(id, std::string(reason::kNodeLost), std::move(message));
     }
     for (const auto& id : without_runner) {
@@ -89,7 +93,8 @@ Task<void> Engine::collect(JobId id) {
     ending.message = "the program that watched over the sandbox ended unexpectedly";
     auto state = co_await parts_.launcher.collect(parts_.results.folder_of(id));
     if (state && state->ended) ending = ending_of(*state->ended);
-    if (!state) spdlog::error("the outputs of experiment {} can't be brought in: {}", id.value, state.error().to_string());
+    if (!state)
+        spdlog::error("the outputs of experiment {} can't be brought in: {}", id.value, state.error().to_string());
     if (state && state->started && !self->job.started) self->job.started = state->started->time;
     co_await finish(id, std::move(ending));
 }
@@ -99,8 +104,9 @@ void Engine::lease_lost(const leases::Lease& lease, const Error& why) {
         if (entry.job.lease != lease.id || !is_active(entry.job.status)) continue;
         const bool expired = why.code == ErrorCode::timed_out;
         const std::string_view reason = expired ? reason::kLeaseLost : reason::kNodeLost;
-        std::string message = expired ? "its lease has expired"
-                                      : "the agent of node " + lease.device.node.value + " gave up the lease and made the device safe";
+        std::string message =
+            expired ? "its lease has expired"
+                    : "the agent of node " + lease.device.node.value + " gave up the lease and made the device safe";
         auto end = [](Engine& engine, JobId job, std::string because, std::string text) -> Task<void> {
             (void)co_await engine.stop(std::move(job), std::move(because), std::move(text));
         };

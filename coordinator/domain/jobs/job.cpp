@@ -17,9 +17,7 @@ constexpr std::array<std::pair<Status, std::string_view>, 8> kStatusNames{{
     {Status::timed_out, "timed_out"},
 }};
 
-std::string signal_text(int signal) {
-    return "signal " + std::to_string(signal) + " (" + ::strsignal(signal) + ")";
-}
+std::string signal_text(int signal) { return "signal " + std::to_string(signal) + " (" + ::strsignal(signal) + ")"; }
 
 Status status_for(std::string_view why, const Ending& ending) {
     if (why == reason::kUser) return Status::stopped;
@@ -30,7 +28,8 @@ Status status_for(std::string_view why, const Ending& ending) {
 
 std::string default_message(const Job& job) {
     if (job.reason == reason::kUser) return "stopped on request";
-    if (job.reason == reason::kTimeLimit) return "the time limit of " + format_duration(job.limits.time) + " was reached";
+    if (job.reason == reason::kTimeLimit)
+        return "the time limit of " + format_duration(job.limits.time) + " was reached";
     if (job.reason == reason::kExitStatus) return "the script ended with exit status " + std::to_string(*job.exit_code);
     if (job.reason == reason::kSignal) return "the script was ended by " + signal_text(*job.signal);
     if (job.reason == reason::kOutOfMemory)

@@ -37,13 +37,15 @@ class CsvFile {
         std::string text;
         for (std::size_t i = 0; i < fields.size(); ++i) text += (i == 0 ? "" : ",") + quoted(fields[i]);
         text += '\n';
-        if (std::fwrite(text.data(), 1, text.size(), stream_) != text.size()) return system_error("write " + temporary(), errno);
+        if (std::fwrite(text.data(), 1, text.size(), stream_) != text.size())
+            return system_error("write " + temporary(), errno);
         return {};
     }
     Result<void> finish() {
         std::FILE* const stream = std::exchange(stream_, nullptr);
         if (std::fclose(stream) != 0) return system_error("write " + temporary(), errno);
-        if (std::rename(temporary().c_str(), target_.c_str()) != 0) return system_error("rename to " + target_.string(), errno);
+        if (std::rename(temporary().c_str(), target_.c_str()) != 0)
+            return system_error("rename to " + target_.string(), errno);
         return {};
     }
 
@@ -61,52 +63,64 @@ class CsvFile {
     std::FILE* stream_ = nullptr;
 };
 
-std::string cell(const Value& value) { return std::holds_alternative<std::monostate>(value) ? "" : labhub::to_string(value); }
+std::string cell(const Value& value) {
+    return std::holds_alternative<std::monostate>(value) ? "" : labhub::to_string(value);
+}
 
 std::string values_text(const std::map<std::string, Value>& values) {
     std::string text;
-    for (const auto& [metric, value] : values) text += (text.empty() ? "" : " ") + metric + "=" + labhub::to_string(value);
+    for (const auto& [metric, value] : values)
+        text += (text.empty() ? "" : " ") + metric + "=" + labhub::to_string(value);
     return text;
 }
 
-json::value time_or_null(const std::optional<UtcMillis>& time) { return time ? json::value(to_rfc3339(*time)) : json::value(nullptr); }
+json::value time_or_null(const std::optional<UtcMillis>& time) {
+    return time ? json::value(to_rfc3339(*time)) : json::value(nullptr);
+}
 
 json::object describe_job(const Job& job) {
     json::object environment;
     for (const auto& [name, value] : job.environment) environment[name] = value;
-    json::object limits{{"memory_bytes", job.limits.memory_bytes}, {"cpus", job.limits.cpus},
-                        {"pids", job.limits.pids},                 {"time_limit_ms", job.limits.time.count()},
-                        {"output_bytes", job.limits.output_bytes}, {"log_bytes", job.limits.log_bytes},
+    json::object limits{{"memory_bytes", job.limits.memory_bytes},
+                        {"cpus", job.limits.cpus},
+                        {"pids", job.limits.pids},
+                        {"time_limit_ms", job.limits.time.count()},
+                        {"output_bytes", job.limits.output_bytes},
+                        {"log_bytes", job.limits.log_bytes},
                         {"tmp_bytes", job.limits.tmp_bytes}};
-    json::object times{{"created", to_rfc3339(job.created)}, {"started", time_or_null(job.started)}, {"ended", time_or_null(job.ended)}};
+    json::object times{{"created", to_rfc3339(job.created)},
+                       {"started", time_or_null(job.started)},
+                       {"ended", time_or_null(job.ended)}};
     json::object versions{{"labhub", LABHUB_VERSION}, {"runtime", job.runtime}};
-    return json::object{{"experiment_id", job.id.value},
-                        {"status", to_string(job.status)},
-                        {"reason", job.reason},
-                        {"message", job.message},
-                        {"exit_code", job.exit_code ? json::value(*job.exit_code) : json::value(nullptr)},
-                        {"signal", job.signal ? json::value(*job.signal) : json::value(nullptr)},
-                        {"requested_by", job.requested_by},
-                        {"device", job.device.to_string()},
-                        {"node", job.device.node.value},
-                        {"image", "host"},
-                        {"request", json::object{{"environment", std::move(environment)}, {"limits", std::move(limits)}}},
-                        {"times", std::move(times)},
-                        {"versions", std::move(versions)},
-                        {"peak_memory_bytes", job.peak_memory_bytes ? json::value(*job.peak_memory_bytes) : json::value(nullptr)},
-                        {"cpu_ms", job.cpu_ms ? json::value(*job.cpu_ms) : json::value(nullptr)}};
+    return json::object{
+        {"experiment_id", job.id.value},
+        {"status", to_string(job.status)},
+        {"reason", job.reason},
+        {"message", job.message},
+        {"exit_code", job.exit_code ? json::value(*job.exit_code) : json::value(nullptr)},
+        {"signal", job.signal ? json::value(*job.signal) : json::value(nullptr)},
+        {"requested_by", job.requested_by},
+        {"device", job.device.to_string()},
+        {"node", job.device.node.value},
+        {"image", "host"},
+        {"request", json::object{{"environment", std::move(environment)}, {"limits", std::move(limits)}}},
+        {"times", std::move(times)},
+        {"versions", std::move(versions)},
+        {"peak_memory_bytes", job.peak_memory_bytes ? json::value(*job.peak_memory_bytes) : json::value(nullptr)},
+        {"cpu_ms", job.cpu_ms ? json::value(*job.cpu_ms) : json::value(nullptr)}};
 }
 
 json::array describe_metrics(const std::vector<MetricInfo>& metrics) {
     json::array described;
     for (const auto& metric : metrics) {
-        described.push_back(json::object{{"name", metric.name},
-                                         {"kind", to_string(metric.kind)},
-                                         {"type", to_string(metric.type)},
-                                         {"unit", metric.unit},
-                                         {"minimum", metric.minimum ? json::value(*metric.minimum) : json::value(nullptr)},
-                                         {"maximum", metric.maximum ? json::value(*metric.maximum) : json::value(nullptr)},
-                                         {"safe_value", value_to_json(metric.safe_value)}});
+        described.push_back(
+            json::object{{"name", metric.name},
+                         {"kind", to_string(metric.kind)},
+                         {"type", to_string(metric.type)},
+                         {"unit", metric.unit},
+                         {"minimum", metric.minimum ? json::value(*metric.minimum) : json::value(nullptr)},
+                         {"maximum", metric.maximum ? json::value(*metric.maximum) : json::value(nullptr)},
+                         {"safe_value", value_to_json(metric.safe_value)}});
     }
     return described;
 }
@@ -141,12 +155,14 @@ Task<Result<void>> Results::write_telemetry(Job job) {
     if (!begun) co_return begun;
     const UtcMillis from = *job.started;
     auto write_row = [file = *file, from](const store::TelemetryRow& row) {
-        std::vector<std::string> fields{to_rfc3339(row.time), format_number(static_cast<double>((row.time - from).count()) / 1000.0)};
+        std::vector<std::string> fields{to_rfc3339(row.time),
+                                        format_number(static_cast<double>((row.time - from).count()) / 1000.0)};
         for (const auto& value : row.values) fields.push_back(cell(value));
         return file->line(fields);
     };
     std::function<Result<void>(const store::TelemetryRow&)> each = std::move(write_row);
-    auto written = co_await telemetry_.each_row(job.device, std::move(*metrics), from, job.ended.value_or(from), std::move(each));
+    auto written =
+        co_await telemetry_.each_row(job.device, std::move(*metrics), from, job.ended.value_or(from), std::move(each));
     if (!written) co_return written;
     co_return (*file)->finish();
 }
@@ -156,13 +172,14 @@ Task<Result<void>> Results::write_commands(Job job) {
     if (!commands) co_return std::move(commands).error();
     auto file = CsvFile::create(folder_of(job.id) / "commands.csv");
     if (!file) co_return std::move(file).error();
-    const std::vector<std::string> header{"time", "answered", "who", "command_id", "asked", "applied", "outcome", "message"};
+    const std::vector<std::string> header{"time",  "answered", "who",     "command_id",
+                                          "asked", "applied",  "outcome", "message"};
     auto written = (*file)->line(header);
     for (const auto& command : *commands) {
         if (!written) co_return written;
-        const std::vector<std::string> fields{to_rfc3339(command.asked_at), to_rfc3339(command.answered_at), command.principal,
-                                              command.id.value,             values_text(command.asked),      values_text(command.applied),
-                                              command.outcome,              command.message};
+        const std::vector<std::string> fields{
+            to_rfc3339(command.asked_at), to_rfc3339(command.answered_at), command.principal, command.id.value,
+            values_text(command.asked),   values_text(command.applied),    command.outcome,   command.message};
         written = (*file)->line(fields);
     }
     if (!written) co_return written;

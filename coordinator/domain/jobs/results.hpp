@@ -19,12 +19,12 @@ struct ResultFile {
     std::int64_t size = 0;  ///< bytes
 };
 
-/// A job's folder, `<data>/experiments/<id>/`, as docs/architecture.md, "What a result holds", promises it. Lives on the
-/// main thread; what blocks runs on the pool.
+/// A job's folder, `<data>/experiments/<id>/`, as docs/architecture.md, "What a result holds", promises it. Lives on
+/// the main thread; what blocks runs on the pool.
 class Results {
   public:
-    Results(std::filesystem::path folder, fleet::Fleet& fleet, store::TelemetryStore& telemetry, store::CommandStore& commands,
-            asio::thread_pool& pool)
+    Results(std::filesystem::path folder, fleet::Fleet& fleet, store::TelemetryStore& telemetry,
+            store::CommandStore& commands, asio::thread_pool& pool)
         : folder_(std::move(folder)), fleet_(fleet), telemetry_(telemetry), commands_(commands), pool_(pool) {}
 
     std::filesystem::path folder_of(const JobId& job) const { return folder_ / job.value; }

@@ -51,7 +51,8 @@ Result<void> check_script_text(std::string_view script) {
                      "at most " + std::to_string(kMaxScriptBytes) + " (1 MiB)"};
     std::size_t offset = 0;
     if (!is_utf8(script, &offset))
-        return Error{ErrorCode::malformed, "the script is not UTF-8 text: wrong byte at offset " + std::to_string(offset)};
+        return Error{ErrorCode::malformed,
+                     "the script is not UTF-8 text: wrong byte at offset " + std::to_string(offset)};
     if (const auto nul = script.find('\0'); nul != std::string_view::npos)
         return Error{ErrorCode::malformed, "the script has a NUL byte at offset " + std::to_string(nul)};
     return {};
@@ -88,9 +89,12 @@ Result<std::string> SyntaxCheck::converse(Child& child, std::string_view script)
     ::fcntl(child.input.get(), F_SETFL, O_NONBLOCK);
     while (true) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Steady::now()).count();
-        if (left <= 0) return Error{ErrorCode::malformed, "the script can't be parsed within " + format_duration(kTimeLimit)};
-        std::array<pollfd, 2> files{pollfd{child.output.get(), POLLIN, 0}, pollfd{child.input ? child.input.get() : -1, POLLOUT, 0}};
-        if (::poll(files.data(), files.size(), static_cast<int>(left)) < 0 && errno != EINTR) return system_error("wait for the syntax check", errno);
+        if (left <= 0)
+            return Error{ErrorCode::malformed, "the script can't be parsed within " + format_duration(kTimeLimit)};
+        std::array<pollfd, 2> files{pollfd{child.output.get(), POLLIN, 0},
+                                    pollfd{child.input ? child.input.get() : -1, POLLOUT, 0}};
+        if (::poll(files.data(), files.size(), static_cast<int>(left)) < 0 && errno != EINTR)
+            return system_error("wait for the syntax check", errno);
         if (files[1].revents != 0) {
             const ssize_t put = ::write(child.input.get(), script.data(), script.size());
             if (put > 0) script.remove_prefix(static_cast<std::size_t>(put));

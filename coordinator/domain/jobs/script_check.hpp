@@ -31,8 +31,8 @@ class SyntaxCheck {
 
     /// Starts the Python for the next check, unless one waits already. Where it can't be started check() will say so.
     void prepare();
-    /// Blocks for up to five seconds. Error malformed with line, column and Python's own message; unavailable when there
-    /// is no Python here.
+    /// Blocks for up to five seconds. Error malformed with line, column and Python's own message; unavailable when
+    /// there is no Python here.
     Result<void> check(std::string_view script);
 
   private:

@@ -13,7 +13,8 @@ constexpr std::int64_t kMiB = 1LL << 20;
 constexpr std::chrono::hours kMaxTime{24 * 90};
 constexpr std::size_t kMaxEnvironmentBytes = 32 * 1024;
 
-Result<void> check_between(std::string_view what, std::int64_t value, std::int64_t low, std::int64_t high, std::string range) {
+Result<void> check_between(std::string_view what, std::int64_t value, std::int64_t low, std::int64_t high,
+                           std::string range) {
     if (value >= low && value <= high) return {};
     return Error{ErrorCode::out_of_range, std::string(what) + " is out of range", "allowed: " + std::move(range)};
 }
@@ -21,7 +22,8 @@ Result<void> check_between(std::string_view what, std::int64_t value, std::int64
 Result<void> set_limits(const Submission& submission, Limits& limits) {
     if (submission.time_limit) {
         LABHUB_TRY(limits.time, parse_duration(*submission.time_limit));
-        LABHUB_CHECK(check_between("time_limit", limits.time.count(), 1000, std::chrono::milliseconds{kMaxTime}.count(), "1s to 90d"));
+        LABHUB_CHECK(check_between("time_limit", limits.time.count(), 1000, std::chrono::milliseconds{kMaxTime}.count(),
+                                   "1s to 90d"));
     }
     if (submission.memory) {
         LABHUB_TRY(limits.memory_bytes, parse_bytes(*submission.memory));
@@ -64,7 +66,8 @@ Result<void> check_environment(const std::map<std::string, std::string>& environ
 }  // namespace
 
 Result<std::int64_t> parse_bytes(std::string_view text) {
-    const Error wrong{ErrorCode::malformed, "'" + printable(text, 64) + "' is not a size", "write it as 512m, 2g, 64k or a number of bytes"};
+    const Error wrong{ErrorCode::malformed, "'" + printable(text, 64) + "' is not a size",
+                      "write it as 512m, 2g, 64k or a number of bytes"};
     double number = 0;
     const char* const end = text.data() + text.size();
     const auto [after, failure] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
@@ -75,7 +78,9 @@ Result<std::int64_t> parse_bytes(std::string_view text) {
     if (!unit.empty()) {
         const auto at = kUnits.find(static_cast<char>(unit[0] | 0x20));
         const std::string_view rest = unit.substr(1);
-        if (at == std::string_view::npos || !(rest.empty() || rest == "b" || rest == "B" || rest == "iB" || rest == "ib")) return wrong;
+        if (at == std::string_view::npos ||
+            !(rest.empty() || rest == "b" || rest == "B" || rest == "iB" || rest == "ib"))
+            return wrong;
         for (std::size_t i = 0; i <= at; ++i) factor *= 1024;
     }
     const double bytes = number * factor;

@@ -68,7 +68,8 @@ Task<Result<void>> Leases::release(LeaseId id, std::string reason) {
     Lease lease = *found;
     auto link = fleet_.reach(lease.device);
     if (link) {
-        auto ended = co_await (*link)->lease(lease.device.device, lease.id, lease.holder, std::chrono::milliseconds{0}, false);
+        auto ended =
+            co_await (*link)->lease(lease.device.device, lease.id, lease.holder, std::chrono::milliseconds{0}, false);
         if (!ended && ended.error().code != ErrorCode::not_found)
             spdlog::warn("the node of {} did not confirm the end of its lease ({}): its dead-man will make it safe",
                          lease.device.to_string(), ended.error().to_string());
@@ -82,8 +83,10 @@ Task<Result<void>> Leases::release(LeaseId id, std::string reason) {
 /// A lease whose end isn't stored stays in the table: the database would not take another one of the device.
 Task<Result<void>> Leases::store_end(Lease lease) {
     auto stored = co_await store_.update_lease(lease);
-    if (stored) forget(lease.id);
-    else if (Lease* const kept = find(lease.id)) *kept = std::move(lease);
+    if (stored)
+        forget(lease.id);
+    else if (Lease* const kept = find(lease.id))
+        *kept = std::move(lease);
     co_return stored;
 }
 
@@ -110,7 +113,8 @@ Task<void> Leases::renew(LeaseId id) {
     auto link = fleet_.reach(lease.device);
     if (!link) co_return;  // the engine's watch over lost nodes decides
     auto renewed = co_await (*link)->lease(lease.device.device, lease.id, lease.holder, time_to_live_, true);
-    const bool is_unknown = !renewed && (renewed.error().code == ErrorCode::not_found || renewed.error().code == ErrorCode::conflict);
+    const bool is_unknown =
+        !renewed && (renewed.error().code == ErrorCode::not_found || renewed.error().code == ErrorCode::conflict);
     const Lease* const now = find(id);
     if (is_unknown && now && !now->is_ending && on_lost) on_lost(lease, renewed.error());
 }

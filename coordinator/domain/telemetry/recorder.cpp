@@ -1,7 +1,7 @@
 #include "coordinator/domain/telemetry/recorder.hpp"
 
-#include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
+#include <boost/asio/post.hpp>
 
 namespace labhub::coordinator::telemetry {
 namespace {
@@ -94,7 +94,8 @@ bool Recorder::store_group(const std::vector<store::ReadingBatch>& batches) {
             counts_.failure.clear();
             return true;
         }
-        if (counts_.failure != stored.error().to_string()) spdlog::error("can't store readings: {}", stored.error().to_string());
+        if (counts_.failure != stored.error().to_string())
+            spdlog::error("can't store readings: {}", stored.error().to_string());
         counts_.failure = stored.error().to_string();
         if (changed_.wait_for(lock, kRetryDelay, [this] { return is_stopping_; })) {
             for (const auto& batch : batches) counts_.dropped += batch.readings.size();
@@ -117,7 +118,8 @@ Task<void> Recorder::wait_for_readings(DeviceAddress device, UtcMillis until, st
 }
 
 void Recorder::node_born(ingest::NodeBorn born) {
-    tell_fleet([born = std::move(born)](fleet::Fleet& fleet) { fleet.node_born(born.node, born.time, born.node_metrics); });
+    tell_fleet(
+        [born = std::move(born)](fleet::Fleet& fleet) { fleet.node_born(born.node, born.time, born.node_metrics); });
 }
 
 void Recorder::device_born(ingest::DeviceBorn born) {
@@ -127,7 +129,8 @@ void Recorder::device_born(ingest::DeviceBorn born) {
     }
     changed_.notify_all();
     enqueue({born.device, born.readings}, std::nullopt);
-    tell_fleet([born = std::move(born)](fleet::Fleet& fleet) { fleet.device_born(born.device, born.metrics, born.readings); });
+    tell_fleet(
+        [born = std::move(born)](fleet::Fleet& fleet) { fleet.device_born(born.device, born.metrics, born.readings); });
 }
 
 void Recorder::node_died(ingest::NodeDied died) {

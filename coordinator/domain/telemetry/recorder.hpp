@@ -19,16 +19,17 @@ namespace labhub::coordinator::telemetry {
 struct RecorderCounts {
     std::uint64_t stored = 0;
     std::uint64_t duplicates = 0;
-    std::uint64_t dropped = 0;      ///< given up because the store kept failing; nodes send them again after a reconnect
-    std::uint64_t waiting = 0;      ///< readings received and not stored yet
-    bool is_failing = false;        ///< the last commit failed
+    std::uint64_t dropped = 0;  ///< given up because the store kept failing; nodes send them again after a reconnect
+    std::uint64_t waiting = 0;  ///< readings received and not stored yet
+    bool is_failing = false;    ///< the last commit failed
     std::string failure;
 };
 
-/// Takes what ingest receives to the store, to the fleet and, once it is on disk, back to the node as an acknowledgement.
+/// Takes what ingest receives to the store, to the fleet and, once it is on disk, back to the node as an
+/// acknowledgement.
 ///
-/// Threads: Sink calls come on ingest's thread and only queue; a thread of its own stores in groups; the fleet is told on
-/// the main executor, in batches, so that a flood of readings costs the main thread one wake-up at a time. At most
+/// Threads: Sink calls come on ingest's thread and only queue; a thread of its own stores in groups; the fleet is told
+/// on the main executor, in batches, so that a flood of readings costs the main thread one wake-up at a time. At most
 /// kQueueBound readings wait; past that ingest's thread waits, which is what a slow disk should slow down.
 /// Failure: a commit that fails is tried again every second and nothing is acknowledged meanwhile.
 class Recorder final : public ingest::Sink {

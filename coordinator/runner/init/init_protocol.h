@@ -1,6 +1,7 @@
 #pragma once
 
-/* Between the runner and labhub-init, the first process of its sandbox: one struct in each packet. C, as both read it. */
+/* Between the runner and labhub-init, the first process of its sandbox: one struct in each packet. C, as both read it.
+ */
 
 #include <stdint.h>
 

@@ -3,8 +3,8 @@
  * whose other end the runner holds: the lifeline.
  *
  * Starts the program, hands SIGTERM on to it, reaps every orphan, and when the program has ended kills whatever it left
- * behind, so that nothing outlives the script. When the lifeline breaks (the runner died, however), everything is killed
- * at once: no sandbox runs unwatched. Exits with the program's status, 128 + signal where a signal ended it.
+ * behind, so that nothing outlives the script. When the lifeline breaks (the runner died, however), everything is
+ * killed at once: no sandbox runs unwatched. Exits with the program's status, 128 + signal where a signal ended it.
  *
  * Messages are struct message (init_protocol.h). Static and without allocation: it starts in well under a millisecond
  * and needs nothing of the root it runs in.
@@ -40,7 +40,7 @@ static void prefer_as_oom_victim(void) {
     close(fd);
 }
 
-static void become_program(char **argv, int failure_pipe) {
+static void become_program(char** argv, int failure_pipe) {
     sigset_t none;
     sigemptyset(&none);
     prctl(PR_SET_DUMPABLE, 1);
@@ -54,7 +54,7 @@ static void become_program(char **argv, int failure_pipe) {
 }
 
 /* Starts the program and returns its pid once execve has succeeded, or -1. */
-static pid_t start_program(char **argv) {
+static pid_t start_program(char** argv) {
     int failure_pipe[2];
     if (pipe2(failure_pipe, O_CLOEXEC) != 0) return -1;
     const pid_t pid = fork();
@@ -112,7 +112,7 @@ static void obey_signal(int signals, pid_t program) {
     reap_until(program);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
     if (argc < 2) return EXIT_BROKEN;
     /* Without one (a bundle run by hand) there is nobody to watch for. */
     const int watching = fcntl(LABHUB_INIT_LIFELINE, F_SETFD, FD_CLOEXEC) == 0;

@@ -14,10 +14,9 @@ namespace labhub::firmware_bridge {
 
 /// Where a board is and how patient to be with it.
 struct BoardOptions {
-    std::string port;        ///< path of the serial device: "/dev/serial/by-id/…"
-    unsigned baud = 921600;  ///< bits per second; USB-native boards and pseudo-terminals ignore it
-    std::chrono::milliseconds dead_man{
-        5000};  ///< the board makes itself safe after this long without a heartbeat
+    std::string port;                          ///< path of the serial device: "/dev/serial/by-id/…"
+    unsigned baud = 921600;                    ///< bits per second; USB-native boards and pseudo-terminals ignore it
+    std::chrono::milliseconds dead_man{5000};  ///< the board makes itself safe after this long without a heartbeat
     std::chrono::milliseconds request_timeout{500};  ///< for one request with all its repetitions
 };
 

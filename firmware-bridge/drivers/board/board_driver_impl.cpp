@@ -40,8 +40,8 @@ Result<void> check(const BoardOptions& options) {
 }
 
 bool is_same(const MetricInfo& a, const MetricInfo& b) {
-    return a.name == b.name && a.kind == b.kind && a.type == b.type && a.unit == b.unit &&
-           a.minimum == b.minimum && a.maximum == b.maximum && a.safe_value == b.safe_value;
+    return a.name == b.name && a.kind == b.kind && a.type == b.type && a.unit == b.unit && a.minimum == b.minimum &&
+           a.maximum == b.maximum && a.safe_value == b.safe_value;
 }
 
 }  // namespace
@@ -71,8 +71,7 @@ Task<void> BoardDriver::Impl::close() {
     if (is_connected()) {
         auto made_safe = co_await safe();
         if (!made_safe)
-            spdlog::warn("board {}: not made safe before closing: {}", options_.port,
-                         made_safe.error().to_string());
+            spdlog::warn("board {}: not made safe before closing: {}", options_.port, made_safe.error().to_string());
     }
     co_await tasks_.stop();
     if (link_) link_->close("the driver was closed");
@@ -91,8 +90,8 @@ Task<void> BoardDriver::Impl::run() {
             link_ = *connected;
             ++session_;
             const auto since = Steady::now();
-            spdlog::info("board {}: {} {} ({}) found, {} channels", options_.port, identity_->model,
-                         identity_->serial, identity_->firmware, metrics_.size());
+            spdlog::info("board {}: {} {} ({}) found, {} channels", options_.port, identity_->model, identity_->serial,
+                         identity_->firmware, metrics_.size());
             first_attempt_ended({});
             co_await keep_alive(*connected);
             Error lost{ErrorCode::unavailable, (*connected)->why_closed()};
@@ -129,21 +128,19 @@ Task<Result<BoardDriver::Impl::Link>> BoardDriver::Impl::connect() {
 }
 
 void BoardDriver::Impl::start_reader(const Link& link) {
-    tasks_.spawn("board reader", link->read_loop([this](const wire::Event& event) {
-        note_firings(event.dead_man_firings());
-    }));
+    tasks_.spawn("board reader",
+                 link->read_loop([this](const wire::Event& event) { note_firings(event.dead_man_firings()); }));
 }
 
 Task<Result<void>> BoardDriver::Impl::handshake(Link link) {
     auto hello = co_await greet(link);
     if (!hello) co_return hello.error();
     if (hello->protocol() != kBoardProtocol) {
-        Error other{ErrorCode::unsupported,
-                    "the board (" + hello->model() + ", firmware " + hello->firmware() +
-                        ") speaks protocol " + std::to_string(hello->protocol()) + ", this labhub speaks " +
-                        std::to_string(kBoardProtocol),
-                    hello->protocol() < kBoardProtocol ? "the board's firmware must be updated"
-                                                       : "labhub must be updated"};
+        Error other{
+            ErrorCode::unsupported,
+            "the board (" + hello->model() + ", firmware " + hello->firmware() + ") speaks protocol " +
+                std::to_string(hello->protocol()) + ", this labhub speaks " + std::to_string(kBoardProtocol),
+            hello->protocol() < kBoardProtocol ? "the board's firmware must be updated" : "labhub must be updated"};
         co_return other;
     }
     auto metrics = co_await describe(link, hello->channels());

@@ -59,8 +59,7 @@ class BoardDriver::Impl {
     std::vector<MetricInfo> metrics_;
     std::optional<Identity> identity_;
     std::uint64_t boot_id_ = 0;
-    std::optional<unsigned>
-        firings_;  ///< as the board counts since its start; none until it has told us once
+    std::optional<unsigned> firings_;  ///< as the board counts since its start; none until it has told us once
     unsigned session_ = 0;
     std::string problem_ = "it has not been opened";
     Link link_;  ///< set while the board is greeted and answers

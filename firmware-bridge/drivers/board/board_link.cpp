@@ -30,15 +30,13 @@ class Listed {
 std::vector<std::uint8_t> encode(const wire::ToBoard& message) {
     const std::string payload = message.SerializeAsString();
     std::vector<std::uint8_t> frame(FRAME_MAX_ENCODED);
-    frame.resize(
-        frame_encode(reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size(), frame.data()));
+    frame.resize(frame_encode(reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size(), frame.data()));
     return frame;
 }
 
 }  // namespace
 
-BoardLink::BoardLink(asio::any_io_executor executor, SerialPort port, BoardCounters& counters,
-                     std::uint32_t& last_id)
+BoardLink::BoardLink(asio::any_io_executor executor, SerialPort port, BoardCounters& counters, std::uint32_t& last_id)
     : executor_(executor), port_(std::move(port)), counters_(counters), last_id_(last_id), closed_(executor) {
     frame_decoder_init(&decoder_);
 }

@@ -32,16 +32,15 @@ class BoardLink : public std::enable_shared_from_this<BoardLink> {
 
     /// `counters` and `last_id` belong to the driver and go on from link to link: ids must rise for as long
     /// as the host process is the same, or the board would take a new write for an old one.
-    BoardLink(asio::any_io_executor executor, SerialPort port, BoardCounters& counters,
-              std::uint32_t& last_id);
+    BoardLink(asio::any_io_executor executor, SerialPort port, BoardCounters& counters, std::uint32_t& last_id);
 
     /// Takes in what comes until the link is closed.
     Task<void> read_loop(OnEvent on_event);
     /// Sends the request and waits for its reply; sends it again under the same id while none comes, until
     /// `limit`. A Failure of the board comes back as its error. A request that ran out of time closes the
     /// link unless `keep_open`.
-    Task<Result<labhub::board::FromBoard>> request(labhub::board::ToBoard message,
-                                                   std::chrono::milliseconds limit, bool keep_open = false);
+    Task<Result<labhub::board::FromBoard>> request(labhub::board::ToBoard message, std::chrono::milliseconds limit,
+                                                   bool keep_open = false);
     /// Waits until the link is closed, at most that long.
     Task<void> closed_within(std::chrono::milliseconds limit);
 

@@ -70,8 +70,7 @@ Result<void> add(wire::Write& write, std::uint32_t channel, const MetricInfo& me
 }  // namespace
 
 Result<MetricInfo> to_metric(const wire::Channel& channel) {
-    if (auto named = check_name("metric name", channel.name()); !named)
-        return corrupt(named.error().to_string());
+    if (auto named = check_name("metric name", channel.name()); !named) return corrupt(named.error().to_string());
     MetricInfo metric;
     metric.name = channel.name();
     metric.kind = channel.kind() == wire::OUTPUT ? MetricKind::actuator : MetricKind::sensor;
@@ -99,24 +98,21 @@ Result<wire::Write> to_write(const std::vector<MetricInfo>& metrics, const std::
     }
     if (write.numbers_size() > kMaxNumbers || write.texts_size() > kMaxTexts)
         return Error{ErrorCode::too_many, "a board takes fewer values in one write",
-                     "at most " + std::to_string(kMaxNumbers) + " numbers and " + std::to_string(kMaxTexts) +
-                         " texts"};
+                     "at most " + std::to_string(kMaxNumbers) + " numbers and " + std::to_string(kMaxTexts) + " texts"};
     return write;
 }
 
 Result<std::vector<Reading>> to_readings(const std::vector<MetricInfo>& metrics, const wire::ReadReply& reply,
                                          UtcMillis time) {
     if (static_cast<std::size_t>(reply.numbers_size()) != metrics.size())
-        return corrupt(std::to_string(reply.numbers_size()) + " values for " +
-                       std::to_string(metrics.size()) + " channels");
+        return corrupt(std::to_string(reply.numbers_size()) + " values for " + std::to_string(metrics.size()) +
+                       " channels");
     std::vector<Reading> readings;
     readings.reserve(metrics.size());
     for (std::size_t i = 0; i < metrics.size(); ++i)
-        readings.push_back(
-            make_reading(metrics[i], to_value(metrics[i], reply.numbers(static_cast<int>(i))), time));
+        readings.push_back(make_reading(metrics[i], to_value(metrics[i], reply.numbers(static_cast<int>(i))), time));
     for (const auto& text : reply.texts()) {
-        if (text.channel() >= metrics.size())
-            return corrupt("a text for channel " + std::to_string(text.channel()));
+        if (text.channel() >= metrics.size()) return corrupt("a text for channel " + std::to_string(text.channel()));
         readings[text.channel()] = make_reading(metrics[text.channel()], text.text(), time);
     }
     return readings;

@@ -19,16 +19,15 @@ Result<MetricInfo> to_metric(const labhub::board::Channel& channel);
 /// Setpoints as a Write, by position in `metrics`. Limits are left to the board, which checks them whoever
 /// asks. Errors: not_found, malformed (another type), too_many past what a board takes at once, too_large for
 /// a text it can't hold.
-Result<labhub::board::Write> to_write(const std::vector<MetricInfo>& metrics,
-                                      const std::vector<Setpoint>& setpoints);
+Result<labhub::board::Write> to_write(const std::vector<MetricInfo>& metrics, const std::vector<Setpoint>& setpoints);
 
 /// Every channel as a reading of `time`; what the board could not measure has no value and quality bad. Error
 /// corrupt when the number of channels is not that of `metrics`.
-Result<std::vector<Reading>> to_readings(const std::vector<MetricInfo>& metrics,
-                                         const labhub::board::ReadReply& reply, UtcMillis time);
+Result<std::vector<Reading>> to_readings(const std::vector<MetricInfo>& metrics, const labhub::board::ReadReply& reply,
+                                         UtcMillis time);
 /// The outputs the board answers for. Error corrupt for a channel `metrics` doesn't have.
-Result<std::vector<Reading>> to_readings(const std::vector<MetricInfo>& metrics,
-                                         const labhub::board::Applied& applied, UtcMillis time);
+Result<std::vector<Reading>> to_readings(const std::vector<MetricInfo>& metrics, const labhub::board::Applied& applied,
+                                         UtcMillis time);
 
 /// The board's refusal as an error of ours: "the board refused: stirrer: outside the channel's limits".
 Error to_error(const labhub::board::Failure& failure);

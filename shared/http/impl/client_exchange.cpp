@@ -20,14 +20,17 @@ Error failure_of(const error_code& error, const Connection& connection, const Ex
     static const auto& http_category = beast::http::make_error_code(beast::http::error::end_of_stream).category();
     const bool cut_off = error == beast::http::error::end_of_stream || error == beast::http::error::partial_message ||
                          error == asio::error::eof;
-    if (cut_off) return Error{ErrorCode::unavailable, options.doing + ": the connection was closed before the answer was complete"};
+    if (cut_off)
+        return Error{ErrorCode::unavailable,
+                     options.doing + ": the connection was closed before the answer was complete"};
     if (error.category() == http_category)
         return Error{ErrorCode::malformed, options.doing + ": the answer is not valid HTTP: " + error.message()};
     return Error{ErrorCode::unavailable, options.doing + ": " + error.message()};
 }
 
 /// Where one piece of the body goes.
-Result<void> keep(ClientResponse& response, std::string_view piece, const Client::Sink& sink, const ExchangeOptions& options) {
+Result<void> keep(ClientResponse& response, std::string_view piece, const Client::Sink& sink,
+                  const ExchangeOptions& options) {
     if (sink && response.ok()) return sink(piece);
     if (response.body.size() + piece.size() > options.body_limit)
         return Error{ErrorCode::too_large, options.doing + ": the answer is too large",
@@ -96,8 +99,10 @@ Task<ExchangeOutcome> exchange(std::shared_ptr<Connection> connection, ExchangeO
     auto read = co_await read_body(connection, &parser, &buffer, &response, &options, std::move(sink));
     connection->lift_limit();
     outcome.reusable = read && !write_error && parser.keep_alive() && buffer.size() == 0;
-    if (read) outcome.response = std::move(response);
-    else outcome.response = std::move(read).error();
+    if (read)
+        outcome.response = std::move(response);
+    else
+        outcome.response = std::move(read).error();
     co_return outcome;
 }
 

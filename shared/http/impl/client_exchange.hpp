@@ -10,13 +10,13 @@ namespace labhub::http::impl {
 
 /// One request on its way.
 struct ExchangeOptions {
-    std::string bytes;                   ///< the whole request as sent
-    std::string doing;                   ///< "GET http://127.0.0.1:8000/nodes", for errors
+    std::string bytes;  ///< the whole request as sent
+    std::string doing;  ///< "GET http://127.0.0.1:8000/nodes", for errors
     bool head_only = false;
     std::chrono::milliseconds timeout{};
-    Steady::duration time_left{};        ///< until the first wait must end; less than `timeout` when repeated
-    bool timeout_of_each_wait = false;   ///< else of the whole
-    std::size_t body_limit = 0;          ///< of a body kept in memory
+    Steady::duration time_left{};       ///< until the first wait must end; less than `timeout` when repeated
+    bool timeout_of_each_wait = false;  ///< else of the whole
+    std::size_t body_limit = 0;         ///< of a body kept in memory
 };
 
 struct ExchangeOutcome {

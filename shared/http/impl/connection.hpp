@@ -26,8 +26,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     const std::string peer;
     bool streaming = false;  ///< sends a body that has no foreseeable end
 
-    /// When the time is up, reading ends as if the client had closed, and read_timed_out is true; an answer can still be
-    /// sent.
+    /// When the time is up, reading ends as if the client had closed, and read_timed_out is true; an answer can still
+    /// be sent.
     void limit_reading(Steady::duration time) { limit(time, true); }
     /// When the time is up, the connection is closed.
     void limit_writing(Steady::duration time) { limit(time, false); }
@@ -55,8 +55,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 /// request wait unread it can't be told, and the task waits to be cancelled.
 Task<void> client_gone(std::shared_ptr<Connection> connection);
 
-/// Reads and forgets what the client still sends, for a moment: closing with bytes unread would make the kernel reset the
-/// connection, and the client lose the answer it has not read yet.
+/// Reads and forgets what the client still sends, for a moment: closing with bytes unread would make the kernel reset
+/// the connection, and the client lose the answer it has not read yet.
 Task<void> drain(std::shared_ptr<Connection> connection);
 
 }  // namespace labhub::http::impl

@@ -11,10 +11,10 @@
 #include <charconv>
 #include <ctime>
 
+#include <spdlog/spdlog.h>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/status.hpp>
-#include <spdlog/spdlog.h>
 
 #include "shared/base/files.hpp"
 
@@ -111,8 +111,10 @@ Task<std::optional<std::string>> next_piece(StreamBody body) {
     std::optional<std::string> piece;
     try {
         auto next = co_await body.next();
-        if (next) piece = std::move(*next);
-        else spdlog::warn("http: a stream ends early: {}", next.error().to_string());
+        if (next)
+            piece = std::move(*next);
+        else
+            spdlog::warn("http: a stream ends early: {}", next.error().to_string());
     } catch (const boost::system::system_error& error) {
         if (error.code() != asio::error::operation_aborted) spdlog::error("http: a stream failed: {}", error.what());
     } catch (const std::exception& error) {
@@ -134,7 +136,7 @@ Task<bool> write_stream(std::shared_ptr<Connection> connection, Response respons
     if (frame.http_1_0) frame.keep_alive = false;
     std::string header = response_header(response, frame, std::nullopt);
     bool sent = co_await write_bytes(connection, std::move(header), frame.write_time);
-    if (frame.head_only) co_return sent && frame.keep_alive;
+    if (frame.head_only) co_return sent&& frame.keep_alive;
     connection->streaming = true;
     while (sent) {
         connection->lift_limit();
@@ -147,7 +149,7 @@ Task<bool> write_stream(std::shared_ptr<Connection> connection, Response respons
         if (last) break;
     }
     connection->streaming = false;
-    co_return sent && frame.keep_alive;
+    co_return sent&& frame.keep_alive;
 }
 
 }  // namespace
@@ -158,8 +160,10 @@ std::string response_header(const Response& response, const ResponseFrame& frame
     std::string text = "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason) + "\r\n";
     for (const auto& [name, value] : response.headers) {
         if (is_servers_own(name)) continue;
-        if (is_safe(name) && is_safe(value)) text += name + ": " + value + "\r\n";
-        else spdlog::error("http: header {} was not sent: it has a control character", name);
+        if (is_safe(name) && is_safe(value))
+            text += name + ": " + value + "\r\n";
+        else
+            spdlog::error("http: header {} was not sent: it has a control character", name);
     }
     if (length && !has_no_body(response.status)) text += "Content-Length: " + std::to_string(*length) + "\r\n";
     if (!length && !frame.http_1_0) text += "Transfer-Encoding: chunked\r\n";

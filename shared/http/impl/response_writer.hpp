@@ -10,9 +10,9 @@ namespace labhub::http::impl {
 
 /// What the request decides about its answer.
 struct ResponseFrame {
-    bool head_only = false;   ///< HEAD: all headers, no body
+    bool head_only = false;  ///< HEAD: all headers, no body
     bool keep_alive = false;
-    bool http_1_0 = false;    ///< knows no chunked coding: a stream ends by closing
+    bool http_1_0 = false;  ///< knows no chunked coding: a stream ends by closing
     std::chrono::milliseconds write_time{30'000};
 };
 

@@ -1,11 +1,11 @@
 #include "shared/http/impl/session.hpp"
 
+#include <spdlog/spdlog.h>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <spdlog/spdlog.h>
 
 #include "shared/base/text.hpp"
 #include "shared/http/impl/response_writer.hpp"
@@ -119,7 +119,8 @@ Task<Incoming> read_request(std::shared_ptr<ServerState> server, std::shared_ptr
             if (!sent) co_return incoming;
         }
         connection->limit_reading(limits.body_time);
-        auto [body_error, body_count] = co_await beast::http::async_read(connection->socket, *buffer, parser, as_result);
+        auto [body_error, body_count] =
+            co_await beast::http::async_read(connection->socket, *buffer, parser, as_result);
         error = body_error;
         if (connection->read_timed_out()) {
             incoming.refusal = too_slow("body", limits.body_time);
@@ -146,7 +147,8 @@ Task<Incoming> read_request(std::shared_ptr<ServerState> server, std::shared_ptr
 }
 
 /// The answer to a handler's exception; none if that is how a cancelled task ends.
-std::optional<Response> answer_to(const std::exception_ptr& failure, const std::string& what, ServerCounters& counters) {
+std::optional<Response> answer_to(const std::exception_ptr& failure, const std::string& what,
+                                  ServerCounters& counters) {
     std::string why = "unknown exception";
     try {
         std::rethrow_exception(failure);
@@ -199,10 +201,11 @@ Task<bool> answer(std::shared_ptr<ServerState> server, std::shared_ptr<Connectio
     frame.keep_alive = frame.keep_alive && !server->stopping;
     const bool sent = co_await write_response(connection, std::move(*response), frame);
     server->registry.mark_waiting(*connection);
-    co_return sent && frame.keep_alive;
+    co_return sent&& frame.keep_alive;
 }
 
-Task<void> serve_requests(std::shared_ptr<ServerState> server, std::shared_ptr<Connection> connection, std::string tag) {
+Task<void> serve_requests(std::shared_ptr<ServerState> server, std::shared_ptr<Connection> connection,
+                          std::string tag) {
     beast::flat_buffer buffer(server->limits.header_bytes + 64 * 1024);
     bool again = true;
     for (bool first = true; again; first = false) {
@@ -230,7 +233,8 @@ Task<void> serve(std::shared_ptr<ServerState> server, std::shared_ptr<Connection
     try {
         co_await serve_requests(server, connection, std::move(tag));
     } catch (const boost::system::system_error& error) {
-        if (error.code() != asio::error::operation_aborted) spdlog::error("http: a connection failed: {}", error.what());
+        if (error.code() != asio::error::operation_aborted)
+            spdlog::error("http: a connection failed: {}", error.what());
     } catch (const std::exception& error) {
         spdlog::error("http: a connection failed: {}", error.what());
     }

@@ -13,8 +13,10 @@ namespace labhub::http::impl {
 /// What all sessions of one server share.
 struct ServerState {
     ServerState(asio::any_io_executor executor, ServerLimits limits_in, Server::Handler handler_in)
-        : limits(limits_in), handler(std::move(handler_in)),
-          registry(limits_in.max_connections, limits_in.max_connections_per_listener), emptied(executor) {}
+        : limits(limits_in),
+          handler(std::move(handler_in)),
+          registry(limits_in.max_connections, limits_in.max_connections_per_listener),
+          emptied(executor) {}
 
     const ServerLimits limits;
     const Server::Handler handler;

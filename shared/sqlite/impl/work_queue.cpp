@@ -1,7 +1,7 @@
 #include "shared/sqlite/impl/work_queue.hpp"
 
-#include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
+#include <boost/asio/post.hpp>
 
 namespace labhub::sqlite::impl {
 

@@ -10,7 +10,8 @@
 namespace labhub::test {
 namespace {
 
-const std::vector<std::pair<std::string, std::string>> kPeople{{"ada", "operator"}, {"vic", "viewer"}, {"hub", "coordinator"}};
+const std::vector<std::pair<std::string, std::string>> kPeople{
+    {"ada", "operator"}, {"vic", "viewer"}, {"hub", "coordinator"}};
 
 std::string environment(const char* name) {
     const char* const value = std::getenv(name);
@@ -24,7 +25,8 @@ AgentLab::AgentLab() {
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("can't make a temporary folder");
     folder_ = pattern;
     for (const auto& [name, role] : kPeople) {
-        const auto made = run_program({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", key(name).string()}, folder_);
+        const auto made =
+            run_program({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", key(name).string()}, folder_);
         if (made.status != 0) throw std::runtime_error("ssh-keygen: " + made.err);
     }
 }
@@ -49,13 +51,21 @@ void AgentLab::write_configuration() {
          << "[ssh]\nlisten = \"127.0.0.1:0\"\n";
     for (const auto& [name, role] : kPeople)
         file << "[[ssh.authorized_key]]\nname = \"" << name << "\"\nrole = \"" << role << "\"\nkey = \""
-             << std::string(text_of(key(name).string() + ".pub").c_str()).substr(0, text_of(key(name).string() + ".pub").find('\n')) << "\"\n";
-    file << "[[device]]\nid = \"vessel\"\nport = \"pty\"\nperiod = \"" << period_ << "\"\ndead_man = \"" << kDeadMan.count() << "ms\"\n";
+             << std::string(text_of(key(name).string() + ".pub").c_str())
+                    .substr(0, text_of(key(name).string() + ".pub").find('\n'))
+             << "\"\n";
+    file << "[[device]]\nid = \"vessel\"\nport = \"pty\"\nperiod = \"" << period_ << "\"\ndead_man = \""
+         << kDeadMan.count() << "ms\"\n";
 }
 
 void AgentLab::start_vessel(std::vector<std::string> more) {
-    std::vector<std::string> arguments{program("labhub-vessel-sim"), "--link", (folder_ / "pty").string(), "--events",
-                                       (folder_ / "events").string(), "--log-level", "warn"};
+    std::vector<std::string> arguments{program("labhub-vessel-sim"),
+                                       "--link",
+                                       (folder_ / "pty").string(),
+                                       "--events",
+                                       (folder_ / "events").string(),
+                                       "--log-level",
+                                       "warn"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     std::filesystem::remove(folder_ / "vessel.out");
     vessel_ = Process(arguments, folder_ / "vessel.out", folder_ / "vessel.err");
@@ -66,7 +76,8 @@ void AgentLab::start_vessel(std::vector<std::string> more) {
 void AgentLab::start_agent() {
     write_configuration();
     std::filesystem::remove(folder_ / "data" / "ssh_port");
-    agent_ = Process({program("labhub-agent"), "--config", (folder_ / "agent.toml").string()}, folder_ / "agent.log", folder_ / "agent.log");
+    agent_ = Process({program("labhub-agent"), "--config", (folder_ / "agent.toml").string()}, folder_ / "agent.log",
+                     folder_ / "agent.log");
     if (!eventually([&] { return std::filesystem::exists(folder_ / "data" / "ssh_port"); }))
         throw std::runtime_error("the agent doesn't start: " + agent_log());
 }
@@ -74,7 +85,8 @@ void AgentLab::start_agent() {
 void AgentLab::start() {
     start_vessel();
     start_agent();
-    if (!eventually([&] { return ssh("get stirrer").status == 0; })) throw std::runtime_error("the vessel isn't found: " + agent_log());
+    if (!eventually([&] { return ssh("get stirrer").status == 0; }))
+        throw std::runtime_error("the vessel isn't found: " + agent_log());
 }
 
 std::uint16_t AgentLab::ssh_port() const {
@@ -82,9 +94,9 @@ std::uint16_t AgentLab::ssh_port() const {
 }
 
 Output AgentLab::ssh(const std::string& command, const std::string& who) {
-    return run_program({"ssh", "-F", "none", "-i", key(who).string(), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o",
-                        "LogLevel=ERROR", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-p",
-                        std::to_string(ssh_port()), "lab@127.0.0.1", command},
+    return run_program({"ssh", "-F", "none", "-i", key(who).string(), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
+                        "-o", "LogLevel=ERROR", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+                        "-p", std::to_string(ssh_port()), "lab@127.0.0.1", command},
                        folder_);
 }
 

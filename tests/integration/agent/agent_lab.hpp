@@ -15,7 +15,7 @@ namespace labhub::test {
 
 /// One line of the simulator's event file.
 struct VesselEvent {
-    std::string event;   ///< "output", "dead_man", "boot"
+    std::string event;  ///< "output", "dead_man", "boot"
     std::string metric;
     double value = 0;
     double monotonic_ms = 0;

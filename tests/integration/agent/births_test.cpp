@@ -16,9 +16,11 @@ std::string source_folder() {
 
 TEST_F(Births, AreReadByMosquittoSubAndProtoc) {
     start_vessel();
-    Process node({"mosquitto_sub", "-p", std::to_string(broker_.port()), "-t", "spBv1.0/labhub/NBIRTH/sim-1", "-N", "-C", "1"},
-                 folder_ / "nbirth", folder_ / "sub.err");
-    Process device({"mosquitto_sub", "-p", std::to_string(broker_.port()), "-t", "spBv1.0/labhub/DBIRTH/sim-1/vessel", "-N", "-C", "1"},
+    Process node(
+        {"mosquitto_sub", "-p", std::to_string(broker_.port()), "-t", "spBv1.0/labhub/NBIRTH/sim-1", "-N", "-C", "1"},
+        folder_ / "nbirth", folder_ / "sub.err");
+    Process device({"mosquitto_sub", "-p", std::to_string(broker_.port()), "-t", "spBv1.0/labhub/DBIRTH/sim-1/vessel",
+                    "-N", "-C", "1"},
                    folder_ / "dbirth", folder_ / "sub.err");
     Observer observer(broker_.port());
     start_agent();
@@ -28,17 +30,21 @@ TEST_F(Births, AreReadByMosquittoSubAndProtoc) {
     ASSERT_EQ(node.wait(), 0);
     ASSERT_EQ(device.wait(), 0);
     const auto decode = [&](const std::string& file) {
-        return run_program({"sh", "-c", "protoc --decode=labhub.sparkplug_b.Payload --proto_path=\"$0\" shared/proto/sparkplug_b.proto < \"$1\"",
-                            source_folder(), (folder_ / file).string()},
-                           folder_);
+        return run_program(
+            {"sh", "-c",
+             "protoc --decode=labhub.sparkplug_b.Payload --proto_path=\"$0\" shared/proto/sparkplug_b.proto < \"$1\"",
+             source_folder(), (folder_ / file).string()},
+            folder_);
     };
     const Output nbirth = decode("nbirth");
     ASSERT_EQ(nbirth.status, 0) << nbirth.err;
-    for (const char* name : {"\"bdSeq\"", "\"Node Control/Rebirth\"", "\"Node Control/Acknowledge\"", "\"Node Info/SSH Host Key\""})
+    for (const char* name :
+         {"\"bdSeq\"", "\"Node Control/Rebirth\"", "\"Node Control/Acknowledge\"", "\"Node Info/SSH Host Key\""})
         EXPECT_NE(nbirth.out.find(std::string("name: ") + name), std::string::npos) << nbirth.out;
     const Output dbirth = decode("dbirth");
     ASSERT_EQ(dbirth.status, 0) << dbirth.err;
-    for (const char* text : {"name: \"vial_A_temp\"", "name: \"pump_A_in\"", "\"engUnit\"", "\"engHigh\"", "\"Cel\"", "\"mL/s\""})
+    for (const char* text :
+         {"name: \"vial_A_temp\"", "name: \"pump_A_in\"", "\"engUnit\"", "\"engHigh\"", "\"Cel\"", "\"mL/s\""})
         EXPECT_NE(dbirth.out.find(text), std::string::npos) << dbirth.out;
 }
 
@@ -55,8 +61,10 @@ TEST_F(Births, ComeFirstAndSeqRisesByOneOverNodeAndDevice) {
         EXPECT_FALSE(all[i].retained);
         EXPECT_TRUE(all[i].payload.timestamp);
     }
-    const auto born = std::find_if(all.begin(), all.end(), [](const Seen& s) { return s.topic.type == MessageType::dbirth; });
-    const auto data = std::find_if(all.begin(), all.end(), [](const Seen& s) { return s.topic.type == MessageType::ddata; });
+    const auto born =
+        std::find_if(all.begin(), all.end(), [](const Seen& s) { return s.topic.type == MessageType::dbirth; });
+    const auto data =
+        std::find_if(all.begin(), all.end(), [](const Seen& s) { return s.topic.type == MessageType::ddata; });
     ASSERT_NE(born, all.end());
     EXPECT_LT(born - all.begin(), data - all.begin());
     EXPECT_EQ(born->payload.metrics.size(), 31u);

@@ -99,7 +99,8 @@ class Rpc {
 class Commands : public AgentLab {
   protected:
     std::unique_ptr<Rpc> coordinator() {
-        const auto shown = run_program({program("labhub-agent"), "host-key", "--config", (folder_ / "agent.toml").string()}, folder_);
+        const auto shown =
+            run_program({program("labhub-agent"), "host-key", "--config", (folder_ / "agent.toml").string()}, folder_);
         const auto at = shown.out.find("SHA256:");
         return std::make_unique<Rpc>(ssh_port(), key("hub"), shown.out.substr(at, shown.out.find('\n', at) - at));
     }
@@ -144,7 +145,9 @@ TEST_F(Commands, ALeaseKeepsEverybodyElseOut) {
     observer.command(kDeviceCommands, "stirrer", 40.0);
     ASSERT_TRUE(observer.wait([](const std::vector<Seen>& seen) {
         for (const Seen& each : seen)
-            if (const auto* state = metric_of(each, "Last Command/State"); state && state->value == Value{std::string("conflict")}) return true;
+            if (const auto* state = metric_of(each, "Last Command/State");
+                state && state->value == Value{std::string("conflict")})
+                return true;
         return false;
     }));
     EXPECT_EQ(output("stirrer"), 0);
@@ -187,7 +190,8 @@ TEST_F(Commands, OverMqttAreAnsweredByDataAndANodeMetric) {
     observer.command(kDeviceCommands, "stirrer", 33.0);
     ASSERT_TRUE(observer.wait([](const std::vector<Seen>& seen) {
         for (const Seen& each : seen)
-            if (const auto* metric = metric_of(each, "stirrer"); each.topic.type == MessageType::ddata && metric && metric->value == Value{33.0})
+            if (const auto* metric = metric_of(each, "stirrer");
+                each.topic.type == MessageType::ddata && metric && metric->value == Value{33.0})
                 return true;
         return false;
     }));
@@ -207,9 +211,26 @@ TEST_F(Commands, ThatAreRetainedAreRefused) {
 
 TEST_F(Commands, OnlyTheCoordinatorsKeyOpensRpc) {
     start();
-    const Output opened = run_program({"ssh", "-F", "none", "-i", key("ada").string(), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o",
-                                       "LogLevel=ERROR", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-p",
-                                       std::to_string(ssh_port()), "-s", "lab@127.0.0.1", "labhub-rpc"},
+    const Output opened = run_program({"ssh",
+                                       "-F",
+                                       "none",
+                                       "-i",
+                                       key("ada").string(),
+                                       "-o",
+                                       "IdentitiesOnly=yes",
+                                       "-o",
+                                       "BatchMode=yes",
+                                       "-o",
+                                       "LogLevel=ERROR",
+                                       "-o",
+                                       "StrictHostKeyChecking=no",
+                                       "-o",
+                                       "UserKnownHostsFile=/dev/null",
+                                       "-p",
+                                       std::to_string(ssh_port()),
+                                       "-s",
+                                       "lab@127.0.0.1",
+                                       "labhub-rpc"},
                                       folder_);
     EXPECT_NE(opened.status, 0);
     EXPECT_NE(opened.err.find("subsystem"), std::string::npos) << opened.err;

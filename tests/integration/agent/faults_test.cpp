@@ -42,7 +42,8 @@ TEST_F(Faults, ABoardThatVanishesDiesAndIsBornAgainWhenItReturns) {
     EXPECT_TRUE(eventually([&] { return ssh("set stirrer=40").status == 0; }));
     const auto seqs = observer.all();
     for (std::size_t i = 1; i < seqs.size(); ++i)
-        EXPECT_EQ(seqs[i].payload.seq, static_cast<std::uint8_t>(seqs[i - 1].payload.seq.value_or(0) + 1)) << "over deaths and births";
+        EXPECT_EQ(seqs[i].payload.seq, static_cast<std::uint8_t>(seqs[i - 1].payload.seq.value_or(0) + 1))
+            << "over deaths and births";
 }
 
 TEST_F(Faults, ANodeWithoutItsBoardIsThereAndSaysSo) {

@@ -89,7 +89,10 @@ void Observer::publish(std::string topic, std::string payload, bool retain) {
 
 void Observer::command(const std::string& topic, std::string metric, Value value, bool retain) {
     const UtcMillis now = SystemClock{}.utc_now();
-    publish(topic, *sparkplug::encode(sparkplug::MessageType::dcmd, sparkplug::node_command(std::move(metric), std::move(value), now)), retain);
+    publish(topic,
+            *sparkplug::encode(sparkplug::MessageType::dcmd,
+                               sparkplug::node_command(std::move(metric), std::move(value), now)),
+            retain);
 }
 
 const sparkplug::Metric* metric_of(const Seen& seen, const std::string& name) {

@@ -122,7 +122,8 @@ TEST_F(Outage, OfTheAgentLeavesTheVesselSafeWithinTheDeadManAndLosesNothingStore
         for (const Seen& each : seen) {
             is_after = is_after || (each.topic.type == MessageType::nbirth && sparkplug::bd_seq_of(each.payload) == 1);
             const auto* const metric = each.topic.type == MessageType::ddata ? metric_of(each, "vial_A_temp") : nullptr;
-            if (is_after && metric && metric->is_historical && *metric->timestamp < *death.payload.timestamp + 60s) return true;
+            if (is_after && metric && metric->is_historical && *metric->timestamp < *death.payload.timestamp + 60s)
+                return true;
         }
         return false;
     }));

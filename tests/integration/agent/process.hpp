@@ -13,7 +13,8 @@ namespace labhub::test {
 class Process {
   public:
     Process() = default;
-    /// Starts `arguments[0]`, found on the PATH, with stdout and stderr going to `out` and `err` (one file may be both).
+    /// Starts `arguments[0]`, found on the PATH, with stdout and stderr going to `out` and `err` (one file may be
+    /// both).
     Process(std::vector<std::string> arguments, std::filesystem::path out, std::filesystem::path err);
     Process(Process&& other) noexcept;
     Process& operator=(Process&& other) noexcept;

@@ -58,14 +58,18 @@ TEST_F(Ssh, RefusesWhatIsOutOfRangeUnknownOrNotAllowedAndSaysWhatIsRight) {
 TEST_F(Ssh, KeepsTheHostKeyToItsOwnerAndOverARestart) {
     start_vessel();
     start_agent();
-    const auto shown = run_program({program("labhub-agent"), "host-key", "--config", (folder_ / "agent.toml").string()}, folder_);
+    const auto shown =
+        run_program({program("labhub-agent"), "host-key", "--config", (folder_ / "agent.toml").string()}, folder_);
     ASSERT_EQ(shown.status, 0) << shown.err;
     EXPECT_NE(shown.out.find("SHA256:"), std::string::npos);
     const auto key = folder_ / "data" / "ssh_host_ed25519_key";
-    EXPECT_EQ(std::filesystem::status(key).permissions(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    EXPECT_EQ(std::filesystem::status(key).permissions(),
+              std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
     agent_.kill();
     start_agent();
-    EXPECT_EQ(run_program({program("labhub-agent"), "host-key", "--config", (folder_ / "agent.toml").string()}, folder_).out, shown.out);
+    EXPECT_EQ(
+        run_program({program("labhub-agent"), "host-key", "--config", (folder_ / "agent.toml").string()}, folder_).out,
+        shown.out);
 }
 
 TEST_F(Ssh, LogsCommandsWithTheKeysFingerprint) {
@@ -80,7 +84,8 @@ TEST_F(Ssh, LogsCommandsWithTheKeysFingerprint) {
 TEST_F(Ssh, AMistakeInTheConfigurationStopsTheStart) {
     const auto file = folder_ / "bad.toml";
     std::FILE* const out = std::fopen(file.c_str(), "w");
-    std::fputs("[node]\nid = \"sim-1\"\ndata_dir = \"d\"\n[[device]]\nid = \"v\"\nport = \"p\"\nperiod = \"1ms\"\n", out);
+    std::fputs("[node]\nid = \"sim-1\"\ndata_dir = \"d\"\n[[device]]\nid = \"v\"\nport = \"p\"\nperiod = \"1ms\"\n",
+               out);
     std::fclose(out);
     const auto started = run_program({program("labhub-agent"), "--config", file.string()}, folder_);
     EXPECT_EQ(started.status, 2);

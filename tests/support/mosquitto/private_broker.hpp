@@ -9,8 +9,8 @@
 namespace labhub::test {
 
 /// A real mosquitto of its own for one test: loopback only, anonymous, on a free port, with its files in a temporary
-/// folder. The constructor returns when it answers, or throws std::runtime_error with mosquitto's output; the destructor
-/// ends it and removes the folder.
+/// folder. The constructor returns when it answers, or throws std::runtime_error with mosquitto's output; the
+/// destructor ends it and removes the folder.
 class PrivateBroker {
   public:
     /// `more_configuration` is appended to mosquitto.conf: "max_queued_messages 10\n".

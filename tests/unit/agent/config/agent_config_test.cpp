@@ -20,7 +20,8 @@ class AgentConfigTest : public testing::Test {
         return load(folder_.path() / "agent.toml");
     }
     std::string good(const std::string& more = {}) {
-        return "[node]\nid = \"sim-1\"\ndata_dir = \"data\"\n[[device]]\nid = \"vessel\"\nport = \"/dev/ttyACM0\"\n" + more;
+        return "[node]\nid = \"sim-1\"\ndata_dir = \"data\"\n[[device]]\nid = \"vessel\"\nport = \"/dev/ttyACM0\"\n" +
+               more;
     }
     test::TemporaryFolder folder_;
 };
@@ -37,8 +38,10 @@ TEST_F(AgentConfigTest, TakesDefaultsForWhatIsNotSaid) {
 }
 
 TEST_F(AgentConfigTest, ReadsKeysDevicesAndSamplingPeriods) {
-    const auto config = load_text(good("[device.sampling]\nvial_A_temp = \"20ms\"\n[[ssh.authorized_key]]\nname = \"ada\"\n"
-                                       "role = \"operator\"\nkey = \"" + std::string(kKey) + "\"\n"));
+    const auto config =
+        load_text(good("[device.sampling]\nvial_A_temp = \"20ms\"\n[[ssh.authorized_key]]\nname = \"ada\"\n"
+                       "role = \"operator\"\nkey = \"" +
+                       std::string(kKey) + "\"\n"));
     ASSERT_TRUE(config) << config.error().to_string();
     EXPECT_EQ(config->devices.at(0).sampling.at("vial_A_temp"), 20ms);
     EXPECT_EQ(config->ssh.authorized_keys.at(0).name, "ada");
@@ -52,8 +55,10 @@ TEST_F(AgentConfigTest, NamesEachMistakeWithItsPlaceAndWhatWouldBeRight) {
         {good("[device.sampling]\nx = \"10ms\"\n"), "sampling", "20ms"},
         {good("[safety]\nmanual_hold = \"soon\"\n"), "safety.manual_hold", "15m"},
         {good("[ssh]\nlisten = \"localhost\"\n"), "ssh.listen", "127.0.0.1:2222"},
-        {good("[[ssh.authorized_key]]\nname = \"a\"\nrole = \"root\"\nkey = \"" + std::string(kKey) + "\"\n"), "role", "coordinator, operator, viewer"},
-        {good("[[ssh.authorized_key]]\nname = \"a\"\nrole = \"viewer\"\nkey = \"ssh-ed25519 AAAA\"\n"), "key", "authorized_keys"},
+        {good("[[ssh.authorized_key]]\nname = \"a\"\nrole = \"root\"\nkey = \"" + std::string(kKey) + "\"\n"), "role",
+         "coordinator, operator, viewer"},
+        {good("[[ssh.authorized_key]]\nname = \"a\"\nrole = \"viewer\"\nkey = \"ssh-ed25519 AAAA\"\n"), "key",
+         "authorized_keys"},
         {good("[[device]]\nid = \"vessel\"\nport = \"/dev/ttyACM1\"\n"), "given twice", "a name of its own"},
         {good("[[device]]\nid = \"other\"\nport = \"/dev/ttyACM0\"\n"), "two devices", "a port of its own"},
         {good("[[device]]\nid = \"other\"\n"), "port is missing", "Serial port"},
@@ -73,7 +78,8 @@ TEST_F(AgentConfigTest, NamesEachMistakeWithItsPlaceAndWhatWouldBeRight) {
 TEST(ParseEndpoint, ReadsBothFamiliesAndRefusesTheRest) {
     EXPECT_EQ(parse_endpoint("127.0.0.1:0")->port(), 0);
     EXPECT_EQ(parse_endpoint("[::1]:2222")->port(), 2222);
-    for (const char* text : {"", "127.0.0.1", ":22", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:70000", "host:22", "1.2.3:4"})
+    for (const char* text :
+         {"", "127.0.0.1", ":22", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:70000", "host:22", "1.2.3:4"})
         EXPECT_FALSE(parse_endpoint(text)) << text;
 }
 

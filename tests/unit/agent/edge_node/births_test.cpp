@@ -29,7 +29,8 @@ TEST_F(BirthsTest, ADeviceIsBornWithEveryMetricItsUnitAndItsLimits) {
 }
 
 TEST_F(BirthsTest, TheFirstMetricOfDataCarriesTheSpoolPosition) {
-    const spool::Batch batch{"vessel", {{"stirrer", 1.0, clock_.utc_now(), Quality::good}, {"led", {}, clock_.utc_now(), Quality::bad}}};
+    const spool::Batch batch{
+        "vessel", {{"stirrer", 1.0, clock_.utc_now(), Quality::good}, {"led", {}, clock_.utc_now(), Quality::bad}}};
     const auto data = device_data(device_, batch, 77, true);
     ASSERT_EQ(data.metrics.size(), 2u);
     EXPECT_EQ(data.metrics[0].properties.at(sparkplug::property::kSpoolPosition), Value{std::int64_t{77}});
@@ -39,7 +40,8 @@ TEST_F(BirthsTest, TheFirstMetricOfDataCarriesTheSpoolPosition) {
 }
 
 TEST_F(BirthsTest, LeavesOutReadingsOfMetricsTheDeviceDoesNotHaveAnyMore) {
-    const spool::Batch batch{"vessel", {{"gone", 1.0, clock_.utc_now(), Quality::good}, {"led", true, clock_.utc_now(), Quality::good}}};
+    const spool::Batch batch{
+        "vessel", {{"gone", 1.0, clock_.utc_now(), Quality::good}, {"led", true, clock_.utc_now(), Quality::good}}};
     EXPECT_EQ(device_data(device_, batch, 5, true).metrics.size(), 1u);
 }
 
@@ -83,7 +85,8 @@ TEST_F(BirthsTest, GarbageIsNoCommand) {
 
 TEST_F(BirthsTest, ANodeCommandAsksForARebirthOrAcknowledges) {
     const auto encode = [&](const char* name, Value value) {
-        return *sparkplug::encode(sparkplug::MessageType::ncmd, sparkplug::node_command(name, std::move(value), clock_.utc_now()));
+        return *sparkplug::encode(sparkplug::MessageType::ncmd,
+                                  sparkplug::node_command(name, std::move(value), clock_.utc_now()));
     };
     EXPECT_TRUE(parse_node_command(encode(sparkplug::node_metric::kRebirth, true))->rebirth);
     EXPECT_FALSE(parse_node_command(encode(sparkplug::node_metric::kRebirth, false))->rebirth);

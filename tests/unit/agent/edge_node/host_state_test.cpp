@@ -22,7 +22,8 @@ TEST(HostState, FollowsTheHostButNotOlderMessages) {
 
 TEST(HostState, RefusesWhatIsNoState) {
     HostState host;
-    for (const char* text : {"", "ONLINE", "[]", "{}", R"({"online":1,"timestamp":1})", R"({"online":true})", R"({"online":true,"timestamp":"x"})"})
+    for (const char* text : {"", "ONLINE", "[]", "{}", R"({"online":1,"timestamp":1})", R"({"online":true})",
+                             R"({"online":true,"timestamp":"x"})"})
         EXPECT_EQ(host.update(text).error().code, ErrorCode::malformed) << text;
     EXPECT_FALSE(host.is_offline());
 }

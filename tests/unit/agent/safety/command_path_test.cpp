@@ -97,7 +97,8 @@ TEST_F(CommandPathTest, ChecksEveryValueBeforeAnyIsApplied) {
 
 TEST_F(CommandPathTest, RefusesWhatCanNotBeSet) {
     EXPECT_EQ(apply(command("stirrer", 100.5)).error().code, ErrorCode::out_of_range);
-    EXPECT_EQ(apply(command("stirrer", std::numeric_limits<double>::quiet_NaN())).error().code, ErrorCode::out_of_range);
+    EXPECT_EQ(apply(command("stirrer", std::numeric_limits<double>::quiet_NaN())).error().code,
+              ErrorCode::out_of_range);
     EXPECT_EQ(apply(command("stirrer", std::string("fast"))).error().code, ErrorCode::malformed);
     EXPECT_EQ(apply(command("stirrer", {})).error().code, ErrorCode::malformed);
     EXPECT_EQ(apply(command("vial_A_temp", 37.0)).error().code, ErrorCode::forbidden);
@@ -126,10 +127,11 @@ TEST_F(CommandPathTest, WritesToADeviceOneAtATimeInTheOrderOfAsking) {
     driver_->slowness = 5ms;
     int answered = 0;
     for (int i = 1; i <= 10; ++i) {
-        asio::co_spawn(io_, path_->apply(command("stirrer", static_cast<double>(i))), [&](std::exception_ptr, Result<Applied> applied) {
-            EXPECT_TRUE(applied);
-            ++answered;
-        });
+        asio::co_spawn(io_, path_->apply(command("stirrer", static_cast<double>(i))),
+                       [&](std::exception_ptr, Result<Applied> applied) {
+                           EXPECT_TRUE(applied);
+                           ++answered;
+                       });
     }
     ASSERT_TRUE(test::run_until(io_, [&] { return answered == 10; }));
     EXPECT_EQ(driver_->most_writing, 1u);
@@ -200,7 +202,8 @@ TEST(StateDatabase, IsMovedAsideAndBegunAnewWhenItIsDamaged) {
     auto opened = state::StateDatabase::open(folder.path(), clock);
     ASSERT_TRUE(opened) << opened.error().to_string();
     EXPECT_TRUE(opened->was_replaced());
-    EXPECT_TRUE(std::filesystem::exists(folder.path() / ("agent.sqlite.damaged-" + std::to_string(clock.utc_now().count))));
+    EXPECT_TRUE(
+        std::filesystem::exists(folder.path() / ("agent.sqlite.damaged-" + std::to_string(clock.utc_now().count))));
 }
 
 }  // namespace

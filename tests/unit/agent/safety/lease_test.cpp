@@ -25,7 +25,9 @@ TEST_F(LeaseTest, MakesTheDeviceSafeWhenItIsNotRenewed) {
     pass(1s);
     EXPECT_EQ(driver_->value("stirrer"), 0);
     EXPECT_EQ(apply(command("stirrer", 40.0, "lease-1")).error().code, ErrorCode::conflict);
-    EXPECT_EQ(count("SELECT count(*) FROM audit WHERE event = 'dead-man' AND lease_id = 'lease-1' AND message LIKE '%not renewed%'"), 1);
+    EXPECT_EQ(count("SELECT count(*) FROM audit WHERE event = 'dead-man' AND lease_id = 'lease-1' AND message LIKE "
+                    "'%not renewed%'"),
+              1);
 }
 
 TEST_F(LeaseTest, LastsWhileItIsRenewed) {

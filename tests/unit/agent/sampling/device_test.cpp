@@ -17,7 +17,8 @@ class SamplingTest : public testing::Test {
         auto driver = std::make_unique<test::FakeDriver>(clock_);
         driver_ = driver.get();
         device_ = std::make_unique<Device>("vessel", std::move(driver), clock_);
-        device_->listen([this](const Device&, std::vector<Reading> readings) { given_.push_back(std::move(readings)); });
+        device_->listen(
+            [this](const Device&, std::vector<Reading> readings) { given_.push_back(std::move(readings)); });
         device_->listen_to_link([this](Device&, LinkChange change) -> Task<void> {
             changes_.push_back(change);
             return nothing();
@@ -100,7 +101,9 @@ TEST_F(SamplingTest, TellsOfABoardThatStartedAnewBetweenTwoLooks) {
 
 TEST_F(SamplingTest, KnowsWhetherEveryActuatorIsSafe) {
     EXPECT_FALSE(device_->is_safe()) << "not known yet";
-    device_->prime({{"led", false, {}, Quality::good}, {"stirrer", 0.0, {}, Quality::good}, {"pump_A_in", 0.0, {}, Quality::good}});
+    device_->prime({{"led", false, {}, Quality::good},
+                    {"stirrer", 0.0, {}, Quality::good},
+                    {"pump_A_in", 0.0, {}, Quality::good}});
     EXPECT_TRUE(device_->is_safe());
     device_->accept({Reading{"pump_A_in", 0.1, clock_.utc_now(), Quality::good}});
     EXPECT_FALSE(device_->is_safe());

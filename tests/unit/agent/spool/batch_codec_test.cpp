@@ -36,7 +36,8 @@ TEST(BatchCodec, GivesBackWhatWasPutIn) {
 
 TEST(BatchCodec, SurvivesNamesLongerThanASharedPrefixCanSay) {
     Batch batch;
-    batch.readings = {{std::string(600, 'x') + "1", 1.0, {}, Quality::good}, {std::string(600, 'x') + "2", 2.0, {}, Quality::good}};
+    batch.readings = {{std::string(600, 'x') + "1", 1.0, {}, Quality::good},
+                      {std::string(600, 'x') + "2", 2.0, {}, Quality::good}};
     const auto back = decode_batch(encode_batch(batch));
     ASSERT_TRUE(back);
     EXPECT_EQ(back->readings[1].metric, batch.readings[1].metric);
@@ -47,7 +48,8 @@ TEST(BatchCodec, TakesAboutTwelveBytesAReadingOfAVessel) {
     batch.device = "vessel";
     for (const char vial : {'A', 'B', 'C', 'D'})
         for (const char* angle : {"180_degree", "135_degree", "reference"})
-            batch.readings.push_back({std::string("vial_") + vial + "_" + angle, 0.5, UtcMillis{1'700'000'000'123}, Quality::good});
+            batch.readings.push_back(
+                {std::string("vial_") + vial + "_" + angle, 0.5, UtcMillis{1'700'000'000'123}, Quality::good});
     EXPECT_LT(encode_batch(batch).size(), batch.readings.size() * 24);
 }
 

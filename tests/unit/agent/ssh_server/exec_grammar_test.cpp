@@ -58,7 +58,8 @@ TEST(ExecGrammar, SaysWhatWouldBeRight) {
 }
 
 TEST(ExecGrammar, HasNoShellInIt) {
-    for (const char* line : {"status; reboot", "status && reboot", "$(reboot)", "`reboot`", "status | cat", "/bin/sh -c status"})
+    for (const char* line :
+         {"status; reboot", "status && reboot", "$(reboot)", "`reboot`", "status | cat", "/bin/sh -c status"})
         EXPECT_FALSE(parse_exec(line)) << line;
     EXPECT_EQ(std::get<SetCommand>(parse_exec("set led=$(reboot)")->what).values[0].second, "$(reboot)");
 }

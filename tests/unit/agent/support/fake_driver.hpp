@@ -42,7 +42,9 @@ class FakeDriver final : public firmware_bridge::Driver {
 
   private:
     void go_safe();
-    Reading reading(const std::string& metric) const { return {metric, values.at(metric), clock_.utc_now(), Quality::good}; }
+    Reading reading(const std::string& metric) const {
+        return {metric, values.at(metric), clock_.utc_now(), Quality::good};
+    }
     std::vector<Reading> actuators() const;
 
     const Clock& clock_;

@@ -33,7 +33,8 @@ std::string refusal(std::string_view text) {
 }
 
 TEST(Schema, DecodesWhatItEncodes) {
-    const std::string text = R"({"name":"a","on":true,"items":[{"count":3,"level":0.5},{"count":4,"level":null}],"values":{"led":true,"x":1.5}})";
+    const std::string text =
+        R"({"name":"a","on":true,"items":[{"count":3,"level":0.5},{"count":4,"level":null}],"values":{"led":true,"x":1.5}})";
     const auto decoded = decode_text(text);
     ASSERT_TRUE(decoded) << decoded.error().to_string();
     EXPECT_EQ(to_json(encode(*decoded)), text);
@@ -43,10 +44,14 @@ TEST(Schema, NamesTheFieldThatIsWrong) {
     EXPECT_EQ(refusal(R"({"on":true,"items":[]})"), "'name' is missing");
     EXPECT_EQ(refusal(R"({"name":5,"on":true,"items":[]})"), "'name' must be text (got 5)");
     EXPECT_EQ(refusal(R"({"name":"a","on":1,"items":[]})"), "'on' must be true or false (got 1)");
-    EXPECT_EQ(refusal(R"({"name":"a","on":true,"items":[{"count":1.5}]})"), "'items[0].count' must be a whole number (got 1.5)");
-    EXPECT_EQ(refusal(R"({"name":"a","on":true,"items":[{"count":1,"level":"x"}]})"), "'items[0].level' must be a number (got \"x\")");
-    EXPECT_EQ(refusal(R"({"name":"a","on":true,"items":[],"colour":1})"), "unknown field 'colour' (the fields are: name, on, items, values)");
-    EXPECT_EQ(refusal(R"({"name":"a","on":true,"items":[],"values":{"led":[1]}})"), "'values.led': a value must be a boolean, a number or text");
+    EXPECT_EQ(refusal(R"({"name":"a","on":true,"items":[{"count":1.5}]})"),
+              "'items[0].count' must be a whole number (got 1.5)");
+    EXPECT_EQ(refusal(R"({"name":"a","on":true,"items":[{"count":1,"level":"x"}]})"),
+              "'items[0].level' must be a number (got \"x\")");
+    EXPECT_EQ(refusal(R"({"name":"a","on":true,"items":[],"colour":1})"),
+              "unknown field 'colour' (the fields are: name, on, items, values)");
+    EXPECT_EQ(refusal(R"({"name":"a","on":true,"items":[],"values":{"led":[1]}})"),
+              "'values.led': a value must be a boolean, a number or text");
     EXPECT_EQ(refusal(R"([])"), "the body must be an object (got array)");
 }
 
@@ -58,13 +63,15 @@ TEST(Schema, RefusesWhatIsNoJson) {
 TEST(Schema, DescribesItself) {
     const auto described = schema<Outer>();
     EXPECT_EQ(to_json(described.at("required")), R"(["name","on","items"])");
-    EXPECT_EQ(to_json(described.at("properties").at("items").at("items").at("properties").at("level").at("type")), R"(["number","null"])");
+    EXPECT_EQ(to_json(described.at("properties").at("items").at("items").at("properties").at("level").at("type")),
+              R"(["number","null"])");
 }
 
 TEST(Operations, AreEachThereOnceAndDescribeThemselves) {
     std::set<std::string> routes, ids;
     for (const auto& operation : all_operations()) {
-        EXPECT_TRUE(routes.insert(operation.verb + " " + operation.path).second) << operation.verb << " " << operation.path;
+        EXPECT_TRUE(routes.insert(operation.verb + " " + operation.path).second)
+            << operation.verb << " " << operation.path;
         EXPECT_TRUE(ids.insert(operation.id).second) << operation.id;
         EXPECT_FALSE(operation.summary.empty()) << operation.id;
         EXPECT_TRUE(operation.run) << operation.id;
@@ -74,13 +81,31 @@ TEST(Operations, AreEachThereOnceAndDescribeThemselves) {
 TEST(Operations, HaveEveryRouteOfTheHubContract) {
     std::set<std::string> routes;
     for (const auto& operation : all_operations()) routes.insert(operation.verb + " " + operation.path);
-    for (const char* const route :
-         {"GET /health", "GET /metrics", "GET /api/hardware/status", "GET /api/hardware/sensors", "GET /api/hardware/sensors/photodiodes",
-          "GET /api/hardware/sensors/temperature", "GET /api/hardware/sensors/current", "POST /api/hardware/control", "POST /api/hardware/led",
-          "POST /api/hardware/ring-light", "POST /api/hardware/peltier", "POST /api/hardware/pump", "POST /api/hardware/stirrer",
-          "POST /api/experiments/start", "GET /api/experiments", "GET /api/experiments/{id}/status", "POST /api/experiments/{id}/stop",
-          "DELETE /api/experiments/{id}", "GET /api/experiments/{id}/results", "GET /api/experiments/{id}/download", "GET /api/experiments/{id}/logs",
-          "GET /api/containers", "GET /api/containers/{id}/logs", "POST /api/containers/{id}/stop", "POST /api/maintenance/cleanup"})
+    for (const char* const route : {"GET /health",
+                                    "GET /metrics",
+                                    "GET /api/hardware/status",
+                                    "GET /api/hardware/sensors",
+                                    "GET /api/hardware/sensors/photodiodes",
+                                    "GET /api/hardware/sensors/temperature",
+                                    "GET /api/hardware/sensors/current",
+                                    "POST /api/hardware/control",
+                                    "POST /api/hardware/led",
+                                    "POST /api/hardware/ring-light",
+                                    "POST /api/hardware/peltier",
+                                    "POST /api/hardware/pump",
+                                    "POST /api/hardware/stirrer",
+                                    "POST /api/experiments/start",
+                                    "GET /api/experiments",
+                                    "GET /api/experiments/{id}/status",
+                                    "POST /api/experiments/{id}/stop",
+                                    "DELETE /api/experiments/{id}",
+                                    "GET /api/experiments/{id}/results",
+                                    "GET /api/experiments/{id}/download",
+                                    "GET /api/experiments/{id}/logs",
+                                    "GET /api/containers",
+                                    "GET /api/containers/{id}/logs",
+                                    "POST /api/containers/{id}/stop",
+                                    "POST /api/maintenance/cleanup"})
         EXPECT_TRUE(routes.contains(route)) << route;
 }
 
@@ -99,7 +124,9 @@ TEST(OpenApi, DescribesEveryOperationWithItsPathParameters) {
         EXPECT_EQ(described.at("operationId").as_string(), operation.id);
         const auto braces = static_cast<std::size_t>(std::count(operation.path.begin(), operation.path.end(), '{'));
         const auto wanted = braces + operation.query.size();
-        EXPECT_EQ(wanted, described.as_object().contains("parameters") ? described.at("parameters").as_array().size() : 0u) << operation.id;
+        EXPECT_EQ(wanted,
+                  described.as_object().contains("parameters") ? described.at("parameters").as_array().size() : 0u)
+            << operation.id;
     }
 }
 

@@ -5,8 +5,9 @@
 namespace labhub::cli::testing {
 
 FakeHub::FakeHub(std::string token)
-    : token_(std::move(token)),
-      server_(io_.get_executor(), http::ServerLimits(), [this](http::Request request) { return handle(std::move(request)); }) {
+    : token_(std::move(token)), server_(io_.get_executor(), http::ServerLimits(), [this](http::Request request) {
+          return handle(std::move(request));
+      }) {
     const auto port = server_.listen("127.0.0.1", 0, "public");
     EXPECT_TRUE(port) << port.error().to_string();
     port_ = port.value_or(0);

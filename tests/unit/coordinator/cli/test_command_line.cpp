@@ -14,8 +14,9 @@ Result<CommandLine> parse(std::vector<const char*> words) {
 }
 
 TEST(CommandLine, ReadsRunWithItsLimits) {
-    const auto line = parse({"run", "/proc/self/maps", "--device", "sim-1/vessel", "--time-limit", "1h", "--memory=512m", "--out", "here",
-                             "--name", "first", "--env", "A=1", "--env", "B=2", "--no-queue", "--json"});
+    const auto line =
+        parse({"run", "/proc/self/maps", "--device", "sim-1/vessel", "--time-limit", "1h", "--memory=512m", "--out",
+               "here", "--name", "first", "--env", "A=1", "--env", "B=2", "--no-queue", "--json"});
     ASSERT_TRUE(line) << line.error().to_string();
     const auto& run = std::get<RunRequest>(line->command);
     EXPECT_EQ(run.script, "/proc/self/maps");

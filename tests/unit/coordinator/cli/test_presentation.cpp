@@ -20,7 +20,8 @@ boost::json::object vessel() {
         {"name":"vial_B_temp","kind":"sensor","type":"number","unit":"Cel","value":36.9},
         {"name":"led","kind":"actuator","type":"boolean","value":true,"safe_value":false},
         {"name":"stirrer","kind":"actuator","type":"number","unit":"%","value":0,"safe_value":0,"minimum":0,"maximum":100}
-    ]})")->as_object();
+    ]})")
+        ->as_object();
 }
 
 TEST(Table, AlignsByWhatIsSeenNotByBytes) {
@@ -56,7 +57,9 @@ TEST(Setpoints, TakeTheTypeOfTheMetric) {
 }
 
 TEST(Setpoints, SayWhatIsWrong) {
-    const auto error_of = [](std::vector<std::string> assignments) { return setpoints_of(vessel(), assignments).error(); };
+    const auto error_of = [](std::vector<std::string> assignments) {
+        return setpoints_of(vessel(), assignments).error();
+    };
     EXPECT_EQ(error_of({"stirrer"}).code, ErrorCode::malformed);
     EXPECT_EQ(error_of({"=4"}).code, ErrorCode::malformed);
     EXPECT_EQ(error_of({"stirrer=fast"}).code, ErrorCode::malformed);

@@ -25,21 +25,30 @@ class ProgramTest : public ::testing::Test {
     Outcome labhub(const std::string& arguments) {
         const char* const bin = std::getenv("LABHUB_BIN");
         const std::string program = std::string(bin ? bin : "build/dev/bin") + "/labhub";
-        const std::string command = "cd " + folder_.path().string() + " && LABHUB_URL=" + url_ + " LABHUB_TOKEN=" + token_ + " timeout 30 " +
-                                    std::filesystem::absolute(program).string() + " " + arguments + " >out 2>err </dev/null";
+        const std::string command =
+            "cd " + folder_.path().string() + " && LABHUB_URL=" + url_ + " LABHUB_TOKEN=" + token_ + " timeout 30 " +
+            std::filesystem::absolute(program).string() + " " + arguments + " >out 2>err </dev/null";
         const int status = std::system(command.c_str());
-        return {WEXITSTATUS(status), read_file(folder_.path() / "out").value_or(""), read_file(folder_.path() / "err").value_or("")};
+        return {WEXITSTATUS(status), read_file(folder_.path() / "out").value_or(""),
+                read_file(folder_.path() / "err").value_or("")};
     }
     /// An experiment `e1` whose script printed a line and ended with `state`.
     void serve_experiment(const std::string& state, const std::string& reason) {
         hub_.answer("POST /api/experiments/start", R"({"status":"success","experiment_id":"e1","message":"queued"})");
-        hub_.answer("GET /api/experiments/e1/logs?stream=stdout&from=0", R"({"status":"success","logs":"hello\nwor","next":9,"ended":false})");
-        hub_.answer("GET /api/experiments/e1/logs?stream=stdout&from=9", R"({"status":"success","logs":"ld\n","next":12,"ended":true})");
-        hub_.answer("GET /api/experiments/e1/logs?stream=stdout&from=12", R"({"status":"success","logs":"","next":12,"ended":true})");
-        hub_.answer("GET /api/experiments/e1/logs?stream=stderr&from=0", R"({"status":"success","logs":"careful","next":7,"ended":true})");
-        hub_.answer("GET /api/experiments/e1/logs?stream=stderr&from=7", R"({"status":"success","logs":"","next":7,"ended":true})");
-        hub_.answer("GET /api/experiments/e1/status", R"({"status":"success","experiment":{"experiment_id":"e1","status":")" + state +
-                        R"(","reason":")" + reason + R"(","message":"it used 600 MiB","started_at":1700000000000,"ended_at":1700000065000}})");
+        hub_.answer("GET /api/experiments/e1/logs?stream=stdout&from=0",
+                    R"({"status":"success","logs":"hello\nwor","next":9,"ended":false})");
+        hub_.answer("GET /api/experiments/e1/logs?stream=stdout&from=9",
+                    R"({"status":"success","logs":"ld\n","next":12,"ended":true})");
+        hub_.answer("GET /api/experiments/e1/logs?stream=stdout&from=12",
+                    R"({"status":"success","logs":"","next":12,"ended":true})");
+        hub_.answer("GET /api/experiments/e1/logs?stream=stderr&from=0",
+                    R"({"status":"success","logs":"careful","next":7,"ended":true})");
+        hub_.answer("GET /api/experiments/e1/logs?stream=stderr&from=7",
+                    R"({"status":"success","logs":"","next":7,"ended":true})");
+        hub_.answer("GET /api/experiments/e1/status",
+                    R"({"status":"success","experiment":{"experiment_id":"e1","status":")" + state + R"(","reason":")" +
+                        reason +
+                        R"(","message":"it used 600 MiB","started_at":1700000000000,"ended_at":1700000065000}})");
         testing::write_zip(folder_.path() / "served.zip", {{"exitcode.txt", "0\n"}, {"output/figure.png", "png"}});
         hub_.answer("GET /api/experiments/e1/download", *read_file(folder_.path() / "served.zip"));
         EXPECT_TRUE(write_file(folder_.path() / "script.py", "print('hello')\n"));
@@ -59,8 +68,9 @@ TEST_F(ProgramTest, RunFollowsTheLogFetchesTheResultsAndEndsWithTheOutcome) {
     EXPECT_THAT(outcome.errors, HasSubstr("careful\n"));
     EXPECT_THAT(outcome.errors, HasSubstr("experiment e1 completed after 1m5s"));
     EXPECT_EQ(read_file(folder_.path() / "results/output/figure.png"), "png");
-    EXPECT_EQ(hub_.body_of("POST /api/experiments/start"),
-              R"({"script_content":"print('hello')\n","config":{"device":"sim-1/vessel","time_limit":"1h","memory":"256m"}})");
+    EXPECT_EQ(
+        hub_.body_of("POST /api/experiments/start"),
+        R"({"script_content":"print('hello')\n","config":{"device":"sim-1/vessel","time_limit":"1h","memory":"256m"}})");
 }
 
 TEST_F(ProgramTest, RunOfAFailedExperimentKeepsItsResultsAndEndsWithOne) {
@@ -80,8 +90,10 @@ TEST_F(ProgramTest, RunWithJsonKeepsStandardOutputForTheResult) {
 }
 
 TEST_F(ProgramTest, RefusalsAreOneLineAndStatusOne) {
-    hub_.answer("POST /api/experiments/nope/stop",
-                R"({"status":"error","error":{"code":"not_found","message":"there is no experiment 'nope'","detail":"see GET /api/experiments"}})", 404);
+    hub_.answer(
+        "POST /api/experiments/nope/stop",
+        R"({"status":"error","error":{"code":"not_found","message":"there is no experiment 'nope'","detail":"see GET /api/experiments"}})",
+        404);
     const Outcome outcome = labhub("stop nope");
     EXPECT_EQ(outcome.status, 1);
     EXPECT_EQ(outcome.output, "");
@@ -112,7 +124,8 @@ TEST_F(ProgramTest, UsageIsStatusTwo) {
 }
 
 TEST_F(ProgramTest, NodesShowsWhoHasWhat) {
-    hub_.answer("GET /api/nodes", R"({"status":"success","nodes":[{"node":"sim-1","state":"online","reason":"","last_seen":1700000000000,
+    hub_.answer("GET /api/nodes",
+                R"({"status":"success","nodes":[{"node":"sim-1","state":"online","reason":"","last_seen":1700000000000,
         "version":"0.1.0","link":"connected","devices":[{"device":"sim-1/vessel","connected":true,"lease":null}]},
         {"node":"sim-2","state":"offline","reason":"ndeath","last_seen":null,"version":"","link":"down","devices":[]}]})");
     const Outcome outcome = labhub("nodes");
@@ -126,7 +139,8 @@ TEST_F(ProgramTest, SetSendsTypedValuesAndShowsWhatWasApplied) {
     hub_.answer("GET /api/devices/sim-1/vessel", R"({"status":"success","device":{"device":"sim-1/vessel","metrics":[
         {"name":"stirrer","kind":"actuator","type":"number","unit":"%","minimum":0,"maximum":100,"value":0},
         {"name":"led","kind":"actuator","type":"boolean","value":false}]}})");
-    hub_.answer("POST /api/devices/sim-1/vessel/set", R"({"status":"success","applied":[{"metric":"stirrer","value":40},{"metric":"led","value":true}]})");
+    hub_.answer("POST /api/devices/sim-1/vessel/set",
+                R"({"status":"success","applied":[{"metric":"stirrer","value":40},{"metric":"led","value":true}]})");
     const Outcome outcome = labhub("set sim-1/vessel stirrer=40 led=on");
     EXPECT_EQ(outcome.status, 0) << outcome.errors;
     EXPECT_EQ(hub_.body_of("POST /api/devices/sim-1/vessel/set"), R"({"values":{"stirrer":40,"led":true}})");
@@ -137,8 +151,10 @@ TEST_F(ProgramTest, SetSendsTypedValuesAndShowsWhatWasApplied) {
 
 TEST_F(ProgramTest, ReadWithoutADeviceTakesTheOnlyOne) {
     hub_.answer("GET /api/devices", R"({"status":"success","devices":[{"device":"sim-1/vessel"}]})");
-    hub_.answer("GET /api/devices", R"({"status":"success","devices":[{"device":"sim-1/vessel"},{"device":"sim-2/vessel"}]})");
-    hub_.answer("GET /api/devices/sim-1/vessel", R"({"status":"success","device":{"device":"sim-1/vessel","state":"online","lease":null,"metrics":[
+    hub_.answer("GET /api/devices",
+                R"({"status":"success","devices":[{"device":"sim-1/vessel"},{"device":"sim-2/vessel"}]})");
+    hub_.answer("GET /api/devices/sim-1/vessel",
+                R"({"status":"success","device":{"device":"sim-1/vessel","state":"online","lease":null,"metrics":[
         {"name":"vial_A_temp","kind":"sensor","type":"number","unit":"Cel","value":36.95,"time":1700000000000,"quality":"good"}]}})");
     const Outcome only = labhub("read");
     EXPECT_EQ(only.status, 0) << only.errors;

@@ -2,11 +2,11 @@
 
 #include <sys/wait.h>
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "coordinator/cli/up/supervised.hpp"
 #include "shared/base/files.hpp"
@@ -114,7 +114,10 @@ TEST_F(SupervisedTest, ChildrenDieWithAProcessThatIsKilled) {
     ::kill(parent, SIGKILL);
     ::waitpid(parent, nullptr, 0);
     const pid_t child = pids().front();
-    run_until([&] { return ::kill(child, 0) == -1 || read_file("/proc/" + std::to_string(child) + "/stat").value_or(") Z").find(") Z") != std::string::npos; });
+    run_until([&] {
+        return ::kill(child, 0) == -1 ||
+               read_file("/proc/" + std::to_string(child) + "/stat").value_or(") Z").find(") Z") != std::string::npos;
+    });
 }
 
 TEST_F(SupervisedTest, LastLinesAreTheEndOfTheLog) {
@@ -128,10 +131,11 @@ TEST_F(SupervisedTest, OutputOfAProgramOrItsFailure) {
     const auto output = [&](std::vector<std::string> command, std::chrono::milliseconds limit) {
         Result<std::string> got;
         bool is_done = false;
-        asio::co_spawn(io_, output_of(std::move(command), folder_.path() / "out", limit), [&](std::exception_ptr, Result<std::string> result) {
-            got = std::move(result);
-            is_done = true;
-        });
+        asio::co_spawn(io_, output_of(std::move(command), folder_.path() / "out", limit),
+                       [&](std::exception_ptr, Result<std::string> result) {
+                           got = std::move(result);
+                           is_done = true;
+                       });
         run_until([&] { return is_done; });
         return got;
     };

@@ -30,7 +30,9 @@ class EdgeNodeMessages {
                            metric("Node Info/Version", std::string("1"))};
         return numbered(sparkplug::MessageType::nbirth, std::move(payload));
     }
-    std::string node_death() const { return sparkplug::encode(sparkplug::MessageType::ndeath, sparkplug::node_death(bd_seq, now())).value(); }
+    std::string node_death() const {
+        return sparkplug::encode(sparkplug::MessageType::ndeath, sparkplug::node_death(bd_seq, now())).value();
+    }
     std::string device_birth() {
         MetricInfo temp, led;
         temp.name = "temp", temp.unit = "Cel";

@@ -1,7 +1,7 @@
 #include "coordinator/ingest/ingest.hpp"
 
-#include <boost/asio.hpp>
 #include <gtest/gtest.h>
+#include <boost/asio.hpp>
 
 #include "shared/base/json.hpp"
 #include "tests/support/mosquitto/private_broker.hpp"

@@ -26,7 +26,8 @@ class RecordingSink final : public Sink {
         add(std::move(line) + text_of(born.readings));
     }
     void samples(Samples samples) override {
-        std::string line = (samples.historical ? "history " : "live ") + samples.device.to_string() + text_of(samples.readings);
+        std::string line =
+            (samples.historical ? "history " : "live ") + samples.device.to_string() + text_of(samples.readings);
         if (samples.spool_position) line += " @" + std::to_string(*samples.spool_position);
         add(std::move(line));
     }

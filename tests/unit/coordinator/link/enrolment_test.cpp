@@ -17,7 +17,8 @@ std::string failure(const std::string& text) {
 }
 
 TEST(Enrolments, AreReadWithHostPortAndKey) {
-    const auto parsed = parse_enrolments(node("sim-1", "127.0.0.1:2201") + node("sim-2", "pi.lab") + node("sim-3", "[::1]:2203"), "x");
+    const auto parsed =
+        parse_enrolments(node("sim-1", "127.0.0.1:2201") + node("sim-2", "pi.lab") + node("sim-3", "[::1]:2203"), "x");
     ASSERT_TRUE(parsed) << parsed.error().to_string();
     const std::vector<Enrolment> expected{{NodeId("sim-1"), "127.0.0.1", 2201, kKey},
                                           {NodeId("sim-2"), "pi.lab", 2222, kKey},

@@ -4,8 +4,8 @@
 #include <deque>
 #include <filesystem>
 
-#include <boost/asio.hpp>
 #include <gtest/gtest.h>
+#include <boost/asio.hpp>
 
 #include "shared/base/framing.hpp"
 #include "shared/proto/agent_rpc_convert.hpp"
@@ -28,13 +28,17 @@ class TestAgent : public std::enable_shared_from_this<TestAgent> {
         options.host_key_path = folder_ / host_key;
         options.endpoint.port(port_);
         ssh::Handlers handlers;
-        handlers.authorize = [key = coordinator_](const ssh::PublicKey& offered, const std::string&) -> std::optional<ssh::Principal> {
+        handlers.authorize = [key = coordinator_](const ssh::PublicKey& offered,
+                                                  const std::string&) -> std::optional<ssh::Principal> {
             if (!(offered == key)) return std::nullopt;
             return ssh::Principal{"coordinator", "coordinator", {}};
         };
         handlers.exec = [](ssh::Principal, std::string) -> Task<ssh::ExecResult> { co_return ssh::ExecResult{}; };
-        handlers.offers_subsystem = [](const ssh::Principal&, const std::string& name) { return name == rpc::kSubsystem; };
-        handlers.subsystem = [self = shared_from_this()](ssh::Principal, std::string, std::shared_ptr<ssh::Channel> channel) {
+        handlers.offers_subsystem = [](const ssh::Principal&, const std::string& name) {
+            return name == rpc::kSubsystem;
+        };
+        handlers.subsystem = [self = shared_from_this()](ssh::Principal, std::string,
+                                                         std::shared_ptr<ssh::Channel> channel) {
             return serve(self, std::move(channel));
         };
         auto server = ssh::Server::listen(executor_, options, std::move(handlers));
@@ -55,7 +59,7 @@ class TestAgent : public std::enable_shared_from_this<TestAgent> {
     std::string node = "sim-1";
     std::uint32_t protocol = rpc::kProtocol;
     std::vector<rpc::Request> requests;
-    std::vector<std::uint64_t> unanswered;          // ids of requests to `late`
+    std::vector<std::uint64_t> unanswered;  // ids of requests to `late`
     std::shared_ptr<ssh::Channel> last_channel;
 
     void answer(std::uint64_t id) {
@@ -98,21 +102,28 @@ class TestAgent : public std::enable_shared_from_this<TestAgent> {
                 return reply;
             case rpc::Request::kApply:
                 for (const auto& setpoint : rpc::from_rpc(request.apply().setpoints()))
-                    *reply.mutable_apply()->add_applied() = rpc::to_rpc(Reading{setpoint.metric, setpoint.value, {42}, Quality::good});
+                    *reply.mutable_apply()->add_applied() =
+                        rpc::to_rpc(Reading{setpoint.metric, setpoint.value, {42}, Quality::good});
                 if (request.apply().lease_id() == "expired")
-                    *reply.mutable_failure() = rpc::to_rpc(Error{ErrorCode::conflict, "the lease has ended", "ask for another"});
+                    *reply.mutable_failure() =
+                        rpc::to_rpc(Error{ErrorCode::conflict, "the lease has ended", "ask for another"});
                 return reply;
             case rpc::Request::kHold:
                 *reply.mutable_hold()->add_applied() = rpc::to_rpc(Reading{"stirrer", 0.0, {43}, Quality::good});
                 return reply;
-            case rpc::Request::kLease: reply.mutable_lease(); return reply;
+            case rpc::Request::kLease:
+                reply.mutable_lease();
+                return reply;
             case rpc::Request::kRead:
                 if (request.read().device() == "late") unanswered.push_back(request.id());
                 if (request.read().device() != "vessel") return std::nullopt;
                 *reply.mutable_read()->add_readings() = rpc::to_rpc(Reading{"vial_A_temp", 30.5, {44}, Quality::stale});
                 return reply;
-            case rpc::Request::kLogs: reply.mutable_logs()->add_lines("one"), reply.mutable_logs()->add_lines("two"); return reply;
-            default: return std::nullopt;
+            case rpc::Request::kLogs:
+                reply.mutable_logs()->add_lines("one"), reply.mutable_logs()->add_lines("two");
+                return reply;
+            default:
+                return std::nullopt;
         }
     }
 
@@ -129,7 +140,8 @@ class NodeLinkTest : public ::testing::Test {
   protected:
     NodeLinkTest() : folder_(std::filesystem::temp_directory_path() / ("labhub-link-" + new_id())) {
         std::filesystem::create_directories(folder_);
-        agent_ = std::make_shared<TestAgent>(io_.get_executor(), folder_, ssh::load_or_create_key(folder_ / "key").value());
+        agent_ =
+            std::make_shared<TestAgent>(io_.get_executor(), folder_, ssh::load_or_create_key(folder_ / "key").value());
     }
 
     ~NodeLinkTest() override {
@@ -150,7 +162,8 @@ class NodeLinkTest : public ::testing::Test {
         LinkEvents events;
         events.connected = [this](const rpc::HelloReply& hello) { told_.push_back("connected " + hello.boot_id()); };
         events.disconnected = [this](const Error&) { told_.push_back("disconnected"); };
-        link_ = std::make_unique<NodeLink>(io_.get_executor(), std::move(enrolment), "coordinator", folder_ / "key", std::move(events));
+        link_ = std::make_unique<NodeLink>(io_.get_executor(), std::move(enrolment), "coordinator", folder_ / "key",
+                                           std::move(events));
         link_->start();
     }
 
@@ -184,7 +197,8 @@ class NodeLinkTest : public ::testing::Test {
     template <class T>
     std::shared_ptr<std::optional<T>> begin(Task<T> task) {
         auto outcome = std::make_shared<std::optional<T>>();
-        asio::co_spawn(io_, std::move(task), [outcome](std::exception_ptr, T value) { outcome->emplace(std::move(value)); });
+        asio::co_spawn(io_, std::move(task),
+                       [outcome](std::exception_ptr, T value) { outcome->emplace(std::move(value)); });
         return outcome;
     }
 
@@ -198,7 +212,8 @@ class NodeLinkTest : public ::testing::Test {
 };
 
 ApplyCommand stir(std::string lease_id) {
-    return {CommandId("c-1"), "vessel", LeaseId(std::move(lease_id)), UtcMillis{99}, "job:1", {{"stirrer", std::int64_t{40}}}};
+    return {CommandId("c-1"), "vessel", LeaseId(std::move(lease_id)),
+            UtcMillis{99},    "job:1",  {{"stirrer", std::int64_t{40}}}};
 }
 
 TEST_F(NodeLinkTest, CarriesEveryRequest) {
@@ -247,7 +262,8 @@ TEST_F(NodeLinkTest, FailsAtOnceWhileTheNodeCannotBeReached) {
     const auto refused = run(link_->read("vessel"));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
-    EXPECT_TRUE(refused.error().message.starts_with("node sim-1 can't be reached: connect to 127.0.0.1:")) << refused.error().message;
+    EXPECT_TRUE(refused.error().message.starts_with("node sim-1 can't be reached: connect to 127.0.0.1:"))
+        << refused.error().message;
     EXPECT_TRUE(told_.empty());
 }
 

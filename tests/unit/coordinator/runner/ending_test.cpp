@@ -82,7 +82,8 @@ TEST(LogFile, KeepsTheHeadAndCountsTheRest) {
     EXPECT_TRUE(log->is_full());
     EXPECT_EQ(log->dropped(), 4u);
     log->finish();
-    EXPECT_EQ(*read_file(path), "12345\n7890\n[labhub] 4 more bytes were written here and dropped: the limit is 10 bytes\n");
+    EXPECT_EQ(*read_file(path),
+              "12345\n7890\n[labhub] 4 more bytes were written here and dropped: the limit is 10 bytes\n");
     std::filesystem::remove(path);
 }
 

@@ -5,9 +5,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <gtest/gtest.h>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <gtest/gtest.h>
 
 #include "coordinator/runner/coordinator_link.hpp"
 #include "shared/base/random.hpp"
@@ -123,7 +123,9 @@ TEST_F(Sockets, WrongSecretIsRefusedAndMayTryAgain) {
     open();
     secret_ = "other";
     call();
-    EXPECT_FALSE(until([&, end = Steady::now() + std::chrono::milliseconds{400}] { return hellos_ > 0 || Steady::now() > end; }) &&
+    EXPECT_FALSE(until([&, end = Steady::now() + std::chrono::milliseconds{400}] {
+                     return hellos_ > 0 || Steady::now() > end;
+                 }) &&
                  hellos_ > 0);
     secret_ = "right";
     EXPECT_TRUE(until([&] { return hellos_ == 1; }));

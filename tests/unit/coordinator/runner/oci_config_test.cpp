@@ -2,8 +2,8 @@
 
 #include <set>
 
-#include <boost/json.hpp>
 #include <gtest/gtest.h>
+#include <boost/json.hpp>
 
 #include "coordinator/runner/seccomp.hpp"
 
@@ -16,7 +16,8 @@ json::object example(bool user_namespace = true) {
     JobSpec spec;
     spec.job_id = JobId{"job-1"};
     spec.limits.cpus = 0.5;
-    return oci_config(spec, {"/w/init", "/w/script.py", "/w/python", "/w/output", "/proc/7/fd/3"}, {user_namespace, true, 99});
+    return oci_config(spec, {"/w/init", "/w/script.py", "/w/python", "/w/output", "/proc/7/fd/3"},
+                      {user_namespace, true, 99});
 }
 
 TEST(OciConfig, GivesNoPrivilege) {
@@ -25,7 +26,8 @@ TEST(OciConfig, GivesNoPrivilege) {
         const auto& process = config.at("process");
         EXPECT_TRUE(process.at("noNewPrivileges").as_bool());
         EXPECT_NE(process.at("user").at("uid").to_number<int>(), 0);
-        for (const auto& set : process.at("capabilities").as_object()) EXPECT_TRUE(set.value().as_array().empty()) << set.key();
+        for (const auto& set : process.at("capabilities").as_object())
+            EXPECT_TRUE(set.value().as_array().empty()) << set.key();
         EXPECT_TRUE(config.at("root").at("readonly").as_bool());
         EXPECT_EQ(config.at("linux").at("seccomp").at("defaultAction").as_string(), "SCMP_ACT_ERRNO");
     }
@@ -83,13 +85,55 @@ TEST(Seccomp, LetsNoDangerousCallThrough) {
     for (const auto& rule : profile.at("syscalls").as_array())
         if (rule.at("action").as_string() == "SCMP_ACT_ALLOW" && !rule.as_object().contains("args"))
             for (const auto& name : rule.at("names").as_array()) allowed.insert(json::value_to<std::string>(name));
-    for (const char* call :
-         {"ptrace", "mount", "umount2", "move_mount", "open_tree", "fsopen", "pivot_root", "chroot", "unshare", "setns", "bpf",
-          "io_uring_setup", "io_uring_enter", "perf_event_open", "keyctl", "add_key", "request_key", "init_module",
-          "finit_module", "delete_module", "kexec_load", "reboot", "swapon", "syslog", "userfaultfd", "process_vm_readv",
-          "process_vm_writev", "pidfd_getfd", "kcmp", "open_by_handle_at", "setuid", "setgid", "setgroups", "capset", "iopl",
-          "ioperm", "modify_ldt", "settimeofday", "clock_settime", "sethostname", "quotactl", "acct", "sync", "vmsplice",
-          "clone", "clone3", "socket", "ioctl", "personality"})
+    for (const char* call : {"ptrace",
+                             "mount",
+                             "umount2",
+                             "move_mount",
+                             "open_tree",
+                             "fsopen",
+                             "pivot_root",
+                             "chroot",
+                             "unshare",
+                             "setns",
+                             "bpf",
+                             "io_uring_setup",
+                             "io_uring_enter",
+                             "perf_event_open",
+                             "keyctl",
+                             "add_key",
+                             "request_key",
+                             "init_module",
+                             "finit_module",
+                             "delete_module",
+                             "kexec_load",
+                             "reboot",
+                             "swapon",
+                             "syslog",
+                             "userfaultfd",
+                             "process_vm_readv",
+                             "process_vm_writev",
+                             "pidfd_getfd",
+                             "kcmp",
+                             "open_by_handle_at",
+                             "setuid",
+                             "setgid",
+                             "setgroups",
+                             "capset",
+                             "iopl",
+                             "ioperm",
+                             "modify_ldt",
+                             "settimeofday",
+                             "clock_settime",
+                             "sethostname",
+                             "quotactl",
+                             "acct",
+                             "sync",
+                             "vmsplice",
+                             "clone",
+                             "clone3",
+                             "socket",
+                             "ioctl",
+                             "personality"})
         EXPECT_FALSE(allowed.contains(call)) << call;
     for (const char* call : {"read", "write", "mmap", "futex", "execve", "clock_gettime", "connect", "openat"})
         EXPECT_TRUE(allowed.contains(call)) << call;

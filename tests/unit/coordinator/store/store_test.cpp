@@ -1,9 +1,9 @@
 #include <filesystem>
 
+#include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
-#include <gtest/gtest.h>
 
 #include "coordinator/store/command_store.hpp"
 #include "coordinator/store/job_store.hpp"
@@ -163,7 +163,9 @@ TEST_F(Store, StoresEachReadingOnce) {
 TEST_F(Store, MergesSeriesIntoRowsByTime) {
     auto store = TelemetryStore::open(folder_ / "telemetry.db");
     ASSERT_TRUE(store);
-    ASSERT_TRUE((*store)->append({{kVessel, readings_at(2)}, {kVessel, readings_at(1)}, {kVessel, {{"temp", 7.5, UtcMillis{3}, Quality::good}}}}));
+    ASSERT_TRUE((*store)->append({{kVessel, readings_at(2)},
+                                  {kVessel, readings_at(1)},
+                                  {kVessel, {{"temp", 7.5, UtcMillis{3}, Quality::good}}}}));
     EXPECT_EQ(*run((*store)->metrics_of(kVessel)), (std::vector<std::string>{"temp", "led", "ring_light", "current"}));
     std::vector<TelemetryRow> rows;
     auto collect = [&rows](const TelemetryRow& row) -> Result<void> { return rows.push_back(row), Result<void>{}; };

@@ -25,8 +25,7 @@ hal BoardRig::make_hal() {
     };
     hardware.write = [](void* context, std::size_t channel, double value) {
         rig(context).driven[channel] = value;
-        return static_cast<int>(channel) != rig(context).failing_channel ||
-               value == vessel_channels[channel].safe;
+        return static_cast<int>(channel) != rig(context).failing_channel || value == vessel_channels[channel].safe;
     };
     hardware.write_pixels = [](void* context, std::size_t, const std::uint8_t* rgb, std::size_t count) {
         rig(context).pixels.assign(rgb, rgb + 3 * count);

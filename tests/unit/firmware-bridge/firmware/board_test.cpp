@@ -102,8 +102,7 @@ TEST(Board, ChecksEveryValueItself) {
     expect_refused(rig.write(VESSEL_STIRRER, 100.01), labhub_board_Code_OUT_OF_RANGE);
     expect_refused(rig.write(VESSEL_PELTIER, -101), labhub_board_Code_OUT_OF_RANGE);
     expect_refused(rig.write(VESSEL_STIRRER, std::nan("")), labhub_board_Code_WRONG_VALUE);
-    expect_refused(rig.write(VESSEL_STIRRER, std::numeric_limits<double>::infinity()),
-                   labhub_board_Code_WRONG_VALUE);
+    expect_refused(rig.write(VESSEL_STIRRER, std::numeric_limits<double>::infinity()), labhub_board_Code_WRONG_VALUE);
     expect_refused(rig.write(VESSEL_LED, 0.5), labhub_board_Code_WRONG_VALUE);
     expect_refused(rig.write(VESSEL_RING_LIGHT, 1), labhub_board_Code_WRONG_VALUE);
     expect_refused(rig.write_text(VESSEL_LED, "#ffffff"), labhub_board_Code_WRONG_VALUE);
@@ -137,9 +136,8 @@ TEST(Board, TakesTheThreeFormsOfPixels) {
 TEST(Board, RefusesMalformedPixels) {
     GreetedBoard rig;
     rig.write_text(VESSEL_RING_LIGHT, "#112233");
-    for (const auto* text :
-         {"", "red", "#12345", "#1234567", "#12345g", "32:#000000", "1:", "1", "-1:#000000", "1:#0000001",
-          "99999999:#000000", "#000000,", "#000000,#000000", ",#000000"})
+    for (const auto* text : {"", "red", "#12345", "#1234567", "#12345g", "32:#000000", "1:", "1", "-1:#000000",
+                             "1:#0000001", "99999999:#000000", "#000000,", "#000000,#000000", ",#000000"})
         expect_refused(rig.write_text(VESSEL_RING_LIGHT, text), labhub_board_Code_WRONG_VALUE);
     EXPECT_EQ(rig.pixels[0], 0x11);
 }

@@ -24,8 +24,7 @@ class Reader {
     std::vector<Bytes> read(const Bytes& stream) {
         std::vector<Bytes> payloads;
         for (const auto byte : stream)
-            if (frame_decode(&decoder_, byte))
-                payloads.emplace_back(decoder_.bytes, decoder_.bytes + decoder_.size);
+            if (frame_decode(&decoder_, byte)) payloads.emplace_back(decoder_.bytes, decoder_.bytes + decoder_.size);
         return payloads;
     }
     std::uint32_t damaged() const { return decoder_.damaged; }
@@ -60,8 +59,7 @@ TEST(FrameChecksum, HasTheCheckValuesOfRfc3720) {
 
 TEST(Frame, IsTheStuffedPayloadAndItsChecksumBetweenBorders) {
     const std::string digits = "123456789";
-    const Bytes expected{0x00, 0x0E, '1', '2',  '3',  '4',  '5',  '6',
-                         '7',  '8',  '9', 0x83, 0x92, 0x06, 0xE3, 0x00};
+    const Bytes expected{0x00, 0x0E, '1', '2', '3', '4', '5', '6', '7', '8', '9', 0x83, 0x92, 0x06, 0xE3, 0x00};
     EXPECT_EQ(encode(Bytes(digits.begin(), digits.end())), expected);
 }
 
@@ -115,9 +113,8 @@ TEST(FrameDecoder, LosesOnlyTheFrameThatWasCut) {
     const Bytes frame = encode(first);
     for (std::size_t kept = 2; kept + 1 < frame.size(); ++kept) {
         Reader reader;
-        EXPECT_THAT(
-            reader.read(Bytes(frame.begin(), frame.begin() + static_cast<long>(kept)) + encode(second)),
-            ElementsAre(second));
+        EXPECT_THAT(reader.read(Bytes(frame.begin(), frame.begin() + static_cast<long>(kept)) + encode(second)),
+                    ElementsAre(second));
         EXPECT_EQ(reader.damaged(), 1u);
     }
 }

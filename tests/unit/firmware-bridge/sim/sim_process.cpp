@@ -100,17 +100,14 @@ boost::json::object SimProcess::await_event(const std::function<bool(const boost
 
 std::function<bool(const boost::json::object&)> output_is(std::string metric, double value) {
     return [metric = std::move(metric), value](const boost::json::object& event) {
-        if (event.at("event").as_string() != "output" || event.at("metric").as_string() != metric)
-            return false;
+        if (event.at("event").as_string() != "output" || event.at("metric").as_string() != metric) return false;
         const auto& shown = event.at("value");
         return shown.is_number() && shown.to_number<double>() == value;
     };
 }
 
 std::function<bool(const boost::json::object&)> is_event(std::string kind) {
-    return [kind = std::move(kind)](const boost::json::object& event) {
-        return event.at("event").as_string() == kind;
-    };
+    return [kind = std::move(kind)](const boost::json::object& event) { return event.at("event").as_string() == kind; };
 }
 
 }  // namespace labhub::firmware_bridge

@@ -71,8 +71,7 @@ TEST(Vial, BalancesItsVolume) {
     vial.advance(500, 0, 0.05, 25);
     EXPECT_NEAR(vial.total_in(), 600 * 0.02 + 900 * 0.03, 1e-9);
     EXPECT_GT(vial.total_overflow(), 0);
-    EXPECT_NEAR(vial.volume(), options.volume + vial.total_in() - vial.total_out() - vial.total_overflow(),
-                1e-9);
+    EXPECT_NEAR(vial.volume(), options.volume + vial.total_in() - vial.total_out() - vial.total_overflow(), 1e-9);
 }
 
 TEST(Vial, NeverHoldsMoreThanItsCapacityNorDrainsBelowTheWasteTube) {
@@ -147,9 +146,7 @@ double mean(Vessel& vessel, std::size_t channel, int samples = 400) {
 }
 
 /// The inversion that README.md gives to authors of scripts.
-double od_from(double v180, double reference) {
-    return -std::log10((v180 - 0.012) / (reference - 0.012)) / 0.5;
-}
+double od_from(double v180, double reference) { return -std::log10((v180 - 0.012) / (reference - 0.012)) / 0.5; }
 
 TEST(Vessel, ShowsItsOpticalDensityByTheDocumentedFormula) {
     for (const double od : {0.0, 0.2, 0.5, 1.0, 2.0}) {

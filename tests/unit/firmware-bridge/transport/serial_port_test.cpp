@@ -60,8 +60,7 @@ TEST(SerialPort, CarriesEveryByteAsItIs) {
 TEST(SerialPort, SaysWhyItCannotBeOpened) {
     DriverLoop loop;
     FarEnd far;
-    EXPECT_EQ(SerialPort::open(loop.executor(), "/dev/no-such-line", 115200).error().code,
-              ErrorCode::not_found);
+    EXPECT_EQ(SerialPort::open(loop.executor(), "/dev/no-such-line", 115200).error().code, ErrorCode::not_found);
     EXPECT_EQ(SerialPort::open(loop.executor(), "/dev/null", 115200).error().code, ErrorCode::malformed);
     const auto odd = SerialPort::open(loop.executor(), far.name, 12345);
     EXPECT_EQ(odd.error().code, ErrorCode::malformed);

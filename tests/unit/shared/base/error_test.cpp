@@ -9,9 +9,10 @@
 namespace labhub {
 namespace {
 
-constexpr ErrorCode kAll[] = {ErrorCode::malformed, ErrorCode::unauthenticated, ErrorCode::forbidden, ErrorCode::not_found,
-                              ErrorCode::conflict, ErrorCode::out_of_range, ErrorCode::too_large, ErrorCode::too_many,
-                              ErrorCode::unavailable, ErrorCode::timed_out, ErrorCode::corrupt, ErrorCode::storage_full,
+constexpr ErrorCode kAll[] = {ErrorCode::malformed,   ErrorCode::unauthenticated, ErrorCode::forbidden,
+                              ErrorCode::not_found,   ErrorCode::conflict,        ErrorCode::out_of_range,
+                              ErrorCode::too_large,   ErrorCode::too_many,        ErrorCode::unavailable,
+                              ErrorCode::timed_out,   ErrorCode::corrupt,         ErrorCode::storage_full,
                               ErrorCode::unsupported, ErrorCode::internal};
 
 TEST(ErrorCode, KeepsItsNameAcrossTheWire) {

@@ -9,7 +9,8 @@ namespace labhub {
 namespace {
 
 TEST(CheckName, AcceptsWhatCanBeAFileAndAUrlSegment) {
-    for (const auto* name : {"a", "sim-1", "vial_A_temp", "v1.2", "0", "_x"}) EXPECT_TRUE(check_name("node id", name)) << name;
+    for (const auto* name : {"a", "sim-1", "vial_A_temp", "v1.2", "0", "_x"})
+        EXPECT_TRUE(check_name("node id", name)) << name;
     EXPECT_TRUE(check_name("node id", std::string(64, 'a')));
 }
 

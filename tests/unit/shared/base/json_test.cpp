@@ -11,7 +11,13 @@ namespace {
 namespace json = boost::json;
 
 TEST(ToJson, WritesNumbersAsPeopleDo) {
-    const json::value value{0.5, 40.0, -1e-7, 1e300, std::int64_t{-3}, std::uint64_t{18446744073709551615u}, std::nan(""),
+    const json::value value{0.5,
+                            40.0,
+                            -1e-7,
+                            1e300,
+                            std::int64_t{-3},
+                            std::uint64_t{18446744073709551615u},
+                            std::nan(""),
                             std::numeric_limits<double>::infinity()};
     EXPECT_EQ(to_json(value), "[0.5,40,-1e-07,1e+300,-3,18446744073709551615,null,null]");
 }
@@ -39,7 +45,8 @@ TEST(ParseJson, SaysWhereTheFaultIs) {
 }
 
 TEST(ParseJson, IsStrict) {
-    for (const auto* text : {"", "{", "[1,]", "{'a':1}", "NaN", "// x\n1", "01", "\"\\x\"", "\"\xff\"", "{\"a\":1}}", "nul"}) {
+    for (const auto* text :
+         {"", "{", "[1,]", "{'a':1}", "NaN", "// x\n1", "01", "\"\\x\"", "\"\xff\"", "{\"a\":1}}", "nul"}) {
         const auto refused = parse_json(text);
         ASSERT_FALSE(refused) << text;
         EXPECT_EQ(refused.error().code, ErrorCode::malformed);

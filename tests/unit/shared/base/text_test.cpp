@@ -30,9 +30,17 @@ TEST(FormatNumber, ReadsBackTheSame) {
 }
 
 TEST(Utf8, FindsTheFirstWrongByte) {
-    const std::pair<std::string, std::size_t> kWrong[] = {
-        {"a\x80", 1}, {"\xc0\xaf", 0}, {"ab\xe0\x80\xaf", 2}, {"\xed\xa0\x80", 0}, {"\xf4\x90\x80\x80", 0}, {"\xf8\x88\x80\x80\x80", 0},
-        {"\xc3", 0}, {"\xe2\x82", 0}, {"\xf0\x9f\x98", 0}, {"\xf0\x80\x80\xaf", 0}, {"ok\xff", 2}};
+    const std::pair<std::string, std::size_t> kWrong[] = {{"a\x80", 1},
+                                                          {"\xc0\xaf", 0},
+                                                          {"ab\xe0\x80\xaf", 2},
+                                                          {"\xed\xa0\x80", 0},
+                                                          {"\xf4\x90\x80\x80", 0},
+                                                          {"\xf8\x88\x80\x80\x80", 0},
+                                                          {"\xc3", 0},
+                                                          {"\xe2\x82", 0},
+                                                          {"\xf0\x9f\x98", 0},
+                                                          {"\xf0\x80\x80\xaf", 0},
+                                                          {"ok\xff", 2}};
     for (const auto& [text, where] : kWrong) {
         std::size_t offset = 99;
         EXPECT_FALSE(is_utf8(text, &offset)) << printable(text);
@@ -40,7 +48,9 @@ TEST(Utf8, FindsTheFirstWrongByte) {
     }
 }
 
-TEST(Utf8, AcceptsEveryLength) { EXPECT_TRUE(is_utf8("a\xc2\xb5\xe2\x82\xac\xf0\x9f\x98\x80\xf4\x8f\xbf\xbf")) << "1 to 4 bytes"; }
+TEST(Utf8, AcceptsEveryLength) {
+    EXPECT_TRUE(is_utf8("a\xc2\xb5\xe2\x82\xac\xf0\x9f\x98\x80\xf4\x8f\xbf\xbf")) << "1 to 4 bytes";
+}
 
 TEST(Split, KeepsEmptyParts) {
     using Parts = std::vector<std::string_view>;

@@ -41,7 +41,8 @@ TEST(CheckSetpoint, SaysTheRangeAndUnit) {
 }
 
 TEST(CheckSetpoint, RefusesWhatIsNotFinite) {
-    for (const double number : {std::nan(""), std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()}) {
+    for (const double number :
+         {std::nan(""), std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()}) {
         EXPECT_EQ(check_setpoint(stirrer(), Value{number}).error().code, ErrorCode::out_of_range);
         EXPECT_FALSE(check_setpoint(of_type(ValueType::integer), Value{number}));
         EXPECT_FALSE(check_setpoint(of_type(ValueType::boolean), Value{number}));
@@ -68,7 +69,8 @@ TEST(ParseValue, ReadsTextByTheMetricsType) {
     EXPECT_EQ(parse_value(of_type(ValueType::boolean), "on").value(), Value{true});
     EXPECT_EQ(parse_value(of_type(ValueType::boolean), "0").value(), Value{false});
     EXPECT_EQ(parse_value(of_type(ValueType::text), "on").value(), Value{std::string("on")});
-    for (const auto* text : {"", "x", "1x", " 1", "nan", "inf", "1e999", "0x10"}) EXPECT_FALSE(parse_value(stirrer(), text)) << text;
+    for (const auto* text : {"", "x", "1x", " 1", "nan", "inf", "1e999", "0x10"})
+        EXPECT_FALSE(parse_value(stirrer(), text)) << text;
     EXPECT_FALSE(parse_value(of_type(ValueType::boolean), "yes"));
 }
 

@@ -80,7 +80,8 @@ name = "Ada"
 [[ssh.authorized_key]]
 name = "hub"
 role = "coordinator"
-)", "agent.toml", "/etc/labhub");
+)",
+                                                     "agent.toml", "/etc/labhub");
     ASSERT_TRUE(loaded) << loaded.error().to_string();
     EXPECT_EQ(settings.id, "sim-1");
     EXPECT_EQ(settings.data_dir, "/etc/labhub/state");
@@ -134,7 +135,8 @@ TEST(Options, RefusesValuesOutOfRange) {
     EXPECT_THAT(failure_of("node.id = 'n'\nspool.bytes = 5"), HasSubstr("at least 4096"));
     EXPECT_THAT(failure_of("node.id = 'n'\nrate = nan"), HasSubstr("not finite"));
     EXPECT_THAT(failure_of("node.id = 'n'\nrate = inf"), HasSubstr("not finite"));
-    EXPECT_THAT(failure_of("node.id = 'n'\ngrace = '2h'"), HasSubstr("grace = 2h is out of range (must be: duration, 100ms to 1h)"));
+    EXPECT_THAT(failure_of("node.id = 'n'\ngrace = '2h'"),
+                HasSubstr("grace = 2h is out of range (must be: duration, 100ms to 1h)"));
     EXPECT_THAT(failure_of("node.id = 'n'\ngrace = -1"), HasSubstr("out of range"));
     EXPECT_THAT(failure_of("node.id = 'n'\n[sampling]\na = '1ms'"), HasSubstr("sampling = 1ms is out of range"));
     EXPECT_THAT(failure_of("node.id = 'n'\n[runtime]\ncommand = []"), HasSubstr("0 items is out of range"));
@@ -173,7 +175,10 @@ TEST(Options, WritesTheReferenceFromTheSameTable) {
     const std::string reference = options.reference();
     EXPECT_THAT(reference, HasSubstr("| `mqtt.port` | integer, 1 to 65535 | `1883` | TCP port of the broker |\n"));
     EXPECT_THAT(reference, HasSubstr("| `node.id` | text, node id | required | Name of this node |\n"));
-    EXPECT_THAT(reference, HasSubstr("| `[[ssh.authorized_key]] role` | text, one of: user, coordinator | `\"user\"` | What they may do |\n"));
+    EXPECT_THAT(
+        reference,
+        HasSubstr(
+            "| `[[ssh.authorized_key]] role` | text, one of: user, coordinator | `\"user\"` | What they may do |\n"));
     EXPECT_THAT(reference, HasSubstr("| `grace` | duration, 100ms to 1h | `\"5s\"` |"));
     EXPECT_THAT(options.help(), HasSubstr("TCP port of the broker (integer, 1 to 65535; default 1883)"));
     EXPECT_TRUE(settings.keys.empty());

@@ -23,8 +23,9 @@ Task<Response> show(Request request) {
         const Error error{ErrorCode::not_found, "no such node", "there are: a, b"};
         co_return error_response(error);
     }
-    std::string text = request.method + "|" + request.target + "|" + std::string(request.header("authorization").value_or("-")) +
-                       "|" + std::string(request.header("content-type").value_or("-")) + "|" + request.body;
+    std::string text = request.method + "|" + request.target + "|" +
+                       std::string(request.header("authorization").value_or("-")) + "|" +
+                       std::string(request.header("content-type").value_or("-")) + "|" + request.body;
     co_return text_response(200, "text/plain", std::move(text));
 }
 
@@ -125,7 +126,8 @@ TEST(Client, SaysThatANameIsUnknown) {
 }
 
 TEST_F(ClientTest, RefusesATargetThatWouldBreakTheRequest) {
-    for (const auto* target : {"", "nodes", "/a b", "/a\r\nX: 1"}) EXPECT_EQ(get(target).error().code, ErrorCode::malformed);
+    for (const auto* target : {"", "nodes", "/a b", "/a\r\nX: 1"})
+        EXPECT_EQ(get(target).error().code, ErrorCode::malformed);
     ClientRequest request;
     request.headers.emplace_back("X-A", "1\r\nX-B: 2");
     EXPECT_FALSE(run_task(io, client.send(std::move(request))));
@@ -134,7 +136,8 @@ TEST_F(ClientTest, RefusesATargetThatWouldBreakTheRequest) {
 /// Answers every connection with fixed bytes, then closes it.
 class Impostor {
   public:
-    explicit Impostor(std::string answer) : acceptor_(io_, {asio::ip::address_v4::loopback(), 0}), answer_(std::move(answer)) {
+    explicit Impostor(std::string answer)
+        : acceptor_(io_, {asio::ip::address_v4::loopback(), 0}), answer_(std::move(answer)) {
         thread_ = std::thread([this] { serve(); });
     }
     ~Impostor() {

@@ -61,10 +61,12 @@ TEST(ServerCrowd, LeavesOtherListenersAlone) {
 TEST(ServerCrowd, RefusesPolitelyWhenAllAreBusy) {
     ServerLimits limits;
     limits.max_connections = 3;
-    ServerThread server([](Request) -> Task<Response> {
-        co_await sleep_for(std::chrono::hours{1});
-        co_return text_response(200, "text/plain", "late");
-    }, limits);
+    ServerThread server(
+        [](Request) -> Task<Response> {
+            co_await sleep_for(std::chrono::hours{1});
+            co_return text_response(200, "text/plain", "late");
+        },
+        limits);
     std::vector<std::unique_ptr<RawClient>> busy;
     for (int i = 0; i < 3; ++i) {
         busy.push_back(std::make_unique<RawClient>(server.port()));

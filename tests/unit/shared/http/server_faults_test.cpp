@@ -35,10 +35,11 @@ std::string refusal_in(const std::string& response) {
 
 TEST(ServerFaults, RefusesWhatIsNotHttp) {
     ServerThread server(test::echo(), impatient());
-    for (const std::string nonsense : {"hello there\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\x16\x03\x01 tls\r\n\r\n",
-                                       "GET / HTTP/1.1\r\nbad header\r\n\r\n", "GET example HTTP/1.1\r\n\r\n",
-                                       "GET /%zz HTTP/1.1\r\n\r\n", "GET /%ff HTTP/1.1\r\n\r\n", "GET /a%00b HTTP/1.1\r\n\r\n",
-                                       "GET /?a=%g HTTP/1.1\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n"}) {
+    for (const std::string nonsense :
+         {"hello there\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\x16\x03\x01 tls\r\n\r\n",
+          "GET / HTTP/1.1\r\nbad header\r\n\r\n", "GET example HTTP/1.1\r\n\r\n", "GET /%zz HTTP/1.1\r\n\r\n",
+          "GET /%ff HTTP/1.1\r\n\r\n", "GET /a%00b HTTP/1.1\r\n\r\n", "GET /?a=%g HTTP/1.1\r\n\r\n",
+          "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n"}) {
         RawClient client(server.port());
         client.send(nonsense);
         EXPECT_EQ(refusal_in(client.read_all()), "400 malformed") << nonsense;
@@ -108,10 +109,12 @@ TEST(ServerFaults, ClosesAKeptConnectionThatStaysIdle) {
 }
 
 TEST(ServerFaults, GivesUpOnAClientThatDoesNotRead) {
-    ServerThread server([](Request) -> Task<Response> {
-        std::string large(50'000'000, 'x');
-        co_return text_response(200, "text/plain", std::move(large));
-    }, impatient());
+    ServerThread server(
+        [](Request) -> Task<Response> {
+            std::string large(50'000'000, 'x');
+            co_return text_response(200, "text/plain", std::move(large));
+        },
+        impatient());
     RawClient client(server.port());
     client.send("GET / HTTP/1.1\r\n\r\n");
     EXPECT_TRUE(server.wait_until([](const auto& now) { return now.requests == 1 && now.open == 0; }));

@@ -29,7 +29,8 @@ Task<Response> show_request(Request request) {
 
 TEST(Server, HandsOverTheDecodedRequest) {
     ServerThread server(show_request);
-    const auto shown = output_of("curl -s -X PATCH -H 'X-Test: yes' -d hello '" + server.url() + "/nodes/a%20b?since=1%2B1&all'");
+    const auto shown =
+        output_of("curl -s -X PATCH -H 'X-Test: yes' -d hello '" + server.url() + "/nodes/a%20b?since=1%2B1&all'");
     EXPECT_EQ(shown, "PATCH|/nodes/a%20b?since=1%2B1&all|/nodes/a b|public|since=1+1|all=|yes|hello\n[0]");
 }
 
@@ -44,8 +45,9 @@ TEST(Server, AnswersSeveralRequestsOnOneConnection) {
 TEST(Server, AnswersPipelinedRequestsInOrder) {
     ServerThread server(test::echo());
     RawClient client(server.port());
-    client.send("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nPOST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
-                "GET /3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    client.send(
+        "GET /1 HTTP/1.1\r\nHost: x\r\n\r\nPOST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
+        "GET /3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     const auto all = client.read_all();
     const auto first = all.find("GET /1 "), second = all.find("POST /2 hi"), third = all.find("GET /3 ");
     EXPECT_LT(first, second);
@@ -72,14 +74,16 @@ TEST(Server, ClosesAfterAnHttp10Request) {
 
 TEST(Server, LetsALargeUploadGoOnAfterExpectContinue) {
     ServerThread server(test::echo());
-    const auto shown = output_of("head -c 1500000 /dev/zero | tr '\\0' x | curl -s -H 'Expect: 100-continue' --data-binary @- " +
-                                 server.url() + "/up | wc -c");
+    const auto shown =
+        output_of("head -c 1500000 /dev/zero | tr '\\0' x | curl -s -H 'Expect: 100-continue' --data-binary @- " +
+                  server.url() + "/up | wc -c");
     EXPECT_EQ(shown, "1500009\n\n[0]");
 }
 
 TEST(Server, TakesAChunkedBody) {
     ServerThread server(test::echo());
-    EXPECT_EQ(output_of("curl -s -H 'Transfer-Encoding: chunked' -d some " + server.url() + "/up"), "POST /up some\n[0]");
+    EXPECT_EQ(output_of("curl -s -H 'Transfer-Encoding: chunked' -d some " + server.url() + "/up"),
+              "POST /up some\n[0]");
 }
 
 std::filesystem::path temporary_file(std::size_t bytes) {
@@ -122,7 +126,8 @@ TEST(Server, SendsAStreamPieceByPiece) {
         co_return response;
     });
     const auto url = server.url();
-    EXPECT_EQ(output_of("curl -s " + url + "/s " + url + "/s"), "line 1\nline 2\nline 3\nline 1\nline 2\nline 3\n\n[0]");
+    EXPECT_EQ(output_of("curl -s " + url + "/s " + url + "/s"),
+              "line 1\nline 2\nline 3\nline 1\nline 2\nline 3\n\n[0]");
     EXPECT_EQ(output_of("curl -s --http1.0 " + url + "/s"), "line 1\nline 2\nline 3\n\n[0]");
     EXPECT_EQ(server.counters().accepted, 2u) << "a stream that ended leaves its connection usable";
 }
@@ -190,7 +195,8 @@ int listening_socket(std::uint16_t* port) {
 TEST(Server, AdoptsOnlyListeningSockets) {
     ServerThread server(show_request);
     std::uint16_t port = 0;
-    UniqueFd listening(listening_socket(&port)), plain(::socket(AF_INET, SOCK_STREAM, 0)), local(::socket(AF_UNIX, SOCK_STREAM, 0));
+    UniqueFd listening(listening_socket(&port)), plain(::socket(AF_INET, SOCK_STREAM, 0)),
+        local(::socket(AF_UNIX, SOCK_STREAM, 0));
     server.on_loop([&](Server& s) {
         EXPECT_TRUE(s.adopt(std::move(listening), "job:9"));
         EXPECT_EQ(s.adopt(std::move(plain), "x").error().code, ErrorCode::malformed);
@@ -217,7 +223,8 @@ TEST(Server, AdoptsOnlyListeningSockets) {
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::copy_n(reinterpret_cast<const char*>(&listening), sizeof listening, reinterpret_cast<char*>(CMSG_DATA(header)));
+    std::copy_n(reinterpret_cast<const char*>(&listening), sizeof listening,
+                reinterpret_cast<char*>(CMSG_DATA(header)));
     ::sendmsg(channel, &message, 0);
     ::close(listening);
     const auto answer = output_of("curl -s --max-time 10 http://127.0.0.1:" + std::to_string(port) + "/inside");
@@ -235,7 +242,8 @@ UniqueFd receive_descriptor(int channel) {
     message.msg_controllen = sizeof control;
     if (::recvmsg(channel, &message, 0) <= 0 || !CMSG_FIRSTHDR(&message)) return {};
     int fd = -1;
-    std::copy_n(reinterpret_cast<const char*>(CMSG_DATA(CMSG_FIRSTHDR(&message))), sizeof fd, reinterpret_cast<char*>(&fd));
+    std::copy_n(reinterpret_cast<const char*>(CMSG_DATA(CMSG_FIRSTHDR(&message))), sizeof fd,
+                reinterpret_cast<char*>(&fd));
     return UniqueFd(fd);
 }
 
@@ -280,10 +288,12 @@ TEST(Server, LetsARequestInProgressEndWhenItStops) {
 TEST(Server, CutsOffWhatDoesNotEndWhenItStops) {
     ServerLimits limits;
     limits.stop_grace = std::chrono::milliseconds{50};
-    ServerThread server([](Request) -> Task<Response> {
-        co_await sleep_for(std::chrono::hours{1});
-        co_return text_response(200, "text/plain", "never");
-    }, limits);
+    ServerThread server(
+        [](Request) -> Task<Response> {
+            co_await sleep_for(std::chrono::hours{1});
+            co_return text_response(200, "text/plain", "never");
+        },
+        limits);
     RawClient client(server.port());
     client.send("POST /work HTTP/1.1\r\nContent-Length: 0\r\n\r\n");
     ASSERT_TRUE(server.wait_until([](const auto& now) { return now.requests == 1; }));

@@ -9,10 +9,10 @@
 #include <cstdio>
 #include <future>
 
+#include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
-#include <gtest/gtest.h>
 
 namespace labhub::http::test {
 

@@ -27,8 +27,8 @@ TEST(Url, ReadsIpv6Addresses) {
 
 TEST(Url, SaysWhatIsWrong) {
     EXPECT_EQ(Url::parse("https://hub").error().code, ErrorCode::unsupported);
-    for (const auto* text : {"", "hub:8000", "127.0.0.1:8000", "http://", "http://hub:99999", "http://hub:0", "http://hub?x=1",
-                             "http://me@hub", "http://hub/ a"}) {
+    for (const auto* text : {"", "hub:8000", "127.0.0.1:8000", "http://", "http://hub:99999", "http://hub:0",
+                             "http://hub?x=1", "http://me@hub", "http://hub/ a"}) {
         const auto refused = Url::parse(text);
         ASSERT_FALSE(refused) << text;
         EXPECT_EQ(refused.error().detail, "write it as http://host:port") << text;
@@ -72,8 +72,9 @@ TEST(ErrorResponse, HasTheHubsShape) {
     EXPECT_EQ(response.status, 422);
     const auto json = parse_json(std::get<std::string>(response.body));
     ASSERT_TRUE(json);
-    EXPECT_EQ(to_json(*json), R"({"status":"error","error":{"code":"out_of_range","message":"stirrer can't be set to 400",)"
-                              R"("detail":"allowed: 0 to 100 %"},"detail":"stirrer can't be set to 400"})");
+    EXPECT_EQ(to_json(*json),
+              R"({"status":"error","error":{"code":"out_of_range","message":"stirrer can't be set to 400",)"
+              R"("detail":"allowed: 0 to 100 %"},"detail":"stirrer can't be set to 400"})");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include "shared/mqtt/connection.hpp"
 
-#include <boost/asio.hpp>
 #include <gtest/gtest.h>
+#include <boost/asio.hpp>
 
 #include "tests/support/mosquitto/private_broker.hpp"
 
@@ -248,9 +248,10 @@ void run_impostor(std::string words, bool stays, ErrorCode code) {
 }
 
 TEST(Connecting, FailsTowardsAServerThatSpeaksSomethingElse) {
-    run_impostor("HTTP/1.1 400 Bad Request\r\nServer: example\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                 "Content-Length: 15\r\nConnection: close\r\n\r\n400 Bad Request",
-                 true, ErrorCode::corrupt);
+    run_impostor(
+        "HTTP/1.1 400 Bad Request\r\nServer: example\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        "Content-Length: 15\r\nConnection: close\r\n\r\n400 Bad Request",
+        true, ErrorCode::corrupt);
 }
 
 TEST(Connecting, FailsTowardsAServerThatHangsUp) { run_impostor("", false, ErrorCode::unavailable); }

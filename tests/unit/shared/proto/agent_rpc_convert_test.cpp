@@ -8,7 +8,8 @@ namespace labhub::rpc {
 namespace {
 
 TEST(AgentRpcConversion, KeepsEveryKindOfValue) {
-    const std::vector<labhub::Value> values{std::monostate{}, true, false, std::int64_t{-7}, 0.25, std::string("#ff0000")};
+    const std::vector<labhub::Value> values{std::monostate{}, true, false,
+                                            std::int64_t{-7}, 0.25, std::string("#ff0000")};
     for (const auto& value : values) EXPECT_EQ(from_rpc(to_rpc(value)), value) << labhub::to_string(value);
 }
 
@@ -19,7 +20,8 @@ TEST(AgentRpcConversion, TurnsNumbersThatAreNotFiniteIntoNoValue) {
 }
 
 TEST(AgentRpcConversion, KeepsReadingsAndSetpoints) {
-    const std::vector<labhub::Reading> readings{{"a", 1.5, {10}, Quality::good}, {"b", std::monostate{}, {11}, Quality::stale}};
+    const std::vector<labhub::Reading> readings{{"a", 1.5, {10}, Quality::good},
+                                                {"b", std::monostate{}, {11}, Quality::stale}};
     const auto back = from_rpc(to_rpc(readings));
     ASSERT_EQ(back.size(), 2u);
     EXPECT_EQ(back[0].metric, "a");

@@ -84,7 +84,8 @@ TEST(Sleep, WakesEarlyWhenCancelled) {
     asio::io_context io;
     bool ended = false;
     asio::cancellation_signal cancel;
-    asio::co_spawn(io, sleep_for(hours{1}), asio::bind_cancellation_slot(cancel.slot(), [&](std::exception_ptr) { ended = true; }));
+    asio::co_spawn(io, sleep_for(hours{1}),
+                   asio::bind_cancellation_slot(cancel.slot(), [&](std::exception_ptr) { ended = true; }));
     asio::post(io, [&] { cancel.emit(asio::cancellation_type::terminal); });
     io.run();
     EXPECT_TRUE(ended);

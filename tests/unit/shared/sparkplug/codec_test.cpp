@@ -35,7 +35,8 @@ pb::Payload raw(const std::string& bytes) {
 }
 
 TEST(Encoding, KeepsEveryKindOfValueThroughARoundTrip) {
-    Payload sent = data({metric("b", true), metric("i", std::int64_t{-5}), metric("d", 0.25), metric("s", std::string("Grün"))});
+    Payload sent =
+        data({metric("b", true), metric("i", std::int64_t{-5}), metric("d", 0.25), metric("s", std::string("Grün"))});
     sent.metrics.push_back(data_metric({"n", Value{}, UtcMillis{5}, Quality::bad}, ValueType::number, true));
     const auto back = decode(encode(MessageType::ddata, sent).value()).value();
     ASSERT_EQ(back.payload.metrics.size(), 5u);
@@ -54,8 +55,9 @@ TEST(Encoding, KeepsEveryKindOfValueThroughARoundTrip) {
 }
 
 TEST(Encoding, UsesOnlyTheFourTypesEveryDecoderReads) {
-    const auto parsed = raw(encode(MessageType::ddata, data({metric("b", true), metric("i", std::int64_t{-5}), metric("d", 1.5),
-                                                            metric("s", std::string("x"))})).value());
+    const auto parsed = raw(encode(MessageType::ddata, data({metric("b", true), metric("i", std::int64_t{-5}),
+                                                             metric("d", 1.5), metric("s", std::string("x"))}))
+                                .value());
     EXPECT_EQ(parsed.metrics(0).datatype(), 11u);
     EXPECT_EQ(parsed.metrics(1).datatype(), 4u);
     EXPECT_EQ(parsed.metrics(1).long_value(), static_cast<std::uint64_t>(-5));

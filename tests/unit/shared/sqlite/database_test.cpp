@@ -99,7 +99,8 @@ TEST(Database, ReportsABrokenConstraintAsConflict) {
     ASSERT_TRUE(database->execute("CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(p REFERENCES p(id))"));
     ASSERT_TRUE(database->run("INSERT INTO p VALUES(1)"));
     EXPECT_EQ(database->run("INSERT INTO p VALUES(1)").error().code, ErrorCode::conflict);
-    EXPECT_EQ(database->run("INSERT INTO c VALUES(9)").error().code, ErrorCode::conflict) << "foreign keys are enforced";
+    EXPECT_EQ(database->run("INSERT INTO c VALUES(9)").error().code, ErrorCode::conflict)
+        << "foreign keys are enforced";
 }
 
 TEST(Database, MakesItsFileReadableByItsOwnerOnly) {
@@ -129,8 +130,9 @@ TEST(Database, ReportsDamagedPagesAsCorrupt) {
     const TemporaryFolder folder;
     {
         auto database = Database::open(folder / "a.db", {.wal = false});
-        ASSERT_TRUE(database->execute("CREATE TABLE t(a); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n LIMIT 2000)"
-                                      "INSERT INTO t SELECT hex(randomblob(40)) FROM n"));
+        ASSERT_TRUE(database->execute(
+            "CREATE TABLE t(a); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n LIMIT 2000)"
+            "INSERT INTO t SELECT hex(randomblob(40)) FROM n"));
     }
     std::fstream file(folder / "a.db", std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(4096 * 3);
@@ -184,7 +186,8 @@ TEST(Database, ReportsADatabaseAtItsLimitAsStorageFull) {
 TEST(Database, ReportsAFullDiskAndGoesOnWhenThereIsRoom) {
     if (::geteuid() != 0) GTEST_SKIP() << "mounting a small file system needs root";
     const TemporaryFolder folder;
-    if (::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=512k") != 0) GTEST_SKIP() << "mount is not permitted here";
+    if (::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=512k") != 0)
+        GTEST_SKIP() << "mount is not permitted here";
     {
         auto database = Database::open(folder / "a.db");
         ASSERT_TRUE(database) << database.error().to_string();
@@ -196,7 +199,8 @@ TEST(Database, ReportsAFullDiskAndGoesOnWhenThereIsRoom) {
         EXPECT_EQ(written.error().code, ErrorCode::storage_full) << written.error().to_string();
         std::filesystem::remove(folder / "filler");
         EXPECT_TRUE(database->run("INSERT INTO t VALUES(randomblob(20000))"));
-        EXPECT_EQ(read_number(*database, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+        EXPECT_EQ(read_number(*database, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+                  1);
     }
     ::umount(folder.path().c_str());
 }

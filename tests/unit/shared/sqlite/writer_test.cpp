@@ -1,15 +1,15 @@
 #include "shared/sqlite/writer.hpp"
 
-#include <csignal>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <future>
 #include <set>
 #include <thread>
 
-#include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
+#include <boost/asio/post.hpp>
 
 #include "tests/unit/shared/run_task.hpp"
 #include "tests/unit/shared/sqlite/temporary_folder.hpp"

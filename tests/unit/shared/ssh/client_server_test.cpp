@@ -38,7 +38,8 @@ Task<Result<std::string>> echo(std::shared_ptr<Channel> channel, std::string tex
 /// Passes bytes on between one client and the server until told to fall silent, as a cable does when it is pulled.
 class Relay {
   public:
-    Relay(asio::io_context& io, std::uint16_t to) : acceptor_(io, tcp::endpoint(asio::ip::address_v4::loopback(), 0)), to_(to) {
+    Relay(asio::io_context& io, std::uint16_t to)
+        : acceptor_(io, tcp::endpoint(asio::ip::address_v4::loopback(), 0)), to_(to) {
         asio::co_spawn(io, carry(), asio::detached);
     }
     std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
@@ -103,7 +104,8 @@ TEST_F(ClientAndServer, RunCommandsSideBySide) {
     ASSERT_TRUE(session) << session.error().to_string();
     std::vector<std::future<Result<ExecResult>>> results;
     for (int i = 0; i < 8; ++i)
-        results.push_back(asio::co_spawn(io_, (*session)->exec(i % 2 == 0 ? "say " + std::to_string(i) : "big"), asio::use_future));
+        results.push_back(
+            asio::co_spawn(io_, (*session)->exec(i % 2 == 0 ? "say " + std::to_string(i) : "big"), asio::use_future));
     for (int i = 0; i < 8; ++i) {
         const auto result = results[static_cast<std::size_t>(i)].get();
         ASSERT_TRUE(result) << result.error().to_string();
@@ -233,7 +235,8 @@ TEST_F(ClientAndServer, SayWhyTheyCannotConnect) {
     const auto refused = connect(options);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
-    EXPECT_NE(refused.error().message.find("127.0.0.1:" + std::to_string(port_)), std::string::npos) << refused.error().message;
+    EXPECT_NE(refused.error().message.find("127.0.0.1:" + std::to_string(port_)), std::string::npos)
+        << refused.error().message;
 }
 
 TEST_F(ClientAndServer, GiveUpOnAServerThatSaysNothing) {
@@ -370,7 +373,7 @@ TEST_F(ClientAndServer, OutliveGarbageInsteadOfAHandshake) {
     start();
     asio::io_context own;
     for (const std::string& text : {std::string("GET / HTTP/1.1\r\n\r\n"), std::string(5000, '\xff'),
-                                   "SSH-2.0-x\r\n" + std::string(40'000, '\x01')}) {
+                                    "SSH-2.0-x\r\n" + std::string(40'000, '\x01')}) {
         tcp::socket socket(own);
         socket.connect(tcp::endpoint(asio::ip::address_v4::loopback(), port_));
         boost::system::error_code failure;

@@ -39,7 +39,9 @@ TEST(Keys, OfOpenSshAreReadWithTheirFingerprint) {
     const TemporaryFolder folder;
     for (const std::string type : {"ed25519", "ecdsa", "rsa"}) {
         const auto path = (folder.path() / type).string();
-        ASSERT_EQ(run_process(folder.path(), {"ssh-keygen", "-q", "-t", type, "-N", "", "-C", "ada@lab", "-f", path}).status, 0);
+        ASSERT_EQ(
+            run_process(folder.path(), {"ssh-keygen", "-q", "-t", type, "-N", "", "-C", "ada@lab", "-f", path}).status,
+            0);
         const auto key = PublicKey::parse(read_file(path + ".pub").value());
         ASSERT_TRUE(key) << key.error().to_string();
         EXPECT_EQ(key->comment, "ada@lab");
@@ -64,7 +66,8 @@ TEST(Keys, ReadableByOthersAreRefused) {
 TEST(Keys, WithAPassphraseOrDamagedAreRefused) {
     const TemporaryFolder folder;
     const auto locked = (folder.path() / "locked").string();
-    ASSERT_EQ(run_process(folder.path(), {"ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", locked}).status, 0);
+    ASSERT_EQ(run_process(folder.path(), {"ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", locked}).status,
+              0);
     EXPECT_EQ(load_or_create_key(locked).error().code, ErrorCode::malformed);
     const auto garbage = folder.path() / "garbage";
     ASSERT_TRUE(write_file(garbage, "not a key", 0600));

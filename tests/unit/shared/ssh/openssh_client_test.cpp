@@ -28,7 +28,8 @@ TEST_F(OpenSshClient, WithoutACommandIsToldWhatThereIs) {
     start();
     const auto shell = ssh({}, {});
     EXPECT_EQ(shell.status, 2);
-    EXPECT_NE(shell.err.find("this server offers: status, sensors, get, set, hold, logs, version"), std::string::npos) << shell.err;
+    EXPECT_NE(shell.err.find("this server offers: status, sensors, get, set, hold, logs, version"), std::string::npos)
+        << shell.err;
 }
 
 TEST_F(OpenSshClient, GetsNoTerminal) {
@@ -86,7 +87,10 @@ TEST_F(OpenSshClient, WithACertificateIsRefused) {
     const auto stranger = (folder_.path() / "stranger").string();
     ASSERT_EQ(run_process(folder_.path(), {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", authority}).status, 0);
     ASSERT_EQ(run_process(folder_.path(), {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stranger}).status, 0);
-    ASSERT_EQ(run_process(folder_.path(), {"ssh-keygen", "-q", "-s", authority, "-I", "x", "-n", "ada", stranger + ".pub"}).status, 0);
+    ASSERT_EQ(
+        run_process(folder_.path(), {"ssh-keygen", "-q", "-s", authority, "-I", "x", "-n", "ada", stranger + ".pub"})
+            .status,
+        0);
     std::filesystem::rename(folder_.path() / "user_key", folder_.path() / "known_key");
     const auto result = ssh({"-i", stranger, "-o", "CertificateFile=" + stranger + "-cert.pub"}, {"say", "x"});
     EXPECT_EQ(result.status, 255);
@@ -114,7 +118,8 @@ TEST_F(OpenSshClient, KilledInTheMiddleOfACommandHarmsNobody) {
     process.kill();
     EXPECT_EQ(process.wait().status, 128 + 9);
     EXPECT_TRUE(eventually([](const ServerCounters& now) { return now.sessions == 0; }));
-    EXPECT_TRUE(eventually([this](const ServerCounters&) { return waiting_->load() == 0; })) << "the command's task goes on";
+    EXPECT_TRUE(eventually([this](const ServerCounters&) { return waiting_->load() == 0; }))
+        << "the command's task goes on";
     EXPECT_EQ(ssh({}, {"say", "still here"}).out, "still here\n");
 }
 

@@ -1,10 +1,10 @@
 #include "tests/unit/shared/ssh/ssh_fixture.hpp"
 
-#include <csignal>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 
 #include "shared/base/files.hpp"
 #include "shared/base/ids.hpp"
@@ -22,14 +22,19 @@ struct CountWaiting {
 
 Task<ExecResult> run_command(Principal who, std::string command, std::shared_ptr<std::atomic<int>> waiting) {
     ExecResult result;
-    if (command.starts_with("say ")) result.out = command.substr(4) + "\n";
-    else if (command == "fail") result.err = "it went wrong\n", result.exit_status = 3;
-    else if (command == "big") result.out.assign(1u << 20, 'x');
-    else if (command == "whoami") result.out = who.name + " " + who.role + " " + who.fingerprint + "\n";
+    if (command.starts_with("say "))
+        result.out = command.substr(4) + "\n";
+    else if (command == "fail")
+        result.err = "it went wrong\n", result.exit_status = 3;
+    else if (command == "big")
+        result.out.assign(1u << 20, 'x');
+    else if (command == "whoami")
+        result.out = who.name + " " + who.role + " " + who.fingerprint + "\n";
     else if (command == "wait") {
         const CountWaiting counted(waiting);
         co_await sleep_for(std::chrono::minutes{5});
-    } else result.err = "unknown command\n", result.exit_status = 2;
+    } else
+        result.err = "unknown command\n", result.exit_status = 2;
     co_return result;
 }
 
@@ -130,11 +135,15 @@ void SshTest::start(ServerLimits limits) {
     handlers.exec = [waiting = waiting_](Principal who, std::string command) {
         return run_command(std::move(who), std::move(command), waiting);
     };
-    handlers.offers_subsystem = [](const Principal&, const std::string& name) { return name == "echo" || name == "flood"; };
+    handlers.offers_subsystem = [](const Principal&, const std::string& name) {
+        return name == "echo" || name == "flood";
+    };
     handlers.subsystem = [](Principal, std::string name, std::shared_ptr<Channel> channel) {
         return run_subsystem(std::move(name), kFloodBytes, std::move(channel));
     };
-    auto listening = [&]() -> Result<std::unique_ptr<Server>> { return Server::listen(io_.get_executor(), options, handlers); };
+    auto listening = [&]() -> Result<std::unique_ptr<Server>> {
+        return Server::listen(io_.get_executor(), options, handlers);
+    };
     auto listened = asio::post(io_, std::packaged_task<Result<std::unique_ptr<Server>>()>(listening)).get();
     ASSERT_TRUE(listened) << listened.error().to_string();
     server_ = std::move(*listened);
@@ -158,7 +167,9 @@ ClientOptions SshTest::client() const {
     return options;
 }
 
-Result<std::unique_ptr<Session>> SshTest::connect(ClientOptions options) { return run(Session::connect(std::move(options))); }
+Result<std::unique_ptr<Session>> SshTest::connect(ClientOptions options) {
+    return run(Session::connect(std::move(options)));
+}
 
 void SshTest::drop(std::unique_ptr<Session> session) {
     auto dropping = [&] { session.reset(); };
@@ -183,9 +194,23 @@ std::vector<std::string> SshTest::openssh(std::vector<std::string> options, std:
     const auto known = folder_.path() / "known_hosts";
     const auto key = server_->host_key();
     (void)write_file(known, "[127.0.0.1]:" + std::to_string(port_) + " " + key.type + " " + key.base64 + "\n");
-    std::vector<std::string> line{"ssh", "-F", "none", "-p", std::to_string(port_), "-o", "IdentitiesOnly=yes",
-                                  "-o", "IdentityAgent=none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes",
-                                  "-o", "GlobalKnownHostsFile=/dev/null", "-o", "UserKnownHostsFile=" + known.string()};
+    std::vector<std::string> line{"ssh",
+                                  "-F",
+                                  "none",
+                                  "-p",
+                                  std::to_string(port_),
+                                  "-o",
+                                  "IdentitiesOnly=yes",
+                                  "-o",
+                                  "IdentityAgent=none",
+                                  "-o",
+                                  "BatchMode=yes",
+                                  "-o",
+                                  "StrictHostKeyChecking=yes",
+                                  "-o",
+                                  "GlobalKnownHostsFile=/dev/null",
+                                  "-o",
+                                  "UserKnownHostsFile=" + known.string()};
     line.insert(line.end(), options.begin(), options.end());
     line.insert(line.end(), {"-i", (folder_.path() / "user_key").string(), "ada@127.0.0.1"});
     line.insert(line.end(), command.begin(), command.end());

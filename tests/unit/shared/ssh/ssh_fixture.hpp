@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include <boost/asio.hpp>
 #include <gtest/gtest.h>
+#include <boost/asio.hpp>
 
 #include "shared/ssh/client.hpp"
 #include "shared/ssh/server.hpp"
@@ -48,8 +48,8 @@ class Process {
 };
 Finished run_process(const std::filesystem::path& folder, std::vector<std::string> command);
 
-/// A server on a loop of its own, with the commands `say TEXT`, `fail`, `big`, `wait`, `whoami` and the subsystems `echo`
-/// and `flood`. `wait` ends only by cancellation. One user key is authorised as "ada", role "operator".
+/// A server on a loop of its own, with the commands `say TEXT`, `fail`, `big`, `wait`, `whoami` and the subsystems
+/// `echo` and `flood`. `wait` ends only by cancellation. One user key is authorised as "ada", role "operator".
 class SshTest : public ::testing::Test {
   protected:
     static constexpr std::size_t kFloodBytes = 8u << 20;

@@ -50,11 +50,11 @@ TEST(Job, NamesTheSignalThatKilledTheScript) {
 
 TEST(Job, KeepsTheRunnersReason) {
     for (const auto& [why, status] : std::vector<std::pair<std::string, Status>>{{"out_of_memory", Status::failed},
-                                                                                {"disk_limit", Status::failed},
-                                                                                {"sandbox_failed", Status::failed},
-                                                                                {"runner_lost", Status::failed},
-                                                                                {"time_limit", Status::timed_out},
-                                                                                {"user", Status::stopped}}) {
+                                                                                 {"disk_limit", Status::failed},
+                                                                                 {"sandbox_failed", Status::failed},
+                                                                                 {"runner_lost", Status::failed},
+                                                                                 {"time_limit", Status::timed_out},
+                                                                                 {"user", Status::stopped}}) {
         Job job = running_job();
         conclude(job, ending(137, 9, why));
         EXPECT_EQ(job.status, status) << why;

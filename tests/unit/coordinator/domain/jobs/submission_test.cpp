@@ -58,14 +58,19 @@ TEST(Submission, RefusesWhatCanNotBeMeant) {
         wanted.id = id;
         EXPECT_EQ(code_of(std::move(wanted)), ErrorCode::malformed) << id;
     }
-    for (const auto& [limit, code] : std::vector<std::pair<std::string, ErrorCode>>{
-             {"soon", ErrorCode::malformed}, {"-5s", ErrorCode::malformed}, {"0s", ErrorCode::out_of_range}, {"100d", ErrorCode::out_of_range}}) {
+    for (const auto& [limit, code] :
+         std::vector<std::pair<std::string, ErrorCode>>{{"soon", ErrorCode::malformed},
+                                                        {"-5s", ErrorCode::malformed},
+                                                        {"0s", ErrorCode::out_of_range},
+                                                        {"100d", ErrorCode::out_of_range}}) {
         Submission wanted = submission();
         wanted.time_limit = limit;
         EXPECT_EQ(code_of(std::move(wanted)), code) << limit;
     }
-    for (const auto& [memory, code] : std::vector<std::pair<std::string, ErrorCode>>{
-             {"lots", ErrorCode::malformed}, {"5q", ErrorCode::malformed}, {"1k", ErrorCode::out_of_range}, {"1e40", ErrorCode::malformed}}) {
+    for (const auto& [memory, code] : std::vector<std::pair<std::string, ErrorCode>>{{"lots", ErrorCode::malformed},
+                                                                                     {"5q", ErrorCode::malformed},
+                                                                                     {"1k", ErrorCode::out_of_range},
+                                                                                     {"1e40", ErrorCode::malformed}}) {
         Submission wanted = submission();
         wanted.memory = memory;
         EXPECT_EQ(code_of(std::move(wanted)), code) << memory;

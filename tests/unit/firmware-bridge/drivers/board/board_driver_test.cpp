@@ -84,10 +84,8 @@ TEST_F(BoardDriverTest, ReadsEveryMetricWithOneTime) {
 
 TEST_F(BoardDriverTest, WritesAndGetsBackWhatStands) {
     ASSERT_TRUE(open());
-    const auto applied = write({{"led", true},
-                                {"stirrer", std::int64_t{40}},
-                                {"peltier", -12.5},
-                                {"ring_light", std::string("3:#ff0000")}});
+    const auto applied = write(
+        {{"led", true}, {"stirrer", std::int64_t{40}}, {"peltier", -12.5}, {"ring_light", std::string("3:#ff0000")}});
     ASSERT_TRUE(applied) << applied.error().to_string();
     ASSERT_EQ(applied->size(), 4u);
     EXPECT_EQ((*applied)[0].metric, "led");
@@ -173,8 +171,8 @@ TEST_F(BoardDriverTest, GivesUpALineOfNothingButGarbage) {
 }
 
 TEST_F(BoardDriverTest, SaysSoWhenTheBoardFallsSilentAndFindsItAgain) {
-    ASSERT_TRUE(open({"--silent-after", "2", "--silent-for", "2"},
-                     {.port = {}, .dead_man = 600ms, .request_timeout = 200ms}));
+    ASSERT_TRUE(
+        open({"--silent-after", "2", "--silent-for", "2"}, {.port = {}, .dead_man = 600ms, .request_timeout = 200ms}));
     ASSERT_TRUE(write({{"peltier", 60.0}}));
     ASSERT_TRUE(loop.turn_until([&] { return !driver->is_connected(); }, 6s));
     const auto away = read();
@@ -232,10 +230,9 @@ TEST_F(BoardDriverTest, AnswersManyRequestsAtOnce) {
     ASSERT_TRUE(open());
     int done = 0;
     for (int n = 0; n < 40; ++n)
-        asio::co_spawn(loop.executor(), driver->read(),
-                       [&done](std::exception_ptr, Result<std::vector<Reading>> readings) {
-                           done += readings.has_value();
-                       });
+        asio::co_spawn(
+            loop.executor(), driver->read(),
+            [&done](std::exception_ptr, Result<std::vector<Reading>> readings) { done += readings.has_value(); });
     EXPECT_TRUE(loop.turn_until([&] { return done == 40; }, 5s)) << done;
 }
 
@@ -253,8 +250,7 @@ TEST_F(BoardDriverTest, LeavesTheBoardSafeWhenClosed) {
 [[noreturn]] void be_a_host(const std::string& port, int says) {
     DriverLoop loop;
     const auto driver = BoardDriver::make(loop.executor(), {.port = port, .dead_man = 1000ms});
-    const bool on =
-        loop.run(driver->open()) && loop.run(driver->write({{"peltier", 70.0}, {"pump_A_in", 0.5}}));
+    const bool on = loop.run(driver->open()) && loop.run(driver->write({{"peltier", 70.0}, {"pump_A_in", 0.5}}));
     const char word = on ? 'y' : 'n';
     if (::write(says, &word, 1) == 1) loop.turn_until([] { return false; }, 60s);
     ::_exit(1);

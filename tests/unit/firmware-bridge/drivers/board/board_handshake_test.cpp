@@ -53,8 +53,7 @@ class StrangeBoard {
         reply.set_id(request.id());
         const auto payload = reply.SerializeAsString();
         std::vector<std::uint8_t> frame(FRAME_MAX_ENCODED);
-        frame.resize(frame_encode(reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size(),
-                                  frame.data()));
+        frame.resize(frame_encode(reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size(), frame.data()));
         terminal_.send(frame);
     }
 
