@@ -520,7 +520,7 @@ class Kills(unittest.TestCase):
         ends = {job: lab.wait_end(job, 90) for job in known}
         for job, end in ends.items():
             fine = (end["status"], end["reason"]) in {("completed", ""), ("stopped", "user"), ("failed", "runner_lost"), ("failed", "node_lost")}
-            self.assertTrue(fine, end)
+            self.assertTrue(fine, (end, lab.logs(job)))
             self.assertTrue(end["message"] and end["ended_at"], end)
         self.assertGreater([e["status"] for e in ends.values()].count("completed"), len(ends) // 3, ends)
         stored = dict(rows(lab, "SELECT id, status FROM jobs"))

@@ -63,7 +63,8 @@ Result<void> Commander::check(Command& command) const {
         return Error{ErrorCode::malformed, "no values to set", "give at least one metric and its value"};
     // A device that hasn't been born since the coordinator started is known by its node's greeting only.
     if (device->metrics.empty())
-        return Error{ErrorCode::unavailable, "device " + command.device.to_string() + " has not announced its metrics yet"};
+        return Error{ErrorCode::unavailable,
+                     "device " + command.device.to_string() + " has not announced its metrics yet"};
     for (auto& setpoint : command.setpoints) {
         LABHUB_TRY(const MetricInfo* const metric, find_metric(device->metrics, setpoint.metric));
         LABHUB_TRY(setpoint.value, check_setpoint(*metric, setpoint.value));
@@ -78,7 +79,8 @@ Result<LeaseId> Commander::lease_for(const Command& command) const {
         return LeaseId{};
     }
     if (!lease)
-        return Error{ErrorCode::conflict, "the job holds no lease of " + command.device.to_string(), "its lease has ended"};
+        return Error{ErrorCode::conflict, "the job holds no lease of " + command.device.to_string(),
+                     "its lease has ended"};
     if (lease->holder != "job:" + command.job.value) {
         LABHUB_CHECK(leases_.check_free(command.device));
     }

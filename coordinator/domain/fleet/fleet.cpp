@@ -8,9 +8,12 @@ namespace labhub::coordinator::fleet {
 
 std::string_view to_string(NodeState state) {
     switch (state) {
-        case NodeState::online: return "online";
-        case NodeState::stale: return "stale";
-        case NodeState::offline: return "offline";
+        case NodeState::online:
+            return "online";
+        case NodeState::stale:
+            return "stale";
+        case NodeState::offline:
+            return "offline";
     }
     return "offline";
 }
@@ -43,6 +46,10 @@ Result<const Device*> Fleet::device(const DeviceAddress& address) const {
     if (node != nodes_.end()) {
         const auto device = node->second.devices.find(address.device);
         if (device != node->second.devices.end()) return &device->second;
+        // So soon after the coordinator's start nobody can say that there is no such device.
+        if (node->second.devices.empty())
+            return Error{ErrorCode::unavailable,
+                         "node " + address.node.value + " has not said yet which devices it has", node->second.reason};
     }
     std::string known;
     for (const auto& other : devices()) known += (known.empty() ? "" : ", ") + other.to_string();
@@ -66,14 +73,16 @@ Result<link::NodeLink*> Fleet::reach(const DeviceAddress& address) const {
                      why ? why->to_string() : "the coordinator is still connecting to it"};
     }
     if (!device->is_connected)
-        return Error{ErrorCode::unavailable, "device " + address.to_string() + " is not connected to its node", device->problem};
+        return Error{ErrorCode::unavailable, "device " + address.to_string() + " is not connected to its node",
+                     device->problem};
     return node.link.get();
 }
 
 namespace {
 
 bool is_sensor(const Device& device, const std::string& metric) {
-    const auto found = std::find_if(device.metrics.begin(), device.metrics.end(), [&](const MetricInfo& known) { return known.name == metric; });
+    const auto found = std::find_if(device.metrics.begin(), device.metrics.end(),
+                                    [&](const MetricInfo& known) { return known.name == metric; });
     return found == device.metrics.end() || found->kind == MetricKind::sensor;
 }
 
@@ -92,7 +101,9 @@ Device& Fleet::device_of(Node& node, const std::string& device) {
 
 void Fleet::node_born(const NodeId& id, UtcMillis time, const std::map<std::string, Value>& node_metrics) {
     Node* const node = find(id);
-    if (!node) return spdlog::warn("node {} announced itself but is not enrolled: its readings are stored, nothing is sent to it", id.value);
+    if (!node)
+        return spdlog::warn(
+            "node {} announced itself but is not enrolled: its readings are stored, nothing is sent to it", id.value);
     node->is_born = node->is_fresh = true;
     node->reason.clear();
     node->last_seen = time;
@@ -157,13 +168,15 @@ void Fleet::add_readings(const DeviceAddress& address, const std::vector<Reading
     node->last_seen = clock_.utc_now();
     Device& device = device_of(*node, address.device);
     // An actuator that was set is no measurement: who waits for the next sample must not be woken by its own commands.
-    const bool is_measured = std::any_of(readings.begin(), readings.end(), [&](const Reading& reading) { return is_sensor(device, reading.metric); });
+    const bool is_measured = std::any_of(readings.begin(), readings.end(),
+                                         [&](const Reading& reading) { return is_sensor(device, reading.metric); });
     for (const auto& reading : readings) {
         Reading& latest = device.latest[reading.metric];
         if (reading.time < latest.time) continue;
         latest = reading;
         if (!is_measured) continue;
-        if (device.recent.empty() || device.recent.back().time < reading.time) device.recent.push_back({reading.time, {}});
+        if (device.recent.empty() || device.recent.back().time < reading.time)
+            device.recent.push_back({reading.time, {}});
         if (device.recent.back().time == reading.time) device.recent.back().values[reading.metric] = reading.value;
     }
     while (device.recent.size() > kRecentSamples) device.recent.pop_front();
@@ -194,7 +207,8 @@ Task<Result<std::vector<Sample>>> Fleet::samples_after(DeviceAddress address, Ut
         asio::steady_timer give_up(executor_, left);
         using namespace asio::experimental::awaitable_operators;
         co_await (news_.async_wait(as_result) || give_up.async_wait(as_result));
-        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) co_return newer;
+        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+            co_return newer;
     }
 }
 

@@ -46,7 +46,8 @@ struct Node {
     std::string version;
     std::string boot_id;
     std::optional<UtcMillis> last_seen;
-    /// Since when the coordinator has no session to it, so that nothing can be commanded or renewed; unset while it has.
+    /// Since when the coordinator has no session to it, so that nothing can be commanded or renewed; unset while it
+    /// has.
     std::optional<Steady::time_point> unreachable_since;
     std::map<std::string, Device> devices;
     std::unique_ptr<link::NodeLink> link;
@@ -69,7 +70,7 @@ class Fleet {
     Task<void> stop();
 
     const std::map<NodeId, Node>& nodes() const { return nodes_; }
-    /// Error not_found naming the nodes or devices there are.
+    /// Errors not_found naming the devices there are; unavailable while its node has not said which it has.
     Result<const Device*> device(const DeviceAddress& address) const;
     std::vector<DeviceAddress> devices() const;
     /// Whether commands and leases can reach the device now. Error unavailable says why not.
