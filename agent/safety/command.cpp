@@ -4,12 +4,9 @@ namespace labhub::agent::safety {
 
 std::string_view to_string(Role role) {
     switch (role) {
-        case Role::viewer:
-            return "viewer";
-        case Role::operates:
-            return "operator";
-        case Role::coordinator:
-            return "coordinator";
+        case Role::viewer: return "viewer";
+        case Role::operates: return "operator";
+        case Role::coordinator: return "coordinator";
     }
     return "viewer";
 }
@@ -22,14 +19,10 @@ std::optional<Role> role_from_name(std::string_view name) {
 
 std::string_view to_string(Origin origin) {
     switch (origin) {
-        case Origin::ssh:
-            return "ssh";
-        case Origin::rpc:
-            return "rpc";
-        case Origin::dcmd:
-            return "dcmd";
-        case Origin::agent:
-            return "agent";
+        case Origin::ssh: return "ssh";
+        case Origin::rpc: return "rpc";
+        case Origin::dcmd: return "dcmd";
+        case Origin::agent: return "agent";
     }
     return "agent";
 }

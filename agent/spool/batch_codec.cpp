@@ -92,20 +92,13 @@ class Reader {
     }
     Value value() {
         switch (static_cast<Tag>(byte())) {
-            case Tag::null:
-                return {};
-            case Tag::no:
-                return false;
-            case Tag::yes:
-                return true;
-            case Tag::integer:
-                return unzigzag(varint());
-            case Tag::small_number:
-                return finite(raw<float>());
-            case Tag::number:
-                return finite(raw<double>());
-            case Tag::text:
-                return std::string(text());
+            case Tag::null: return {};
+            case Tag::no: return false;
+            case Tag::yes: return true;
+            case Tag::integer: return unzigzag(varint());
+            case Tag::small_number: return finite(raw<float>());
+            case Tag::number: return finite(raw<double>());
+            case Tag::text: return std::string(text());
         }
         good_ = false;
         return {};

@@ -25,24 +25,12 @@ Task<rpc::Reply> RpcRequests::answer(ssh::Principal who, rpc::Request request) {
     const std::uint64_t id = request.id();
     rpc::Reply reply;
     switch (request.body_case()) {
-        case rpc::Request::kHello:
-            reply = hello(request.hello());
-            break;
-        case rpc::Request::kApply:
-            reply = co_await apply(asker, std::move(*request.mutable_apply()));
-            break;
-        case rpc::Request::kHold:
-            reply = co_await hold(asker, std::move(*request.mutable_hold()));
-            break;
-        case rpc::Request::kLease:
-            reply = co_await lease(asker, std::move(*request.mutable_lease()));
-            break;
-        case rpc::Request::kRead:
-            reply = read(request.read());
-            break;
-        case rpc::Request::kLogs:
-            reply = logs(request.logs());
-            break;
+        case rpc::Request::kHello: reply = hello(request.hello()); break;
+        case rpc::Request::kApply: reply = co_await apply(asker, std::move(*request.mutable_apply())); break;
+        case rpc::Request::kHold: reply = co_await hold(asker, std::move(*request.mutable_hold())); break;
+        case rpc::Request::kLease: reply = co_await lease(asker, std::move(*request.mutable_lease())); break;
+        case rpc::Request::kRead: reply = read(request.read()); break;
+        case rpc::Request::kLogs: reply = logs(request.logs()); break;
         case rpc::Request::BODY_NOT_SET: {
             const Error unknown{ErrorCode::unsupported, "this agent doesn't know that kind of request",
                                 "it is " + face_.version};

@@ -98,16 +98,11 @@ void NodeSession::end() {
 
 void NodeSession::in_turn(const sparkplug::SequencedMessage& message) {
     switch (message.topic.type) {
-        case MessageType::dbirth:
-            return device_birth(message.topic.device, message.bytes);
-        case MessageType::ddeath:
-            return device_death(message.topic.device, message.bytes);
-        case MessageType::ddata:
-            return device_data(message.topic.device, message.bytes);
-        case MessageType::ndata:
-            return node_data(message.bytes);
-        default:
-            return;
+        case MessageType::dbirth: return device_birth(message.topic.device, message.bytes);
+        case MessageType::ddeath: return device_death(message.topic.device, message.bytes);
+        case MessageType::ddata: return device_data(message.topic.device, message.bytes);
+        case MessageType::ndata: return node_data(message.bytes);
+        default: return;
     }
 }
 

@@ -77,12 +77,9 @@ RunnerState state_from_json(const json::value& value) {
 
 std::string_view to_string(Phase phase) {
     switch (phase) {
-        case Phase::preparing:
-            return "preparing";
-        case Phase::running:
-            return "running";
-        case Phase::ended:
-            break;
+        case Phase::preparing: return "preparing";
+        case Phase::running: return "running";
+        case Phase::ended: break;
     }
     return "ended";
 }

@@ -24,14 +24,10 @@ void bind_value(Statement& statement, int index, const Value& value) {
 
 Value read_value(const Statement& row, int column) {
     switch (row.column_type(column)) {
-        case ColumnType::integer:
-            return row.column_int64(column);
-        case ColumnType::real:
-            return row.column_double(column);
-        case ColumnType::text:
-            return row.column_text(column);
-        default:
-            return {};
+        case ColumnType::integer: return row.column_int64(column);
+        case ColumnType::real: return row.column_double(column);
+        case ColumnType::text: return row.column_text(column);
+        default: return {};
     }
 }
 

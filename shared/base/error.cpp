@@ -57,20 +57,12 @@ ErrorCode code_from_http_status(int status) {
 Error system_error(std::string_view doing, int error_number) {
     ErrorCode code = ErrorCode::internal;
     switch (error_number) {
-        case ENOENT:
-            code = ErrorCode::not_found;
-            break;
+        case ENOENT: code = ErrorCode::not_found; break;
         case EACCES:
-        case EPERM:
-            code = ErrorCode::forbidden;
-            break;
+        case EPERM: code = ErrorCode::forbidden; break;
         case ENOSPC:
-        case EDQUOT:
-            code = ErrorCode::storage_full;
-            break;
-        case ETIMEDOUT:
-            code = ErrorCode::timed_out;
-            break;
+        case EDQUOT: code = ErrorCode::storage_full; break;
+        case ETIMEDOUT: code = ErrorCode::timed_out; break;
         case ECONNREFUSED:
         case ECONNRESET:
         case EHOSTUNREACH:
@@ -78,11 +70,8 @@ Error system_error(std::string_view doing, int error_number) {
         case EPIPE:
         case ENODEV:
         case ENXIO:
-        case EIO:
-            code = ErrorCode::unavailable;
-            break;
-        default:
-            break;
+        case EIO: code = ErrorCode::unavailable; break;
+        default: break;
     }
     return Error{code, std::string(doing) + ": " + std::generic_category().message(error_number)};
 }

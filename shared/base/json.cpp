@@ -16,14 +16,10 @@ class Writer {
 
     void write(const json::value& value) {
         switch (value.kind()) {
-            case json::kind::object:
-                return write_object(value.get_object());
-            case json::kind::array:
-                return write_array(value.get_array());
-            case json::kind::double_:
-                return write_double(value.get_double());
-            default:
-                text += json::serialize(value);
+            case json::kind::object: return write_object(value.get_object());
+            case json::kind::array: return write_array(value.get_array());
+            case json::kind::double_: return write_double(value.get_double());
+            default: text += json::serialize(value);
         }
     }
 
@@ -116,19 +112,14 @@ json::value value_to_json(const Value& value) {
 
 Result<Value> value_from_json(const json::value& value) {
     switch (value.kind()) {
-        case json::kind::bool_:
-            return Value{value.get_bool()};
-        case json::kind::int64:
-            return Value{value.get_int64()};
-        case json::kind::uint64:
-            return Value{static_cast<double>(value.get_uint64())};
+        case json::kind::bool_: return Value{value.get_bool()};
+        case json::kind::int64: return Value{value.get_int64()};
+        case json::kind::uint64: return Value{static_cast<double>(value.get_uint64())};
         case json::kind::double_:
             if (std::isfinite(value.get_double())) return Value{value.get_double()};
             return Error{ErrorCode::malformed, "a number is too large", "at most 1.7976931348623157e308"};
-        case json::kind::string:
-            return Value{std::string(value.get_string())};
-        default:
-            return Error{ErrorCode::malformed, "a value must be a boolean, a number or text"};
+        case json::kind::string: return Value{std::string(value.get_string())};
+        default: return Error{ErrorCode::malformed, "a value must be a boolean, a number or text"};
     }
 }
 

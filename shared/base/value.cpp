@@ -30,14 +30,10 @@ Result<void> check_range(const MetricInfo& metric, double number) {
 
 std::string_view to_string(ValueType type) {
     switch (type) {
-        case ValueType::boolean:
-            return "boolean";
-        case ValueType::integer:
-            return "integer";
-        case ValueType::number:
-            return "number";
-        case ValueType::text:
-            return "text";
+        case ValueType::boolean: return "boolean";
+        case ValueType::integer: return "integer";
+        case ValueType::number: return "number";
+        case ValueType::text: return "text";
     }
     return "text";
 }
@@ -46,12 +42,9 @@ std::string_view to_string(MetricKind kind) { return kind == MetricKind::sensor 
 
 std::string_view to_string(Quality quality) {
     switch (quality) {
-        case Quality::good:
-            return "good";
-        case Quality::stale:
-            return "stale";
-        case Quality::bad:
-            return "bad";
+        case Quality::good: return "good";
+        case Quality::stale: return "stale";
+        case Quality::bad: return "bad";
     }
     return "bad";
 }

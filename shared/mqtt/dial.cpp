@@ -60,26 +60,19 @@ void make_attempt(const std::shared_ptr<Attempt>& attempt) {
 Error to_error(std::string_view doing, int code, int error_number) {
     const std::string prefix = std::string(doing) + ": ";
     switch (code) {
-        case MOSQ_ERR_ERRNO:
-            return Error{ErrorCode::unavailable, prefix + std::strerror(error_number)};
-        case MOSQ_ERR_EAI:
-            return Error{ErrorCode::unavailable, prefix + "the host name can't be resolved"};
-        case MOSQ_ERR_KEEPALIVE:
-            return Error{ErrorCode::unavailable, prefix + "the broker does not answer any more"};
+        case MOSQ_ERR_ERRNO: return Error{ErrorCode::unavailable, prefix + std::strerror(error_number)};
+        case MOSQ_ERR_EAI: return Error{ErrorCode::unavailable, prefix + "the host name can't be resolved"};
+        case MOSQ_ERR_KEEPALIVE: return Error{ErrorCode::unavailable, prefix + "the broker does not answer any more"};
         case MOSQ_ERR_TLS:
             return Error{ErrorCode::unauthenticated, prefix + "TLS failed",
                          "check the CA file, the broker's name and its dates"};
         case MOSQ_ERR_PROTOCOL:
         case MOSQ_ERR_MALFORMED_PACKET:
-        case MOSQ_ERR_MALFORMED_UTF8:
-            return Error{ErrorCode::corrupt, prefix + "the peer does not speak MQTT"};
-        case MOSQ_ERR_INVAL:
-            return Error{ErrorCode::malformed, prefix + "an argument is invalid"};
+        case MOSQ_ERR_MALFORMED_UTF8: return Error{ErrorCode::corrupt, prefix + "the peer does not speak MQTT"};
+        case MOSQ_ERR_INVAL: return Error{ErrorCode::malformed, prefix + "an argument is invalid"};
         case MOSQ_ERR_PAYLOAD_SIZE:
-        case MOSQ_ERR_OVERSIZE_PACKET:
-            return Error{ErrorCode::too_large, prefix + "the message is too large"};
-        default:
-            return Error{ErrorCode::unavailable, prefix + mosquitto_strerror(code)};
+        case MOSQ_ERR_OVERSIZE_PACKET: return Error{ErrorCode::too_large, prefix + "the message is too large"};
+        default: return Error{ErrorCode::unavailable, prefix + mosquitto_strerror(code)};
     }
 }
 

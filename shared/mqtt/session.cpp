@@ -16,16 +16,11 @@ constexpr int kRefused = 128;
 Error to_error_of_connack(int code) {
     const std::string prefix = "the MQTT broker refuses the connection: ";
     switch (code) {
-        case 1:
-            return Error{ErrorCode::unsupported, prefix + "it does not speak MQTT 3.1.1"};
-        case 2:
-            return Error{ErrorCode::malformed, prefix + "client id not accepted"};
-        case 4:
-            return Error{ErrorCode::unauthenticated, prefix + "wrong user name or password"};
-        case 5:
-            return Error{ErrorCode::forbidden, prefix + "not authorised"};
-        default:
-            return Error{ErrorCode::unavailable, prefix + "it is not available"};
+        case 1: return Error{ErrorCode::unsupported, prefix + "it does not speak MQTT 3.1.1"};
+        case 2: return Error{ErrorCode::malformed, prefix + "client id not accepted"};
+        case 4: return Error{ErrorCode::unauthenticated, prefix + "wrong user name or password"};
+        case 5: return Error{ErrorCode::forbidden, prefix + "not authorised"};
+        default: return Error{ErrorCode::unavailable, prefix + "it is not available"};
     }
 }
 

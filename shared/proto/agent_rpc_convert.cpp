@@ -45,16 +45,11 @@ Value to_rpc(const labhub::Value& value) {
 
 labhub::Value from_rpc(const Value& value) {
     switch (value.kind_case()) {
-        case Value::kBoolean:
-            return value.boolean();
-        case Value::kInteger:
-            return std::int64_t{value.integer()};
-        case Value::kNumber:
-            return finite(value.number());
-        case Value::kText:
-            return value.text();
-        case Value::KIND_NOT_SET:
-            break;
+        case Value::kBoolean: return value.boolean();
+        case Value::kInteger: return std::int64_t{value.integer()};
+        case Value::kNumber: return finite(value.number());
+        case Value::kText: return value.text();
+        case Value::KIND_NOT_SET: break;
     }
     return std::monostate{};
 }

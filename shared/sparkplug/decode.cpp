@@ -33,25 +33,16 @@ std::optional<std::uint64_t> integer_bits(const Message& in) {
 
 std::optional<Value> integer_of(std::uint64_t bits, DataType type) {
     switch (type) {
-        case DataType::int8:
-            return narrowed<std::int8_t>(bits);
-        case DataType::int16:
-            return narrowed<std::int16_t>(bits);
-        case DataType::int32:
-            return narrowed<std::int32_t>(bits);
+        case DataType::int8: return narrowed<std::int8_t>(bits);
+        case DataType::int16: return narrowed<std::int16_t>(bits);
+        case DataType::int32: return narrowed<std::int32_t>(bits);
         case DataType::int64:
-        case DataType::datetime:
-            return static_cast<std::int64_t>(bits);
-        case DataType::uint8:
-            return narrowed<std::uint8_t>(bits);
-        case DataType::uint16:
-            return narrowed<std::uint16_t>(bits);
-        case DataType::uint32:
-            return narrowed<std::uint32_t>(bits);
-        case DataType::uint64:
-            return from_uint64(bits);
-        default:
-            return std::nullopt;
+        case DataType::datetime: return static_cast<std::int64_t>(bits);
+        case DataType::uint8: return narrowed<std::uint8_t>(bits);
+        case DataType::uint16: return narrowed<std::uint16_t>(bits);
+        case DataType::uint32: return narrowed<std::uint32_t>(bits);
+        case DataType::uint64: return from_uint64(bits);
+        default: return std::nullopt;
     }
 }
 
@@ -89,19 +80,13 @@ std::optional<Value> take_value(const Message& in, DataType type) {
 /// A property without a type: the field it sits in tells.
 DataType type_by_field(const pb::PropertyValue& in) {
     switch (in.value_case()) {
-        case pb::PropertyValue::kIntValue:
-            return DataType::int32;
-        case pb::PropertyValue::kLongValue:
-            return DataType::int64;
+        case pb::PropertyValue::kIntValue: return DataType::int32;
+        case pb::PropertyValue::kLongValue: return DataType::int64;
         case pb::PropertyValue::kFloatValue:
-        case pb::PropertyValue::kDoubleValue:
-            return DataType::float64;
-        case pb::PropertyValue::kBooleanValue:
-            return DataType::boolean;
-        case pb::PropertyValue::kStringValue:
-            return DataType::string;
-        default:
-            return DataType::unknown;
+        case pb::PropertyValue::kDoubleValue: return DataType::float64;
+        case pb::PropertyValue::kBooleanValue: return DataType::boolean;
+        case pb::PropertyValue::kStringValue: return DataType::string;
+        default: return DataType::unknown;
     }
 }
 

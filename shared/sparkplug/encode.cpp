@@ -18,16 +18,11 @@ bool is_birth(MessageType type) { return type == MessageType::nbirth || type == 
 
 std::optional<DataType> type_of_value(const Value& value) {
     switch (value.index()) {
-        case 1:
-            return DataType::boolean;
-        case 2:
-            return DataType::int64;
-        case 3:
-            return DataType::float64;
-        case 4:
-            return DataType::string;
-        default:
-            return std::nullopt;
+        case 1: return DataType::boolean;
+        case 2: return DataType::int64;
+        case 3: return DataType::float64;
+        case 4: return DataType::string;
+        default: return std::nullopt;
     }
 }
 

@@ -22,14 +22,10 @@ std::string text_property(const Metric& metric, const char* key) {
 
 DataType wire_type(ValueType type) {
     switch (type) {
-        case ValueType::boolean:
-            return DataType::boolean;
-        case ValueType::integer:
-            return DataType::int64;
-        case ValueType::number:
-            return DataType::float64;
-        case ValueType::text:
-            return DataType::string;
+        case ValueType::boolean: return DataType::boolean;
+        case ValueType::integer: return DataType::int64;
+        case ValueType::number: return DataType::float64;
+        case ValueType::text: return DataType::string;
     }
     return DataType::string;
 }
@@ -44,19 +40,14 @@ std::optional<ValueType> value_type(DataType type) {
         case DataType::uint16:
         case DataType::uint32:
         case DataType::uint64:
-        case DataType::datetime:
-            return ValueType::integer;
+        case DataType::datetime: return ValueType::integer;
         case DataType::float32:
-        case DataType::float64:
-            return ValueType::number;
-        case DataType::boolean:
-            return ValueType::boolean;
+        case DataType::float64: return ValueType::number;
+        case DataType::boolean: return ValueType::boolean;
         case DataType::string:
         case DataType::text:
-        case DataType::uuid:
-            return ValueType::text;
-        default:
-            return std::nullopt;
+        case DataType::uuid: return ValueType::text;
+        default: return std::nullopt;
     }
 }
 

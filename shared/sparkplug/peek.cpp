@@ -15,16 +15,11 @@ bool skip(Stream& in, std::uint32_t wire_type) {
     std::uint64_t number = 0;
     std::uint32_t length = 0;
     switch (wire_type) {
-        case 0:
-            return in.ReadVarint64(&number);
-        case 1:
-            return in.Skip(8);
-        case 2:
-            return in.ReadVarint32(&length) && length <= kMaxPayloadBytes && in.Skip(static_cast<int>(length));
-        case 5:
-            return in.Skip(4);
-        default:
-            return false;
+        case 0: return in.ReadVarint64(&number);
+        case 1: return in.Skip(8);
+        case 2: return in.ReadVarint32(&length) && length <= kMaxPayloadBytes && in.Skip(static_cast<int>(length));
+        case 5: return in.Skip(4);
+        default: return false;
     }
 }
 

@@ -17,30 +17,21 @@ constexpr std::size_t kCachedStatements = 256;
 
 ErrorCode code_of(int sqlite_code, int system_errno) {
     switch (sqlite_code & 0xFF) {
-        case SQLITE_FULL:
-            return ErrorCode::storage_full;
+        case SQLITE_FULL: return ErrorCode::storage_full;
         case SQLITE_IOERR:
             return system_errno == ENOSPC || system_errno == EDQUOT ? ErrorCode::storage_full : ErrorCode::unavailable;
         case SQLITE_CORRUPT:
-        case SQLITE_NOTADB:
-            return ErrorCode::corrupt;
-        case SQLITE_CONSTRAINT:
-            return ErrorCode::conflict;
+        case SQLITE_NOTADB: return ErrorCode::corrupt;
+        case SQLITE_CONSTRAINT: return ErrorCode::conflict;
         case SQLITE_BUSY:
-        case SQLITE_LOCKED:
-            return ErrorCode::unavailable;
-        case SQLITE_INTERRUPT:
-            return ErrorCode::timed_out;
-        case SQLITE_TOOBIG:
-            return ErrorCode::too_large;
+        case SQLITE_LOCKED: return ErrorCode::unavailable;
+        case SQLITE_INTERRUPT: return ErrorCode::timed_out;
+        case SQLITE_TOOBIG: return ErrorCode::too_large;
         case SQLITE_PERM:
         case SQLITE_READONLY:
-        case SQLITE_AUTH:
-            return ErrorCode::forbidden;
-        case SQLITE_CANTOPEN:
-            return system_errno ? system_error("", system_errno).code : ErrorCode::not_found;
-        default:
-            return ErrorCode::internal;
+        case SQLITE_AUTH: return ErrorCode::forbidden;
+        case SQLITE_CANTOPEN: return system_errno ? system_error("", system_errno).code : ErrorCode::not_found;
+        default: return ErrorCode::internal;
     }
 }
 
@@ -153,16 +144,11 @@ void Statement::reset() { sqlite3_reset(handle_); }
 
 ColumnType Statement::column_type(int column) const {
     switch (sqlite3_column_type(handle_, column)) {
-        case SQLITE_INTEGER:
-            return ColumnType::integer;
-        case SQLITE_FLOAT:
-            return ColumnType::real;
-        case SQLITE_TEXT:
-            return ColumnType::text;
-        case SQLITE_BLOB:
-            return ColumnType::blob;
-        default:
-            return ColumnType::null;
+        case SQLITE_INTEGER: return ColumnType::integer;
+        case SQLITE_FLOAT: return ColumnType::real;
+        case SQLITE_TEXT: return ColumnType::text;
+        case SQLITE_BLOB: return ColumnType::blob;
+        default: return ColumnType::null;
     }
 }
 

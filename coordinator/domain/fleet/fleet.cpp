@@ -8,12 +8,9 @@ namespace labhub::coordinator::fleet {
 
 std::string_view to_string(NodeState state) {
     switch (state) {
-        case NodeState::online:
-            return "online";
-        case NodeState::stale:
-            return "stale";
-        case NodeState::offline:
-            return "offline";
+        case NodeState::online: return "online";
+        case NodeState::stale: return "stale";
+        case NodeState::offline: return "offline";
     }
     return "offline";
 }

@@ -17,14 +17,10 @@ constexpr std::size_t kMaxTextBytes = 256;
 
 ValueType to_type(wire::Type type) {
     switch (type) {
-        case wire::INTEGER:
-            return ValueType::integer;
-        case wire::BOOLEAN:
-            return ValueType::boolean;
-        case wire::PIXELS:
-            return ValueType::text;
-        default:
-            return ValueType::number;
+        case wire::INTEGER: return ValueType::integer;
+        case wire::BOOLEAN: return ValueType::boolean;
+        case wire::PIXELS: return ValueType::text;
+        default: return ValueType::number;
     }
 }
 
@@ -138,31 +134,16 @@ Result<std::vector<Reading>> to_readings(const std::vector<MetricInfo>& metrics,
 Error to_error(const wire::Failure& failure) {
     auto code = ErrorCode::internal;
     switch (failure.code()) {
-        case wire::NO_SUCH_CHANNEL:
-            code = ErrorCode::not_found;
-            break;
-        case wire::NOT_AN_OUTPUT:
-            code = ErrorCode::forbidden;
-            break;
-        case wire::WRONG_VALUE:
-            code = ErrorCode::malformed;
-            break;
-        case wire::OUT_OF_RANGE:
-            code = ErrorCode::out_of_range;
-            break;
-        case wire::TOO_OLD:
-            code = ErrorCode::conflict;
-            break;
-        case wire::WRONG_PROTOCOL:
-            code = ErrorCode::unsupported;
-            break;
+        case wire::NO_SUCH_CHANNEL: code = ErrorCode::not_found; break;
+        case wire::NOT_AN_OUTPUT: code = ErrorCode::forbidden; break;
+        case wire::WRONG_VALUE: code = ErrorCode::malformed; break;
+        case wire::OUT_OF_RANGE: code = ErrorCode::out_of_range; break;
+        case wire::TOO_OLD: code = ErrorCode::conflict; break;
+        case wire::WRONG_PROTOCOL: code = ErrorCode::unsupported; break;
         case wire::HELLO_FIRST:
         case wire::NO_HEARTBEAT:
-        case wire::HARDWARE:
-            code = ErrorCode::unavailable;
-            break;
-        default:
-            break;
+        case wire::HARDWARE: code = ErrorCode::unavailable; break;
+        default: break;
     }
     return {code, "the board refused: " + failure.text()};
 }

@@ -111,9 +111,7 @@ class TestAgent : public std::enable_shared_from_this<TestAgent> {
             case rpc::Request::kHold:
                 *reply.mutable_hold()->add_applied() = rpc::to_rpc(Reading{"stirrer", 0.0, {43}, Quality::good});
                 return reply;
-            case rpc::Request::kLease:
-                reply.mutable_lease();
-                return reply;
+            case rpc::Request::kLease: reply.mutable_lease(); return reply;
             case rpc::Request::kRead:
                 if (request.read().device() == "late") unanswered.push_back(request.id());
                 if (request.read().device() != "vessel") return std::nullopt;
@@ -122,8 +120,7 @@ class TestAgent : public std::enable_shared_from_this<TestAgent> {
             case rpc::Request::kLogs:
                 reply.mutable_logs()->add_lines("one"), reply.mutable_logs()->add_lines("two");
                 return reply;
-            default:
-                return std::nullopt;
+            default: return std::nullopt;
         }
     }
 
