@@ -11,8 +11,9 @@ option(LABHUB_TSAN "Build with ThreadSanitizer" OFF)
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  # Precompiled headers are only cached with these two sloppiness settings; base_dir lets two checkouts share.
-  set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros
+  # Precompiled headers are only cached with these two sloppiness settings; base_dir lets two checkouts share. No two
+  # precompiled headers are alike to the byte, so that units that use one are known by its .sum instead (shared/).
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_PCH_EXTSUM=1
       CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
