@@ -1,6 +1,7 @@
 #include "coordinator/api/router.hpp"
 
 #include "coordinator/api/metrics.hpp"
+#include "shared/base/secret.hpp"
 #include "shared/base/text.hpp"
 
 namespace labhub::coordinator::api {
@@ -20,14 +21,6 @@ bool match_path(const std::string& pattern, std::string_view path, std::map<std:
             return false;
     }
     return true;
-}
-
-/// As long for a near miss as for a wild guess.
-bool same_token(std::string_view a, std::string_view b) {
-    unsigned difference = a.size() == b.size() ? 0 : 1;
-    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
-        difference |= static_cast<unsigned char>(a[i] ^ b[i]);
-    return difference == 0 && !a.empty();
 }
 
 Result<void> check_query(const Operation& operation, const http::Request& request) {
@@ -66,7 +59,7 @@ Caller Router::caller_of(const http::Request& request) const {
     }
     const auto header = request.header("Authorization");
     constexpr std::string_view kBearer = "Bearer ";
-    if (header && header->starts_with(kBearer) && same_token(trim(header->substr(kBearer.size())), token_))
+    if (header && header->starts_with(kBearer) && same_secret(trim(header->substr(kBearer.size())), token_))
         return Caller{Caller::Kind::user, "admin", {}};
     return {};
 }

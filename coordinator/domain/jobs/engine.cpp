@@ -4,6 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "shared/base/secret.hpp"
 #include "shared/runtime/blocking.hpp"
 
 namespace labhub::coordinator::jobs {
@@ -11,14 +12,6 @@ namespace {
 
 constexpr std::chrono::seconds kReadingsWait{3};
 constexpr std::chrono::milliseconds kUntilNextCheck{250};
-
-/// Comparing must take as long for a near miss as for a wild guess.
-bool same_secret(std::string_view a, std::string_view b) {
-    unsigned difference = a.size() == b.size() ? 0 : 1;
-    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
-        difference |= static_cast<unsigned char>(a[i] ^ b[i]);
-    return difference == 0;
-}
 
 }  // namespace
 
@@ -268,7 +261,8 @@ Task<Result<void>> Engine::remove_one(JobId id) {
 
 Task<bool> Engine::admit(runner::Hello hello) {
     const Entry* const self = entry(hello.job_id);
-    co_return self&& same_secret(self->job.secret, hello.secret);
+    if (!self) co_return false;
+    co_return same_secret(hello.secret, self->job.secret);
 }
 
 void Engine::runner_hello(runner::Hello hello, UniqueFd listener) {

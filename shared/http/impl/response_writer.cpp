@@ -136,7 +136,7 @@ Task<bool> write_stream(std::shared_ptr<Connection> connection, Response respons
     if (frame.http_1_0) frame.keep_alive = false;
     std::string header = response_header(response, frame, std::nullopt);
     bool sent = co_await write_bytes(connection, std::move(header), frame.write_time);
-    if (frame.head_only) co_return sent&& frame.keep_alive;
+    if (frame.head_only) co_return sent ? frame.keep_alive : false;
     connection->streaming = true;
     while (sent) {
         connection->lift_limit();
@@ -149,7 +149,7 @@ Task<bool> write_stream(std::shared_ptr<Connection> connection, Response respons
         if (last) break;
     }
     connection->streaming = false;
-    co_return sent&& frame.keep_alive;
+    co_return sent ? frame.keep_alive : false;
 }
 
 }  // namespace

@@ -201,7 +201,7 @@ Task<bool> answer(std::shared_ptr<ServerState> server, std::shared_ptr<Connectio
     frame.keep_alive = frame.keep_alive && !server->stopping;
     const bool sent = co_await write_response(connection, std::move(*response), frame);
     server->registry.mark_waiting(*connection);
-    co_return sent&& frame.keep_alive;
+    co_return sent ? frame.keep_alive : false;
 }
 
 Task<void> serve_requests(std::shared_ptr<ServerState> server, std::shared_ptr<Connection> connection,
