@@ -20,6 +20,7 @@ bool board_init(board* self, const hal* hardware) {
     self->hardware = hardware;
     if (!board_channels_valid(hardware)) return false;
     frame_decoder_init(&self->decoder);
+    self->failed_output = NO_OUTPUT;
     self->last_millis = hardware->millis(hardware->context);
     board_make_safe(self);
     return true;
@@ -36,6 +37,7 @@ static void on_hello(board* self, const labhub_board_Hello* hello) {
     if (hello->host_id != self->host_id || !self->greeted) {
         self->host_id = hello->host_id;
         self->last_command = 0;
+        self->failed_output = NO_OUTPUT;
         self->dead_man_running = false;
         board_make_safe(self);
     }
@@ -69,6 +71,10 @@ static void on_write(board* self, const labhub_board_Write* write) {
         return;
     }
     const bool repeated = id == self->last_command;
+    if (repeated && self->failed_output != NO_OUTPUT) {
+        reply_output_failed(self, self->failed_output);
+        return;
+    }
     if (!repeated && !board_apply(self, write)) return;
     self->last_command = id;
     reply_applied(self, write);
@@ -76,7 +82,10 @@ static void on_write(board* self, const labhub_board_Write* write) {
 
 static void on_safe(board* self) {
     board_make_safe(self);
-    if (!is_older(self->request.id, self->last_command)) self->last_command = self->request.id;
+    if (!is_older(self->request.id, self->last_command)) {
+        self->last_command = self->request.id;
+        self->failed_output = NO_OUTPUT;
+    }
     reply_all_outputs(self);
 }
 
@@ -89,9 +98,9 @@ static void dispatch(board* self) {
     } else if (!self->greeted) {
         reply_failure(self, labhub_board_Code_HELLO_FIRST, "request", "the board has been started; greet it");
     } else if (request->which_body == labhub_board_ToBoard_describe_tag) {
-        reply_describe(self, request->body.describe.first);
+        reply_describe(self, &request->body.describe);
     } else if (request->which_body == labhub_board_ToBoard_read_tag) {
-        reply_read(self, uptime(self));
+        reply_read(self, &request->body.read, uptime(self));
     } else if (request->which_body == labhub_board_ToBoard_write_tag) {
         on_write(self, &request->body.write);
     } else if (request->which_body == labhub_board_ToBoard_safe_tag) {

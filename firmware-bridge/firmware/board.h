@@ -5,8 +5,9 @@
  *
  * Safety, whatever the host does: outputs are safe from board_init on; limits are checked here again; a Write
  * is refused unless a dead-man time is running; when it runs out, or another host process greets, or an
- * output fails, all outputs go safe. An older Write that arrives late (or repeated) is never executed after a
- * newer Write or Safe. */
+ * output fails, all outputs go safe. A Write is executed once, however often it is repeated under its id, even
+ * one that failed half-way. An older Write that arrives late (or repeated) is never executed after a newer
+ * Write or Safe. */
 
 #include "firmware-bridge/firmware/hal.h"
 #include "firmware-bridge/frame/frame.h"
@@ -16,7 +17,7 @@
 extern "C" {
 #endif
 
-enum { BOARD_PROTOCOL = 1, BOARD_MIN_DEAD_MAN_MS = 100, BOARD_MAX_DEAD_MAN_MS = 60000 };
+enum { BOARD_PROTOCOL = 1, BOARD_MIN_DEAD_MAN_MS = 100, BOARD_MAX_DEAD_MAN_MS = 60000, NO_OUTPUT = 0xFFFF };
 
 /* The outputs as they are, or as a Write would make them. */
 typedef struct {
@@ -30,9 +31,10 @@ typedef struct {
     board_outputs outputs;
     board_outputs wanted; /* scratch of a Write that is being checked */
     uint64_t host_id;
-    bool greeted;          /* a Hello of our protocol came since the start */
-    bool wrong_protocol;   /* the last Hello spoke another one */
-    uint32_t last_command; /* id of the newest Write or Safe executed for this host */
+    bool greeted;           /* a Hello of our protocol came since the start */
+    bool wrong_protocol;    /* the last Hello spoke another one */
+    uint32_t last_command;  /* id of the newest Write or Safe executed for this host */
+    uint32_t failed_output; /* the channel at which that Write failed, or NO_OUTPUT */
     bool dead_man_running;
     uint32_t dead_man_ms, last_heartbeat;
     uint32_t dead_man_firings;

@@ -110,8 +110,10 @@ static bool check_text(board* self, const labhub_board_TextValue* value) {
 static bool drive_checked(board* self, uint32_t channel) {
     if (drive(self, channel, &self->wanted)) return true;
     board_make_safe(self);
-    reply_failure(self, labhub_board_Code_HARDWARE, self->hardware->channels[channel].name,
-                  "can't be driven; every output is safe now");
+    /* Executed, as far as it went: a repetition must hear the same and not try again. */
+    self->last_command = self->request.id;
+    self->failed_output = channel;
+    reply_output_failed(self, channel);
     return false;
 }
 
@@ -121,6 +123,7 @@ bool board_apply(board* self, const labhub_board_Write* write) {
         if (!check_number(self, &write->numbers[i])) return false;
     for (size_t i = 0; i < write->texts_count; ++i)
         if (!check_text(self, &write->texts[i])) return false;
+    self->failed_output = NO_OUTPUT;
     for (size_t i = 0; i < write->numbers_count; ++i)
         if (!drive_checked(self, write->numbers[i].channel)) return false;
     for (size_t i = 0; i < write->texts_count; ++i)

@@ -29,6 +29,11 @@ void reply_failure(board* self, labhub_board_Code code, const char* what, const 
     strncat(failure->text, why, sizeof failure->text - strlen(failure->text) - 1);
 }
 
+void reply_output_failed(board* self, uint32_t channel) {
+    reply_failure(self, labhub_board_Code_HARDWARE, self->hardware->channels[channel].name,
+                  "can't be driven; every output is safe now");
+}
+
 void reply_hello(board* self) {
     begin(self, labhub_board_FromBoard_hello_tag);
     labhub_board_HelloReply* hello = &self->reply.body.hello;
@@ -59,11 +64,19 @@ static void describe_channel(const hal_channel* from, labhub_board_Channel* to) 
     to->safe_number = from->safe;
 }
 
-void reply_describe(board* self, uint32_t first) {
+/* The channel behind the last one that is asked for. */
+static size_t end_of_part(const board* self, uint32_t first, uint32_t count) {
+    const size_t end = self->hardware->channel_count;
+    if (first >= end) return first;
+    return count == 0 || count > end - first ? end : (size_t)first + count;
+}
+
+void reply_describe(board* self, const labhub_board_Describe* wanted) {
     begin(self, labhub_board_FromBoard_describe_tag);
     labhub_board_DescribeReply* page = &self->reply.body.describe;
-    page->first = first;
-    for (size_t i = first; i < self->hardware->channel_count && page->channels_count < COUNT_OF(page->channels); ++i)
+    page->first = wanted->first;
+    const size_t end = end_of_part(self, wanted->first, wanted->count);
+    for (size_t i = wanted->first; i < end && page->channels_count < COUNT_OF(page->channels); ++i)
         describe_channel(&self->hardware->channels[i], &page->channels[page->channels_count++]);
 }
 
@@ -72,13 +85,14 @@ static void put_pixels(const board* self, size_t channel, labhub_board_TextValue
     pixels_format(self->outputs.rgb, HAL_MAX_PIXELS, text->text);
 }
 
-void reply_read(board* self, uint64_t uptime_ms) {
+void reply_read(board* self, const labhub_board_Read* part, uint64_t uptime_ms) {
     begin(self, labhub_board_FromBoard_read_tag);
     labhub_board_ReadReply* read = &self->reply.body.read;
     const hal* hardware = self->hardware;
     read->uptime_ms = uptime_ms;
-    read->numbers_count = (pb_size_t)hardware->channel_count;
-    for (size_t i = 0; i < hardware->channel_count; ++i) {
+    read->first = part->first;
+    const size_t end = end_of_part(self, part->first, part->count);
+    for (size_t i = part->first; i < end; ++i) {
         double value = NAN;
         if (hardware->channels[i].type == HAL_PIXELS)
             put_pixels(self, i, &read->texts[read->texts_count++]);
@@ -86,7 +100,7 @@ void reply_read(board* self, uint64_t uptime_ms) {
             value = self->outputs.numbers[i];
         else if (!hardware->read(hardware->context, i, &value))
             value = NAN;
-        read->numbers[i] = value;
+        read->numbers[read->numbers_count++] = value;
     }
 }
 

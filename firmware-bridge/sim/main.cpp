@@ -27,6 +27,7 @@ constexpr auto kFooter =
 struct CommandLine {
     SimulatorOptions options;
     double silent_after = -1, silent_for = -1;
+    std::string noise_to = "both";
     std::string log_level = "info";
     bool start_temperature_given = false;
 };
@@ -82,9 +83,13 @@ void add_board_options(CLI::App& app, CommandLine& line) {
         ->capture_default_str();
     app.add_option("--events", options.events,
                    "file to which every change of an output, and the dead-man, is appended as a JSON line");
-    app.add_option("--garbage", options.faults.garbage_rate,
-                   "fault: stray bytes per byte on the line, 0 to 1, both ways")
+    app.add_option("--garbage", options.faults.garbage_rate, "fault: stray bytes per byte on the line, 0 to 1")
         ->check(CLI::Range(0.0, 1.0));
+    app.add_option("--flips", options.faults.flip_rate, "fault: bytes with a flipped bit per byte on the line, 0 to 1")
+        ->check(CLI::Range(0.0, 1.0));
+    app.add_option("--noise-to", line.noise_to, "which way garbage and flips are suffered")
+        ->check(CLI::IsMember({"both", "board", "host"}))
+        ->capture_default_str();
     app.add_option("--silent-after", line.silent_after, "fault: after so many seconds no byte passes, either way")
         ->check(CLI::NonNegativeNumber);
     app.add_option("--silent-for", line.silent_for, "fault: the silence ends after so many seconds")
@@ -133,6 +138,8 @@ int main(int argc, char** argv) {
         return 2;
     }
     if (!line.start_temperature_given) line.options.vessel.heat.start = line.options.vessel.heat.ambient;
+    line.options.faults.is_noisy_to_board = line.noise_to != "host";
+    line.options.faults.is_noisy_to_host = line.noise_to != "board";
     line.options.faults.silent_after = as_milliseconds(line.silent_after);
     line.options.faults.silent_for = as_milliseconds(line.silent_for);
     return simulate(line.options);

@@ -24,8 +24,8 @@ Result<std::unique_ptr<Simulator>> Simulator::open(asio::io_context& io, const S
 Simulator::Simulator(asio::io_context& io, const SimulatorOptions& options, PseudoTerminal terminal, EventLog events)
     : events_(std::move(events)),
       terminal_(std::move(terminal)),
-      to_board_(options.faults, options.vessel.seed + 2, clock_),
-      to_host_(options.faults, options.vessel.seed + 3, clock_),
+      to_board_(options.faults, options.faults.is_noisy_to_board, options.vessel.seed + 2, clock_),
+      to_host_(options.faults, options.faults.is_noisy_to_host, options.vessel.seed + 3, clock_),
       board_(options.vessel, options.speed, events_, clock_,
              [this](std::span<const std::uint8_t> bytes) { terminal_.send(to_host_.pass(bytes)); }),
       executor_(io.get_executor()),

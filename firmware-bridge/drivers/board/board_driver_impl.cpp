@@ -1,5 +1,6 @@
 #include "firmware-bridge/drivers/board/board_driver_impl.hpp"
 
+#include <algorithm>
 #include <span>
 #include <utility>
 
@@ -21,6 +22,9 @@ constexpr auto kSlowestRetry = 2s;
 constexpr int kGreetings = 4;
 constexpr auto kHandshakeLimit = 15s;
 constexpr unsigned kMaxChannels = 1024;
+/// Channels in a page of Describe: what a board of ours can put in one.
+constexpr std::uint32_t kPageSize = 4;
+constexpr auto kNoiseReportPeriod = 1min;
 
 std::uint64_t random_id() {
     std::uint64_t id = 0;
@@ -93,6 +97,7 @@ Task<void> BoardDriver::Impl::run() {
             spdlog::info("board {}: {} {} ({}) found, {} channels", options_.port, identity_->model, identity_->serial,
                          identity_->firmware, metrics_.size());
             first_attempt_ended({});
+            start_settling();
             co_await keep_alive(*connected);
             Error lost{ErrorCode::unavailable, (*connected)->why_closed()};
             note_problem(lost);
@@ -154,9 +159,10 @@ Task<Result<wire::HelloReply>> BoardDriver::Impl::greet(Link link) {
     message.mutable_hello()->set_protocol(kBoardProtocol);
     message.mutable_hello()->set_host_id(host_id_);
     message.mutable_hello()->set_host_version(LABHUB_VERSION);
+    const Patience patience{options_.request_timeout};
     Error error;
     for (int greeting = 0; greeting < kGreetings && link->is_open(); ++greeting) {
-        auto reply = co_await link->request(message, options_.request_timeout, true);
+        auto reply = co_await link->request(message, patience);
         if (reply && reply->has_hello()) co_return std::move(*reply->mutable_hello());
         error = reply ? unexpected("Hello") : reply.error();
         if (error.code != ErrorCode::timed_out) break;
@@ -168,10 +174,17 @@ Task<Result<std::vector<MetricInfo>>> BoardDriver::Impl::describe(Link link, std
     std::vector<MetricInfo> metrics;
     Error nonsense{ErrorCode::corrupt, "the board's description of its channels makes no sense"};
     if (channels > kMaxChannels) co_return nonsense;
+    const Patience patience{options_.request_timeout};
+    std::uint32_t page_size = kPageSize;
     while (metrics.size() < channels) {
         wire::ToBoard message;
         message.mutable_describe()->set_first(static_cast<std::uint32_t>(metrics.size()));
-        auto reply = co_await link->request(std::move(message), options_.request_timeout);
+        message.mutable_describe()->set_count(page_size);
+        auto reply = co_await link->request(std::move(message), patience);
+        if (!reply && reply.error().code == ErrorCode::timed_out && !is_lost(*link)) {
+            page_size = std::max(1u, page_size / 2);
+            continue;
+        }
         if (!reply) co_return reply.error();
         const auto& page = reply->describe();
         if (page.first() != metrics.size() || page.channels().empty()) co_return nonsense;
@@ -199,14 +212,23 @@ Result<void> BoardDriver::Impl::adopt(const wire::HelloReply& hello, std::vector
 Task<Result<void>> BoardDriver::Impl::beat(Link link) {
     wire::ToBoard message;
     message.mutable_heartbeat()->set_dead_man_ms(static_cast<std::uint32_t>(options_.dead_man.count()));
-    auto reply = co_await link->request(std::move(message), options_.request_timeout);
-    if (!reply) co_return reply.error();
-    if (!reply->has_heartbeat()) {
-        Error error = unexpected("Heartbeat");
-        co_return error;
+    const Patience patience{std::min(options_.request_timeout, options_.dead_man / 3)};
+    while (true) {
+        auto reply = co_await link->request(message, patience);
+        if (reply && reply->has_heartbeat()) {
+            note_firings(reply->heartbeat().dead_man_firings());
+            co_return Result<void>();
+        }
+        Error error = reply ? unexpected("Heartbeat") : reply.error();
+        const bool may_pass = error.code == ErrorCode::timed_out || error.code == ErrorCode::too_many;
+        if (!may_pass) co_return error;
+        if (is_lost(*link)) {
+            error = Error{ErrorCode::unavailable, "the board has answered nothing for its dead-man time, " +
+                                                      format_duration(options_.dead_man)};
+            co_return error;
+        }
+        if (error.code == ErrorCode::too_many) co_await sleep_for(patience.limit / 4);
     }
-    note_firings(reply->heartbeat().dead_man_firings());
-    co_return Result<void>();
 }
 
 void BoardDriver::Impl::note_firings(unsigned firings) {
@@ -214,6 +236,7 @@ void BoardDriver::Impl::note_firings(unsigned firings) {
     firings_ = firings;
     if (firings <= before) return;
     counters_.dead_man_firings += firings - before;
+    doubtful_.clear();
     spdlog::warn("board {}: its dead-man fired, the outputs were made safe", options_.port);
     // Whoever set outputs must learn that they are gone, link or no link.
     if (is_connected()) ++session_;
@@ -225,43 +248,22 @@ Task<void> BoardDriver::Impl::keep_alive(Link link) {
         if (!link->is_open()) co_return;
         auto beaten = co_await beat(link);
         if (!beaten) link->close(beaten.error().message);
+        report_noise();
+        start_settling();
     }
 }
 
-Task<Result<wire::FromBoard>> BoardDriver::Impl::ask(wire::ToBoard message) {
-    if (!is_connected()) {
-        Error away{ErrorCode::unavailable,
-                   "board " + options_.port + " is away: " + (link_ ? link_->why_closed() : problem_)};
-        co_return away;
-    }
-    const Link link = link_;
-    co_return co_await link->request(std::move(message), options_.request_timeout);
-}
-
-Task<Result<std::vector<Reading>>> BoardDriver::Impl::read() {
-    wire::ToBoard message;
-    message.mutable_read();
-    auto reply = co_await ask(std::move(message));
-    if (!reply) co_return reply.error();
-    co_return to_readings(metrics_, reply->read(), clock_.utc_now());
-}
-
-Task<Result<std::vector<Reading>>> BoardDriver::Impl::write(std::vector<Setpoint> setpoints) {
-    auto write = to_write(metrics_, setpoints);
-    if (!write) co_return write.error();
-    wire::ToBoard message;
-    *message.mutable_write() = std::move(*write);
-    auto reply = co_await ask(std::move(message));
-    if (!reply) co_return reply.error();
-    co_return to_readings(metrics_, reply->applied(), clock_.utc_now());
-}
-
-Task<Result<std::vector<Reading>>> BoardDriver::Impl::safe() {
-    wire::ToBoard message;
-    message.mutable_safe();
-    auto reply = co_await ask(std::move(message));
-    if (!reply) co_return reply.error();
-    co_return to_readings(metrics_, reply->applied(), clock_.utc_now());
+/// A line that needs repairing must not go unnoticed because repetitions hide it.
+void BoardDriver::Impl::report_noise() {
+    if (Steady::now() < next_report_) return;
+    next_report_ = Steady::now() + kNoiseReportPeriod;
+    const auto damaged = counters_.frames_damaged - reported_.frames_damaged;
+    const auto repeated = counters_.repetitions - reported_.repetitions;
+    const auto given_up = counters_.timeouts - reported_.timeouts;
+    reported_ = counters_;
+    if (damaged + given_up > 0)
+        spdlog::warn("board {}: the line is noisy: {} damaged frames, {} repetitions, {} requests without answer",
+                     options_.port, damaged, repeated, given_up);
 }
 
 Result<Identity> BoardDriver::Impl::identify() const {

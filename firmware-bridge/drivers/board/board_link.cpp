@@ -1,5 +1,6 @@
 #include "firmware-bridge/drivers/board/board_link.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -9,7 +10,11 @@ namespace labhub::firmware_bridge {
 namespace {
 
 namespace wire = labhub::board;
-constexpr int kAttempts = 4;
+/// Room for at least so many attempts within a request's limit.
+constexpr int kFewestAttempts = 4;
+/// Between an attempt and its repetition. The shortest is above the tick of a board's main loop.
+constexpr auto kShortestPause = std::chrono::milliseconds{20};
+constexpr auto kLongestPause = std::chrono::milliseconds{125};
 constexpr std::size_t kMaxWaitingRequests = 64;
 
 /// Takes a request off the list however its coroutine ends, by cancellation too.
@@ -37,7 +42,12 @@ std::vector<std::uint8_t> encode(const wire::ToBoard& message) {
 }  // namespace
 
 BoardLink::BoardLink(asio::any_io_executor executor, SerialPort port, BoardCounters& counters, std::uint32_t& last_id)
-    : executor_(executor), port_(std::move(port)), counters_(counters), last_id_(last_id), closed_(executor) {
+    : executor_(executor),
+      port_(std::move(port)),
+      counters_(counters),
+      last_id_(last_id),
+      answered_at_(Steady::now()),
+      closed_(executor) {
     frame_decoder_init(&decoder_);
 }
 
@@ -71,25 +81,36 @@ void BoardLink::take(std::span<const std::uint8_t> bytes, const OnEvent& on_even
 
 void BoardLink::dispatch(wire::FromBoard message, const OnEvent& on_event) {
     if (message.has_event()) return on_event(message.event());
+    const auto now = Steady::now();
+    answered_at_ = now;
     for (const auto& waiting : waiting_) {
         if (waiting->id != message.id()) continue;
+        const auto took = now - waiting->sent;
+        answer_time_ = std::max(took, answer_time_.value_or(took) - (answer_time_.value_or(took) - took) / 8);
         waiting->reply = std::move(message);
         waiting->wake.cancel();
         return;
     }
-    // Nobody waits: the second reply to a request that was repeated.
+    // Nobody waits for it: the board answered a request as well as its repetition, which therefore came too early.
+    if (answer_time_) answer_time_ = std::min<Steady::duration>(kLongestPause, 2 * *answer_time_);
 }
 
-Result<void> BoardLink::send(std::span<const std::uint8_t> frame) {
-    auto sent = port_.send(frame);
-    if (sent) ++counters_.frames_sent;
-    return sent;
+/// A line that takes no more bytes loses this frame as noise would; one that is gone is of no use any more.
+void BoardLink::transmit(std::span<const std::uint8_t> frame) {
+    const auto sent = port_.send(frame);
+    if (sent)
+        ++counters_.frames_sent;
+    else if (sent.error().code != ErrorCode::too_many)
+        close(sent.error().message);
 }
 
-Error BoardLink::closed_error() const { return {ErrorCode::unavailable, why_closed()}; }
+Steady::duration BoardLink::pause(std::chrono::milliseconds limit) const {
+    const Steady::duration longest = std::min<Steady::duration>(kLongestPause, limit / kFewestAttempts);
+    const Steady::duration shortest = std::min<Steady::duration>(kShortestPause, longest);
+    return answer_time_ ? std::clamp(2 * *answer_time_, shortest, longest) : longest;
+}
 
-Task<Result<wire::FromBoard>> BoardLink::request(wire::ToBoard message, std::chrono::milliseconds limit,
-                                                 bool keep_open) {
+Task<Result<wire::FromBoard>> BoardLink::request(wire::ToBoard message, Patience patience) {
     const auto self = shared_from_this();
     if (waiting_.size() >= kMaxWaitingRequests) {
         Error full{ErrorCode::too_many, "too many requests wait for the board"};
@@ -98,30 +119,32 @@ Task<Result<wire::FromBoard>> BoardLink::request(wire::ToBoard message, std::chr
     if (++last_id_ == 0) ++last_id_;  // 0 is the id of events
     message.set_id(last_id_);
     const auto frame = encode(message);
-    const auto waiting = std::make_shared<Waiting>(last_id_, asio::steady_timer(executor_), std::nullopt);
+    const auto deadline = Steady::now() + patience.limit;
+    const auto waiting =
+        std::make_shared<Waiting>(last_id_, asio::steady_timer(executor_), Steady::time_point{}, std::nullopt);
     const Listed listed(waiting_, waiting);
 
-    for (int attempt = 0; attempt < kAttempts && is_open() && !waiting->reply; ++attempt) {
+    for (int attempt = 0; attempt < patience.attempts && is_open() && !waiting->reply; ++attempt) {
+        waiting->sent = Steady::now();
+        if (waiting->sent >= deadline) break;
         if (attempt > 0) ++counters_.repetitions;
-        if (auto sent = send(frame); !sent) close(sent.error().message);
+        transmit(frame);
         if (!is_open()) break;
-        waiting->wake.expires_after(limit / kAttempts);
+        waiting->wake.expires_at(std::min(deadline, waiting->sent + pause(patience.limit)));
         co_await waiting->wake.async_wait(as_result);
     }
-    if (!waiting->reply && is_open()) {
+    co_return outcome(*waiting, patience.limit);
+}
+
+Result<wire::FromBoard> BoardLink::outcome(Waiting& waiting, std::chrono::milliseconds limit) {
+    if (!waiting.reply && !is_open()) return Error{ErrorCode::unavailable, why_closed()};
+    if (!waiting.reply) {
         ++counters_.timeouts;
-        Error late{ErrorCode::timed_out, "the board did not answer within " + format_duration(limit)};
-        if (!keep_open) close(late.message);
-        co_return late;
+        return Error{ErrorCode::timed_out, "the board did not answer within " + format_duration(limit)};
     }
-    if (!waiting->reply) {
-        Error closed = closed_error();
-        co_return closed;
-    }
-    if (!waiting->reply->has_failure()) co_return std::move(*waiting->reply);
-    if (waiting->reply->failure().code() == wire::HELLO_FIRST) close("the board has been started again");
-    Error refused = to_error(waiting->reply->failure());
-    co_return refused;
+    if (!waiting.reply->has_failure()) return std::move(*waiting.reply);
+    if (waiting.reply->failure().code() == wire::HELLO_FIRST) close("the board has been started again");
+    return to_error(waiting.reply->failure());
 }
 
 Task<void> BoardLink::closed_within(std::chrono::milliseconds limit) {

@@ -11,8 +11,7 @@ namespace {
 namespace wire = labhub::board;
 
 // The fixed sizes of shared/proto/board.options.
-constexpr int kMaxNumbers = 24;
-constexpr int kMaxTexts = 2;
+constexpr std::size_t kMaxTexts = 2;
 constexpr std::size_t kMaxTextBytes = 256;
 
 ValueType to_type(wire::Type type) {
@@ -22,14 +21,6 @@ ValueType to_type(wire::Type type) {
         case wire::PIXELS: return ValueType::text;
         default: return ValueType::number;
     }
-}
-
-/// A number from the wire as a value of the metric's type; no value for what is not finite.
-Value to_value(const MetricInfo& metric, double number) {
-    if (!std::isfinite(number)) return {};
-    if (metric.type == ValueType::boolean) return number != 0;
-    if (metric.type == ValueType::integer) return static_cast<std::int64_t>(std::llround(number));
-    return number;
 }
 
 Error corrupt(std::string what) {
@@ -65,6 +56,13 @@ Result<void> add(wire::Write& write, std::uint32_t channel, const MetricInfo& me
 
 }  // namespace
 
+Value to_value(const MetricInfo& metric, double number) {
+    if (!std::isfinite(number)) return {};
+    if (metric.type == ValueType::boolean) return number != 0;
+    if (metric.type == ValueType::integer) return static_cast<std::int64_t>(std::llround(number));
+    return number;
+}
+
 Result<MetricInfo> to_metric(const wire::Channel& channel) {
     if (auto named = check_name("metric name", channel.name()); !named) return corrupt(named.error().to_string());
     MetricInfo metric;
@@ -92,25 +90,19 @@ Result<wire::Write> to_write(const std::vector<MetricInfo>& metrics, const std::
         const auto channel = static_cast<std::uint32_t>(metric - metrics.data());
         LABHUB_CHECK(add(write, channel, *metric, setpoint.value));
     }
-    if (write.numbers_size() > kMaxNumbers || write.texts_size() > kMaxTexts)
-        return Error{ErrorCode::too_many, "a board takes fewer values in one write",
-                     "at most " + std::to_string(kMaxNumbers) + " numbers and " + std::to_string(kMaxTexts) + " texts"};
+    const auto numbers = static_cast<std::size_t>(write.numbers_size());
+    if (numbers > kMaxNumbersInWrite || static_cast<std::size_t>(write.texts_size()) > kMaxTexts)
+        return Error{
+            ErrorCode::too_many, "a board takes fewer values in one write",
+            "at most " + std::to_string(kMaxNumbersInWrite) + " numbers and " + std::to_string(kMaxTexts) + " texts"};
     return write;
 }
 
-Result<std::vector<Reading>> to_readings(const std::vector<MetricInfo>& metrics, const wire::ReadReply& reply,
-                                         UtcMillis time) {
-    if (static_cast<std::size_t>(reply.numbers_size()) != metrics.size())
-        return corrupt(std::to_string(reply.numbers_size()) + " values for " + std::to_string(metrics.size()) +
-                       " channels");
+std::vector<Reading> to_readings(const std::vector<MetricInfo>& metrics, std::vector<Value> values, UtcMillis time) {
     std::vector<Reading> readings;
     readings.reserve(metrics.size());
     for (std::size_t i = 0; i < metrics.size(); ++i)
-        readings.push_back(make_reading(metrics[i], to_value(metrics[i], reply.numbers(static_cast<int>(i))), time));
-    for (const auto& text : reply.texts()) {
-        if (text.channel() >= metrics.size()) return corrupt("a text for channel " + std::to_string(text.channel()));
-        readings[text.channel()] = make_reading(metrics[text.channel()], text.text(), time);
-    }
+        readings.push_back(make_reading(metrics[i], std::move(values[i]), time));
     return readings;
 }
 

@@ -11,6 +11,8 @@ namespace labhub::firmware_bridge {
 
 /// The protocol version of shared/proto/board.proto.
 inline constexpr unsigned kBoardProtocol = 1;
+/// A board takes this many numbers in one Write: shared/proto/board.options.
+inline constexpr std::size_t kMaxNumbersInWrite = 24;
 
 /// What the board says of one channel as a metric. Error corrupt for a channel no agent could show: a name
 /// that breaks check_name, limits or a safe value that contradict each other.
@@ -21,10 +23,11 @@ Result<MetricInfo> to_metric(const labhub::board::Channel& channel);
 /// a text it can't hold.
 Result<labhub::board::Write> to_write(const std::vector<MetricInfo>& metrics, const std::vector<Setpoint>& setpoints);
 
-/// Every channel as a reading of `time`; what the board could not measure has no value and quality bad. Error
-/// corrupt when the number of channels is not that of `metrics`.
-Result<std::vector<Reading>> to_readings(const std::vector<MetricInfo>& metrics, const labhub::board::ReadReply& reply,
-                                         UtcMillis time);
+/// A number from the wire as a value of the metric's type; no value for what is not finite.
+Value to_value(const MetricInfo& metric, double number);
+
+/// One value for each of `metrics` as readings of `time`; where there is none, its quality is bad.
+std::vector<Reading> to_readings(const std::vector<MetricInfo>& metrics, std::vector<Value> values, UtcMillis time);
 /// The outputs the board answers for. Error corrupt for a channel `metrics` doesn't have.
 Result<std::vector<Reading>> to_readings(const std::vector<MetricInfo>& metrics, const labhub::board::Applied& applied,
                                          UtcMillis time);
