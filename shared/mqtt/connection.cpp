@@ -100,6 +100,7 @@ Task<Result<Message>> Connection::receive() {
 }
 
 std::size_t Connection::unsent_bytes() const { return session_->unsent_bytes(); }
+std::size_t Connection::unconfirmed_bytes() const { return session_->unconfirmed_bytes(); }
 
 bool Connection::is_open() const { return session_->is_open(); }
 

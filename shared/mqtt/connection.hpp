@@ -80,6 +80,9 @@ class Connection {
     Task<Result<Message>> receive();
     /// Bytes handed over that the socket (QoS 0) has not taken or the broker (QoS 1) has not acknowledged.
     std::size_t unsent_bytes() const;
+    /// Bytes the kernel holds of what it took: the broker's machine has not confirmed them (TCP). They come before
+    /// whatever is published next.
+    std::size_t unconfirmed_bytes() const;
     bool is_open() const;
     /// Sends what is waiting and DISCONNECT (no Will), for at most 2 s; the connection is ended afterwards.
     Task<void> disconnect();

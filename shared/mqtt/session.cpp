@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <utility>
 
+#include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -229,6 +230,12 @@ Result<int> Connection::Session::publish(const std::string& topic, const std::st
     after_call(code);
     if (ended_) return *ended_;
     return message_id;
+}
+
+std::size_t Connection::Session::unconfirmed_bytes() {
+    int waiting = 0;
+    if (!socket_.is_open() || ::ioctl(socket_.native_handle(), SIOCOUTQ, &waiting) != 0 || waiting < 0) return 0;
+    return static_cast<std::size_t>(waiting);
 }
 
 Task<Result<void>> Connection::Session::wait_for_puback(int message_id) {

@@ -50,6 +50,7 @@ class Connection::Session : public std::enable_shared_from_this<Session> {
     void close(Error reason);
     bool is_open() const { return !ended_; }
     std::size_t unsent_bytes() const { return unsent_; }
+    std::size_t unconfirmed_bytes();
     const ConnectOptions& options() const { return options_; }
 
   private:

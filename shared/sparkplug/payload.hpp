@@ -57,6 +57,9 @@ inline constexpr const char* kDescription = "description";  ///< String: one lin
 /// this session. A message that is not the next one of an unbroken run from the last acknowledged row carries none.
 /// After an NBIRTH (also one asked for by rebirth) the run begins again behind the last acknowledged row.
 inline constexpr const char* kSpoolPosition = "spool_position";
+/// String "unsynchronised", on the first metric of a DDATA: the times of all its readings were taken from a clock that
+/// was not known to be right. Absent otherwise.
+inline constexpr const char* kClock = "clock";
 }  // namespace property
 
 /// Names of the node's own metrics that have a meaning.
