@@ -118,7 +118,8 @@ DoubtfulOutputs::Batch BoardDriver::Impl::to_settle() const {
 
 void BoardDriver::Impl::doubt(Error& error, const std::string& outputs) {
     ++counters_.commands_in_doubt;
-    error.detail = "whether it was carried out isn't known: " + outputs + " goes to its safe value at the next answer";
+    error.detail =
+        "whether it was carried out isn't known; put at the safe value as soon as the board answers: " + outputs;
     spdlog::warn("board {}: {}", options_.port, error.to_string());
     start_settling();
 }
@@ -154,7 +155,7 @@ Task<void> BoardDriver::Impl::settle(Link link) {
 void BoardDriver::Impl::take_settled(const Result<wire::FromBoard>& reply, const DoubtfulOutputs::Batch& batch) {
     if (reply) {
         doubtful_.settled(batch);
-        spdlog::warn("board {}: {} put at its safe value, after a command without answer", options_.port,
+        spdlog::warn("board {}: put at the safe value after a command without answer: {}", options_.port,
                      names_of(batch.to_safe));
         return;
     }
@@ -163,7 +164,7 @@ void BoardDriver::Impl::take_settled(const Result<wire::FromBoard>& reply, const
     if (code == ErrorCode::timed_out || code == ErrorCode::conflict || code == ErrorCode::too_many) return;
     // A board without heartbeat, or whose hardware failed, has made every output safe. What remains can't be mended
     // by saying it again.
-    spdlog::warn("board {}: {} not put at its safe value: {}", options_.port, names_of(batch.to_safe),
+    spdlog::warn("board {}: not put at the safe value: {}: {}", options_.port, names_of(batch.to_safe),
                  reply.error().to_string());
     if (is_connected()) doubtful_.clear();
 }

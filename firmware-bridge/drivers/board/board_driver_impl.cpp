@@ -25,6 +25,8 @@ constexpr unsigned kMaxChannels = 1024;
 /// Channels in a page of Describe: what a board of ours can put in one.
 constexpr std::uint32_t kPageSize = 4;
 constexpr auto kNoiseReportPeriod = 1min;
+/// So many tell of noise that only the board hears; a few come of a machine that is busy.
+constexpr std::uint64_t kNoisyRepetitions = 20;
 
 std::uint64_t random_id() {
     std::uint64_t id = 0;
@@ -248,7 +250,7 @@ Task<void> BoardDriver::Impl::keep_alive(Link link) {
         if (!link->is_open()) co_return;
         auto beaten = co_await beat(link);
         if (!beaten) link->close(beaten.error().message);
-        report_noise();
+        if (beaten) report_noise();
         start_settling();
     }
 }
@@ -261,7 +263,7 @@ void BoardDriver::Impl::report_noise() {
     const auto repeated = counters_.repetitions - reported_.repetitions;
     const auto given_up = counters_.timeouts - reported_.timeouts;
     reported_ = counters_;
-    if (damaged + given_up > 0)
+    if (damaged + given_up > 0 || repeated >= kNoisyRepetitions)
         spdlog::warn("board {}: the line is noisy: {} damaged frames, {} repetitions, {} requests without answer",
                      options_.port, damaged, repeated, given_up);
 }

@@ -153,6 +153,44 @@ TEST(Board, ExecutesARepeatedWriteOnce) {
     EXPECT_TRUE(rig.driven.empty());
 }
 
+TEST(Board, RepeatsTheFailureOfARepeatedWriteAndDoesNotTryAgain) {
+    GreetedBoard rig;
+    rig.failing_channel = VESSEL_STIRRER;
+    auto request = rig.request(labhub_board_ToBoard_write_tag);
+    request.body.write.numbers_count = 1;
+    request.body.write.numbers[0] = {VESSEL_STIRRER, 50};
+    expect_refused(rig.ask(request), labhub_board_Code_HARDWARE);
+    rig.failing_channel = -1;
+    rig.driven.clear();
+    expect_refused(rig.ask(request), labhub_board_Code_HARDWARE);
+    EXPECT_TRUE(rig.driven.empty());
+    EXPECT_EQ(rig.write(VESSEL_STIRRER, 50).which_body, kApplied) << "a new one is another matter";
+}
+
+TEST(Board, ReadsAPartOfItsChannels) {
+    GreetedBoard rig;
+    auto request = rig.request(labhub_board_ToBoard_read_tag);
+    request.body.read = {VESSEL_DIODES, 3};
+    const auto part = rig.ask(request);
+    EXPECT_EQ(part.body.read.first, static_cast<unsigned>(VESSEL_DIODES));
+    ASSERT_EQ(part.body.read.numbers_count, 3u);
+    EXPECT_EQ(part.body.read.numbers[2], VESSEL_DIODES + 2);
+    EXPECT_EQ(part.body.read.texts_count, 0u) << "the ring light is not in it";
+    request.body.read = {VESSEL_CHANNELS - 1, 0xFFFFFFFFu};
+    EXPECT_EQ(rig.ask(request).body.read.numbers_count, 1u);
+    request.body.read = {0xFFFFFFFFu, 5};
+    EXPECT_EQ(rig.ask(request).body.read.numbers_count, 0u);
+}
+
+TEST(Board, DescribesNoMoreThanItIsAskedFor) {
+    GreetedBoard rig;
+    auto request = rig.request(labhub_board_ToBoard_describe_tag);
+    request.body.describe = {VESSEL_STIRRER, 1};
+    const auto page = rig.ask(request);
+    ASSERT_EQ(page.body.describe.channels_count, 1u);
+    EXPECT_STREQ(page.body.describe.channels[0].name, "stirrer");
+}
+
 TEST(Board, NeverExecutesAnOlderWriteAfterSafe) {
     GreetedBoard rig;
     auto late = rig.request(labhub_board_ToBoard_write_tag);

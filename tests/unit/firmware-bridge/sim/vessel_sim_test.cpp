@@ -41,7 +41,8 @@ TEST(VesselSim, LeavesAloneWhatIsNoLink) {
 }
 
 TEST(VesselSim, RefusesOptionsThatMakeNoSense) {
-    for (const auto& wrong : {"--speed=0", "--garbage=2", "--mu-max=-1", "--no-such-option"}) {
+    for (const auto& wrong :
+         {"--speed=0", "--garbage=2", "--flips=-1", "--noise-to=moon", "--mu-max=-1", "--no-such-option"}) {
         SimProcess sim;
         EXPECT_FALSE(sim.start({wrong})) << wrong;
         const int status = sim.end(SIGTERM);
