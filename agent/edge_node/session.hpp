@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -9,7 +10,9 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include "agent/edge_node/births.hpp"
+#include "agent/edge_node/delivery.hpp"
 #include "agent/edge_node/host_state.hpp"
+#include "agent/edge_node/replay_pace.hpp"
 #include "agent/edge_node/sent_rows.hpp"
 #include "agent/safety/command_path.hpp"
 #include "agent/spool/spool.hpp"
@@ -25,7 +28,11 @@ struct Settings {
     std::string node;
     std::string primary_host;
     NodeInfo info;
-    std::uint32_t replay_rows_per_second = 200;
+    ReplayPace::Limits replay;
+    Delivery::Options delivery;
+    ExtraMetrics extras;                                      ///< may be empty
+    std::function<sampling::ClockState()> clock;              ///< may be empty: nothing is said of the clock
+    std::chrono::milliseconds report_period{10'000};          ///< of the node's own metrics that have changed
 };
 
 /// What a session works with; all of it outlives the session.
@@ -36,12 +43,13 @@ struct Surroundings {
     spool::Spool& spool;
     safety::CommandPath& path;
     HostState& host;
+    Delivery& delivery;
     LastCommand& last_command;
 };
 
 /// One Sparkplug session: from CONNECT to the end of that connection. Births first, then live data as it comes, and
-/// what the host hasn't acknowledged behind its back, slowly enough to delay neither data, births nor commands. Thread:
-/// the agent's main thread. Owns the connection; when that ends, run() returns, and a new session is needed.
+/// what the host may not have behind its back, slowly enough to delay neither data, births nor commands. Thread: the
+/// agent's main thread. Owns the connection; when that ends, run() returns, and a new session is needed.
 class Session {
   public:
     Session(Surroundings around, std::unique_ptr<mqtt::Connection> connection, std::uint8_t bd_seq);
@@ -53,36 +61,49 @@ class Session {
     /// A clean stop: NDEATH, then DISCONNECT (operational-behavior-edge-node-intentional-disconnect-ndeath).
     Task<void> leave();
 
-    void live(const spool::Batch& batch, Position position);
+    void live(const spool::Batch& batch, spool::Position position);
     void device_found(const sampling::Device& device);
     void device_lost(const sampling::Device& device);
+    /// All births again, soon: as after a host's request. For a change of what ExtraMetrics names.
+    void ask_rebirth();
 
   private:
     Result<void> send(sparkplug::MessageType type, const std::string& device, sparkplug::Payload payload);
     Result<void> births();
-    void ask_rebirth();
+    Result<void> born(const sampling::Device& device);
     Task<void> rebirth_later();
     void handle(const mqtt::Message& message);
     void handle_host_state(const std::string& payload);
     void handle_node_command(const std::string& payload);
+    void handle_acknowledgement(spool::Position position);
     Task<void> handle_device_command(std::string device, std::string payload);
+    Result<void> send_data(const std::string& device, sparkplug::Payload data);
+
     Task<void> replay();
     Task<void> replay_some();
-    void replay_row(const spool::Row& row);
+    bool must_wait();
+    std::size_t send_rows(const std::vector<spool::Row>& rows);
+    void replayed(spool::Position until, std::size_t bytes);
+    void caught_up();
     void restart_run();
+    void note_sent();
+    std::vector<std::string> withheld() const;
+
     Task<void> report();
     void report_changes();
-    const sampling::Device* known(const std::string& device) const;
-    std::vector<std::string> withheld() const;
+    std::vector<ExtraMetric> extras(const std::string& device) const;
+    std::vector<sparkplug::Metric> present_metrics() const;
 
     Surroundings around_;
     std::unique_ptr<mqtt::Connection> connection_;
     std::uint8_t bd_seq_;
     sparkplug::SeqCounter seq_;
-    std::set<std::string> alive_;  ///< devices whose DBIRTH the host has
+    std::map<std::string, BornMetrics, std::less<>> alive_;  ///< devices, and "" for the node, with their birth's metrics
     std::set<std::string>
         catching_up_;  ///< devices born late: rows of theirs below acknowledged positions may be unsent
     SentRows sent_;
+    ReplayPace pace_;
+    std::optional<spool::Position> first_skipped_;  ///< in this run, as its device isn't alive
     asio::steady_timer replay_wake_;
     std::vector<sparkplug::Metric> reported_;
     Steady::time_point last_births_{};

@@ -6,19 +6,37 @@ namespace labhub::agent::sampling {
 
 std::string Device::problem() const { return connected_ ? std::string{} : problem_; }
 
+bool Device::tells_of_change(const Reading& reading) const {
+    const auto known = latest_.find(reading.metric);
+    if (known == latest_.end()) return false;
+    if (known->second.quality != reading.quality) return true;
+    if (known->second.value == reading.value) return false;
+    const auto info = std::find_if(metrics().begin(), metrics().end(),
+                                   [&](const MetricInfo& metric) { return metric.name == reading.metric; });
+    if (info == metrics().end()) return false;
+    const bool is_number = info->type == ValueType::number || info->type == ValueType::integer;
+    return info->kind == MetricKind::actuator || !is_number;
+}
+
 std::vector<Reading> Device::prime(std::vector<Reading> readings) {
     for (Reading& reading : readings) {
         auto [known, is_new] = latest_.try_emplace(reading.metric, reading);
-        if (is_new) continue;
-        if (reading.time <= known->second.time) reading.time = known->second.time + std::chrono::milliseconds{1};
+        const UtcMillis last = is_new ? floor_ : std::max(floor_, known->second.time);
+        if (reading.time <= last) reading.time = last + std::chrono::milliseconds{1};
         known->second = reading;
     }
     return readings;
 }
 
 std::vector<Reading> Device::accept(std::vector<Reading> readings) {
+    std::vector<bool> changes(readings.size());
+    if (change_listener_)
+        for (std::size_t i = 0; i < readings.size(); ++i) changes[i] = tells_of_change(readings[i]);
     readings = prime(std::move(readings));
-    if (listener_ && !readings.empty()) listener_(*this, readings);
+    std::vector<Reading> plain, changed;
+    for (std::size_t i = 0; i < readings.size(); ++i) (changes[i] ? changed : plain).push_back(readings[i]);
+    if (!changed.empty()) change_listener_(*this, std::move(changed));
+    if (listener_ && !plain.empty()) listener_(*this, std::move(plain));
     return readings;
 }
 

@@ -44,6 +44,12 @@ class Device {
     void set_problem(std::string why) { problem_ = std::move(why); }
 
     void listen(Listener listener) { listener_ = std::move(listener); }
+    /// Readings that tell of a change of state go here instead: the quality of any metric changed, or the value of an
+    /// actuator or of one that is no number. Periodic numbers of a sensor never do.
+    void listen_to_changes(Listener listener) { change_listener_ = std::move(listener); }
+    /// No reading gets a time up to this one: what was stored before the agent started anew, perhaps by a clock that
+    /// was ahead.
+    void start_after(UtcMillis newest) { floor_ = newest; }
     void listen_to_link(LinkListener listener) { link_listener_ = std::move(listener); }
     /// Takes readings in: each gets a time later than its metric's last, becomes the latest and goes to the listener.
     /// Returned as they were stored.
@@ -70,11 +76,14 @@ class Device {
 
   private:
     LinkChange observe();
+    bool tells_of_change(const Reading& reading) const;
 
     std::string id_;
     std::unique_ptr<firmware_bridge::Driver> driver_;
     const Clock& clock_;
+    UtcMillis floor_;
     Listener listener_;
+    Listener change_listener_;
     LinkListener link_listener_;
     std::map<std::string, Reading, std::less<>> latest_;
     bool connected_ = false;

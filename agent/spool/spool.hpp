@@ -1,7 +1,6 @@
 #pragma once
 
 #include <deque>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -11,75 +10,103 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
-#include "agent/spool/spool_file.hpp"
+#include "agent/spool/row_ages.hpp"
+#include "agent/spool/storage.hpp"
 #include "shared/runtime/task.hpp"
-#include "shared/sqlite/writer.hpp"
 
 namespace labhub::agent::spool {
 
-/// Every sampled batch passes through here: stored first, then given on to be sent, in the order it came.
+struct Options {
+    std::chrono::milliseconds max_age{std::chrono::hours{7 * 24}};          ///< of plain readings
+    std::chrono::milliseconds max_event_age{std::chrono::hours{90 * 24}};   ///< of alarms and changes of state
+    std::chrono::milliseconds commit_interval{100};                         ///< at least so long between two commits
+    std::size_t max_waiting = 256;                                          ///< batches that wait to be stored
+};
+
+/// Everything measured passes through here: stored first, then given on to be sent, in the order it came.
 ///
-/// Thread: the agent's main thread; SQLite runs on a thread of its own, and what arrives while a commit runs shares the
-/// next one. Bounded in bytes and age (oldest rows go, counted) and in what waits to be stored. When the disk fails or
-/// is full, batches are given on without a position, so that live data goes on; storing is tried again every few
-/// seconds. A damaged file is moved aside and begun anew.
+/// Thread: the agent's main thread. Owns its storage. What arrives within a commit interval shares a commit; an alarm
+/// or a change of state doesn't wait for it. Bounded in bytes and age by class (see Storage) and in what waits to be
+/// stored; what is given up is counted. When the disk fails or is full, batches are given on without a position, so
+/// that live data goes on; storing is tried again every few seconds. A damaged file is set aside and begun anew.
 class Spool {
   public:
     /// Gets each batch after it was stored. Position 0: it could not be stored.
     using Sink = std::function<void(const Batch&, Position)>;
 
     struct State {
-        std::uint64_t depth = 0;    ///< rows not acknowledged
-        std::uint64_t dropped = 0;  ///< rows lost to the bounds, and batches that couldn't be stored, since the start
-        Position last = 0;          ///< no row has a higher one
+        Holding holding;
+        PerClass dropped{};             ///< rows lost to the bounds, and batches not stored, since the start
+        std::uint64_t unconfirmed = 0;  ///< rows let go that were sent, but that no host acknowledged, since the start
+        std::uint64_t replaced = 0;     ///< times a damaged spool was set aside and begun anew, since the start
+        Position last = 0;              ///< no row has a higher one
         Position acknowledged = 0;
-        std::string problem;  ///< empty: storing works
+        Position sent = 0;     ///< as told by note_sent, also before the last restart
+        UtcMillis newest;      ///< the latest time of any reading that was in the storage when it was opened; 0: none
+        std::string problem;   ///< empty: storing works
+        std::string replaced_why;  ///< of the last time
+
+        std::uint64_t depth() const { return total(holding.rows); }  ///< rows not acknowledged
     };
 
-    Spool(asio::any_io_executor executor, std::filesystem::path file, Bounds bounds, const Clock& clock);
+    Spool(asio::any_io_executor executor, std::unique_ptr<Storage> storage, Options options, const Clock& clock);
 
     void give_to(Sink sink) { sink_ = std::move(sink); }
-    void append(Batch batch);
+    /// Takes it at once. The device's metrics in it must be of its birth, or they are never sent.
+    void append(Class of, Batch batch);
     /// Calls `event` when all that was appended before has been given on.
     void after_pending(std::function<void()> event);
-    /// Opens the file and works until it is cancelled.
+    /// Opens the storage, so that state() says what was found in it. run() does it where this wasn't called.
+    void open() { ready_to_store(); }
+    /// Works until it is cancelled.
     Task<void> run();
     /// Stores and gives on what waits, without waiting for more.
     Task<void> flush();
 
     /// The oldest rows after `after`. Errors as SQLite gave them; unavailable while the spool doesn't work.
-    Task<Result<std::vector<Row>>> read_after(Position after, std::uint32_t limit);
+    Task<Result<std::vector<Row>>> read_after(Position after, ReadLimit limit);
     /// The host has stored everything up to `upto`: forget it, but for rows of `withheld` devices. A position beyond
     /// the last row is ignored with a warning.
     void acknowledge(Position upto, std::vector<std::string> withheld);
+    /// Rows up to here were sent to a host that doesn't acknowledge: kept while there is room, but first to go.
+    void note_sent(Position upto);
     const State& state() const { return state_; }
 
   private:
-    struct Acknowledgement {
-        Position upto;
-        std::vector<std::string> withheld;
+    struct Waiting {
+        Class of;
+        std::shared_ptr<const Batch> batch;
     };
-    using Item = std::variant<Batch, std::function<void()>>;
+    using Event = std::function<void()>;
+    using Item = std::variant<Waiting, Event>;
 
     void push(Item item);
+    void drop_one_waiting();
     Task<void> step();
-    Task<std::vector<Position>> store(const std::vector<Batch>* batches);
-    Task<void> forget_acknowledged();
+    Task<void> pace();
+    Task<void> store(std::vector<Waiting> batches);
+    Task<void> tidy();
+    Task<Result<Changed>> change(std::vector<Row> rows);
+    bool is_tidying_due() const;
     bool ready_to_store();
-    Result<void> open();
+    void opened(const Found& found);
     void failed(const Error& error);
 
     asio::any_io_executor executor_;
-    std::filesystem::path file_;
-    Bounds bounds_;
+    std::unique_ptr<Storage> storage_;
+    Options options_;
     const Clock& clock_;
     Sink sink_;
     std::deque<Item> waiting_;
-    std::optional<Acknowledgement> acknowledgement_;
+    bool is_urgent_ = false;
+    std::optional<Forget> forget_;
+    std::optional<Position> sent_;
+    RowAges ages_;
     asio::steady_timer wake_;
-    std::shared_ptr<sqlite::Writer> writer_;
+    bool is_open_ = false;
     Steady::time_point retry_at_{};
-    bool must_replace_ = false;
+    Steady::time_point tidied_at_{};
+    Steady::time_point aged_at_{};
     State state_;
 };
 
