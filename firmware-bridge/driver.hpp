@@ -18,7 +18,7 @@ struct Identity {
 };
 
 /// One device on some wire. Every call runs on the executor the driver was made with, ends within the
-/// driver's own time limit, and fails with `unavailable` while the device can't be reached. A driver
+/// driver's own time limit (`timed_out`), and fails with `unavailable` while the device can't be reached. A driver
 /// reconnects by itself; while it is away `read` fails at once, and nothing is kept to be sent later.
 class Driver {
   public:
@@ -36,10 +36,13 @@ class Driver {
     /// Every metric of the device. Fixed for the driver's life.
     virtual const std::vector<MetricInfo>& metrics() const = 0;
 
-    /// The present value of every metric, sensors and actuators, all with one time.
+    /// The present value of every metric, sensors and actuators, all with one time. A metric whose value could not be
+    /// had has none, and quality bad.
     virtual Task<Result<std::vector<Reading>>> read() = 0;
     /// Sets actuators, in order, as one exchange where the wire allows. Returns what the device acknowledged.
-    /// Values have been checked against metrics() before.
+    /// Values have been checked against metrics() before. After `timed_out` nobody knows whether it was carried out;
+    /// the driver puts the outputs that were named at their safe values as soon as the device answers, and a write that
+    /// does this along the way returns them behind its own.
     virtual Task<Result<std::vector<Reading>>> write(std::vector<Setpoint> setpoints) = 0;
     /// Puts every actuator at its safe value.
     virtual Task<Result<std::vector<Reading>>> safe() = 0;

@@ -61,13 +61,13 @@ Task<Result<std::vector<Reading>>> BoardDriver::Impl::write(std::vector<Setpoint
         co_return error;
     }
     const Link link = link_;
-    const auto to_settle = add_doubtful(*asked, setpoints);
+    const auto settling = add_doubtful(*asked, setpoints);
     wire::ToBoard message;
     *message.mutable_write() = std::move(*asked);
     auto reply = co_await command(link, std::move(message));
     if (reply) {
         doubtful_.written(setpoints);
-        doubtful_.settled(to_settle);
+        doubtful_.settled(settling);
         co_return to_readings(metrics_, reply->applied(), clock_.utc_now());
     }
     Error error = reply.error();
@@ -101,8 +101,8 @@ Task<Result<std::vector<Reading>>> BoardDriver::Impl::safe() {
 
 DoubtfulOutputs::Batch BoardDriver::Impl::add_doubtful(wire::Write& write, const std::vector<Setpoint>& asked) const {
     auto batch = doubtful_.take(kMaxNumbersInWrite - std::min(kMaxNumbersInWrite, asked.size()), asked);
-    auto all = batch.to_safe;
-    all.insert(all.end(), asked.begin(), asked.end());
+    auto all = asked;
+    all.insert(all.end(), batch.to_safe.begin(), batch.to_safe.end());
     auto together = to_write(metrics_, all);
     // Too many texts in one: what was asked goes first, alone.
     if (!together) return {};

@@ -1,3 +1,5 @@
+#include <csignal>
+
 #include "tests/integration/agent/agent_lab.hpp"
 
 namespace labhub::test {
@@ -14,6 +16,42 @@ TEST_F(Faults, GarbageOnTheLineHoldsUpNeitherReadingsNorCommands) {
     ASSERT_TRUE(observer.wait([](const std::vector<Seen>& seen) { return seen.size() > 30; }));
     EXPECT_TRUE(eventually([&] { return ssh("set stirrer=40").status == 0; }));
     EXPECT_TRUE(eventually([&] { return output("stirrer") == 40; }));
+}
+
+TEST_F(Faults, ANoisyLineCostsNeitherACommandNorTheLink) {
+    start_vessel({"--garbage", "0.001", "--flips", "0.001", "--seed", "11"});
+    start_agent();
+    Observer observer(broker_.port());
+    ASSERT_TRUE(eventually([&] { return ssh("get stirrer").status == 0; }));
+    for (int n = 1; n <= 25; ++n) {
+        const Output set = ssh("set stirrer=" + std::to_string(n) + " pump_A_in=0.5");
+        ASSERT_EQ(set.status, 0) << set.err;
+        ASSERT_EQ(output("stirrer"), n);
+    }
+    ASSERT_TRUE(observer.wait([](const std::vector<Seen>& seen) { return seen.size() > 100; }));
+    EXPECT_EQ(ssh("hold").status, 0);
+    EXPECT_EQ(output("stirrer"), 0);
+    EXPECT_EQ(output("pump_A_in"), 0);
+    for (const Seen& each : observer.all()) EXPECT_NE(each.topic.type, MessageType::ddeath);
+    EXPECT_EQ(agent_log().find("the device is lost"), std::string::npos);
+    for (const VesselEvent& event : events()) EXPECT_NE(event.event, "dead_man");
+}
+
+TEST_F(Faults, ALineThatSpoilsEveryHundredthByteLosesNoDeviceAndLeavesNothingOn) {
+    start_vessel({"--garbage", "0.01", "--seed", "12"});
+    start_agent();
+    Observer observer(broker_.port());
+    ASSERT_TRUE(eventually([&] { return ssh("get stirrer").status == 0; }, 60s));
+    for (int n = 1; n <= 10; ++n) {
+        const Output set = ssh("set stirrer=" + std::to_string(n));
+        ASSERT_EQ(set.status, 0) << set.err;
+        ASSERT_EQ(output("stirrer"), n);
+    }
+    const std::size_t before = observer.all().size();
+    EXPECT_TRUE(observer.wait([&](const std::vector<Seen>& seen) { return seen.size() > before + 10; }));
+    EXPECT_EQ(agent_log().find("the device is lost"), std::string::npos);
+    agent_.signal(SIGTERM);
+    EXPECT_TRUE(eventually([&] { return output("stirrer") == 0; }));
 }
 
 TEST_F(Faults, ABoardThatVanishesDiesAndIsBornAgainWhenItReturns) {

@@ -103,9 +103,9 @@ TEST_F(UnansweredTest, NextWriteSettlesWhatWasLeftOpenAndSaysSo) {
     const auto applied = write({{"stirrer", 20.0}});
     ASSERT_TRUE(applied) << applied.error().to_string();
     ASSERT_EQ(applied->size(), 2u);
-    EXPECT_EQ((*applied)[0].metric, "peltier");
-    EXPECT_EQ((*applied)[0].value, Value(0.0));
-    EXPECT_EQ((*applied)[1].value, Value(20.0));
+    EXPECT_EQ((*applied)[0].value, Value(20.0));
+    EXPECT_EQ((*applied)[1].metric, "peltier");
+    EXPECT_EQ((*applied)[1].value, Value(0.0));
     const auto later = Steady::now() + 300ms;
     loop.turn_until([&] { return Steady::now() > later; }, 1s);
     EXPECT_EQ(value_of("stirrer"), Value(20.0)) << "a later wish that was answered is not undone";
