@@ -152,6 +152,22 @@ class Survival(unittest.TestCase):
         applied = lab.request("POST", "/api/devices/sim-1/vessel/set", {"values": {"stirrer": 12}})["applied"]
         self.assertEqual(applied[0]["value"], 12)
 
+    def test_a_noisy_serial_line_ends_no_experiment(self):
+        lab = self.lab
+        connected = lambda: lab.request("GET", "/api/nodes")["nodes"][0]["devices"][0]["connected"]
+        lab.kill("simulator sim-1")
+        wait_for("the hub says so", lambda: not connected(), 20)
+        lab.start_simulator("sim-1", "--garbage", "0.005", "--flips", "0.005")
+        wait_for("the device back", connected, 40)
+        job = lab.submit(PATIENT)
+        ended = lab.wait_end(job, 90)
+        self.assertEqual((ended["status"], ended["exit_code"]), ("completed", 0), lab.logs(job))
+        rows = list(csv.DictReader(io.StringIO(lab.results(job)["telemetry.csv"].decode())))
+        read = [row for row in rows if row["vial_A_180_degree"]]
+        self.assertGreater(len(read), 20)
+        self.assertFalse(any(e["event"] == "dead_man" for e in lab.events()), "heartbeats came through")
+        self.assertTrue(lab.is_safe(), lab.outputs())
+
 
 if __name__ == "__main__":
     unittest.main()
