@@ -36,11 +36,11 @@ Result<void> await_image_free(const fs::path& image) {
 
 /// Where the outputs can be read: the image's mount, the plain folder, or nowhere.
 Result<fs::path> reach_outputs(const fs::path& job_dir) {
-    const fs::path image = image_path(job_dir), plain = plain_output_path(job_dir);
+    const fs::path folder = sandbox_folder(job_dir), image = image_path(folder), plain = plain_output_path(folder);
     if (::access(plain.c_str(), F_OK) == 0) return plain;
     if (::access(image.c_str(), F_OK) != 0) return fs::path{};
     LABHUB_CHECK(await_image_free(image));
-    const fs::path target = sandbox_folder(job_dir) / "collect";
+    const fs::path target = folder / "collect";
     LABHUB_CHECK(make_folder(target));
     if (auto mounted = DiskImage::existing(image).mount(target, true); !mounted) {
         // Killed while the image was being made: there was no script yet, and so there are no outputs.
@@ -52,10 +52,11 @@ Result<fs::path> reach_outputs(const fs::path& job_dir) {
 
 /// Cgroup and processes only; the outputs stay.
 ResourceUse end_sandbox(const fs::path& job_dir, const RunnerState& state) {
-    const Cgroup cgroup{cgroup_path(state.job_id)};
+    const JobId name = sandbox_name(job_dir, state.job_id);
+    const Cgroup cgroup{cgroup_path(name)};
     const ResourceUse use = cgroup.use();
     if (!cgroup.kill_all(kKillLimit)) spdlog::error("processes of {} survive SIGKILL", state.job_id.value);
-    delete_container(state.runtime_program, job_dir, state.job_id);
+    delete_container(state.runtime_program, sandbox_folder(job_dir), name);
     if (!cgroup.remove()) spdlog::warn("the cgroup of {} could not be removed", state.job_id.value);
     return use;
 }
@@ -81,6 +82,19 @@ void clear_sandbox_folder(const fs::path& job_dir) {
 }
 
 }  // namespace
+
+Result<void> discard_waiting(const fs::path& folder) {
+    LABHUB_TRY(const UniqueFd lock, lock_job(folder));
+    if (const auto spec = read_job_spec(folder)) {
+        const Cgroup cgroup{cgroup_path(spec->job_id)};
+        if (!cgroup.kill_all(kKillLimit) || !cgroup.remove())
+            spdlog::warn("the cgroup of {} could not be removed", spec->job_id.value);
+    }
+    std::error_code failure;
+    fs::remove_all(folder, failure);
+    if (failure) return system_error("clear " + folder.string(), failure.value());
+    return {};
+}
 
 Result<RunnerState> collect(const fs::path& job_dir) {
     LABHUB_TRY(const JobSpec spec, read_job_spec(job_dir));

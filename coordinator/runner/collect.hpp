@@ -12,4 +12,8 @@ namespace labhub::coordinator::runner {
 /// image; try again), and what the system said.
 Result<RunnerState> collect(const std::filesystem::path& job_dir);
 
+/// Removes what is left of a sandbox that waited for a job in `folder` and got none: processes, cgroup, folder. Errors
+/// conflict (its runner lives), and what the system said.
+Result<void> discard_waiting(const std::filesystem::path& folder);
+
 }  // namespace labhub::coordinator::runner

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include <spdlog/spdlog.h>
+#include <boost/asio/co_spawn.hpp>
 
 #include "coordinator/runner/init/init_protocol.h"
 #include "coordinator/runner/result_folder.hpp"
@@ -27,18 +28,40 @@ constexpr std::size_t kPipeChunk = 64u << 10;
 
 }  // namespace
 
-/// The sandbox's ends of its streams, ours until the runtime has them.
-struct JobRun::Streams {
-    UniqueFd out, err, lifeline;
-};
+Result<StreamPairs> make_streams() {
+    int out[2], err[2], lifeline[2];
+    StreamPairs pairs;
+    if (::pipe2(out, O_CLOEXEC) != 0) return system_error("make the sandbox's streams", errno);
+    pairs.out = UniqueFd{out[0]}, pairs.their_out = UniqueFd{out[1]};
+    if (::pipe2(err, O_CLOEXEC) != 0) return system_error("make the sandbox's streams", errno);
+    pairs.err = UniqueFd{err[0]}, pairs.their_err = UniqueFd{err[1]};
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, lifeline) != 0)
+        return system_error("make the sandbox's streams", errno);
+    pairs.lifeline = UniqueFd{lifeline[0]}, pairs.their_lifeline = UniqueFd{lifeline[1]};
+    return pairs;
+}
+
+Result<std::string> run_message(const JobSpec& spec) {
+    labhub_init_message head{};
+    head.kind = LABHUB_INIT_RUN;
+    head.value = static_cast<std::int32_t>(spec.argv.size());
+    std::string message(reinterpret_cast<const char*>(&head), sizeof head);
+    const auto environment = sandbox_environment(spec);
+    for (const auto& argument : spec.argv) message.append(argument).push_back('\0');
+    for (const auto& [name, value] : environment) message.append(name).append("=").append(value).push_back('\0');
+    if (message.size() > LABHUB_INIT_MAX_PACKET || spec.argv.size() + environment.size() > LABHUB_INIT_MAX_STRINGS)
+        return Error{ErrorCode::too_large, "arguments and environment don't fit one message to labhub-init"};
+    return message;
+}
 
 JobRun::JobRun(asio::io_context& context, JobSpec spec, std::filesystem::path job_dir, RuntimeChoice choice,
-               Result<Sandbox> sandbox)
+               Result<Sandbox> sandbox, std::optional<StandingSandbox> standing)
     : context_(context),
       spec_(std::move(spec)),
       job_dir_(std::move(job_dir)),
       choice_(std::move(choice)),
       sandbox_(std::move(sandbox)),
+      standing_(std::move(standing)),
       lifeline_(context),
       kill_timer_(context),
       release_timer_(context),
@@ -54,7 +77,7 @@ JobRun::JobRun(asio::io_context& context, JobSpec spec, std::filesystem::path jo
     state_.pid = ::getpid();
     state_.runtime_program = choice_.program;
     state_.hide_unified = choice_.hide_unified;
-    state_.cgroup = cgroup_path(spec_.job_id);
+    state_.cgroup = cgroup_path(sandbox_ ? sandbox_->name() : spec_.job_id);
 }
 
 JobRun::~JobRun() = default;
@@ -80,15 +103,15 @@ Task<void> JobRun::run() {
 Result<void> JobRun::open_streams() {
     LABHUB_TRY(out_log_, LogFile::open(job_dir_ / "stdout.txt", spec_.limits.log_bytes));
     LABHUB_TRY(err_log_, LogFile::open(job_dir_ / "stderr.txt", spec_.limits.log_bytes));
-    int out[2], err[2], lifeline[2];
-    if (::pipe2(out, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0 ||
-        ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, lifeline) != 0)
-        return system_error("make the sandbox's streams", errno);
-    streams_ = std::make_unique<Streams>(Streams{UniqueFd{out[1]}, UniqueFd{err[1]}, UniqueFd{lifeline[1]}});
-    lifeline_.assign(lifeline[0]);
+    if (standing_) {
+        streams_ = std::move(standing_->streams);
+    } else {
+        LABHUB_TRY(streams_, make_streams());
+    }
+    lifeline_.assign(streams_.lifeline.release());
     open_logs_ = 2;
-    tasks_.spawn("stdout", pump(UniqueFd{out[0]}, &*out_log_));
-    tasks_.spawn("stderr", pump(UniqueFd{err[0]}, &*err_log_));
+    tasks_.spawn("stdout", pump(std::move(streams_.out), &*out_log_));
+    tasks_.spawn("stderr", pump(std::move(streams_.err), &*err_log_));
     tasks_.spawn("lifeline", follow_lifeline());
     tasks_.spawn("signals", watch_signals());
     return {};
@@ -100,18 +123,37 @@ Task<void> JobRun::run_sandbox() {
         facts_.start_failure = opened.error().to_string();
         co_return;
     }
-    const bool running = co_await run_runtime();
+    bool running = false;
+    if (standing_)
+        running = run_in_standing();
+    else
+        running = co_await run_runtime();
     if (running) facts_.init_status = co_await await_process(init_);
     init_ = 0;
     co_await await_logs();
 }
 
+/// The container is there: its first process is told what to run. True when it was.
+bool JobRun::run_in_standing() {
+    init_ = standing_->init;
+    const auto message = run_message(spec_);
+    const bool told = message && ::send(lifeline_.native_handle(), message->data(), message->size(), MSG_NOSIGNAL) ==
+                                     static_cast<ssize_t>(message->size());
+    link_tasks_.spawn("coordinator link", link_.run());
+    save();
+    if (told) return true;
+    facts_.start_failure = message ? "the sandbox that waited has ended" : message.error().to_string();
+    kill_sandbox();
+    return false;
+}
+
 /// Starts the container. True when its first process is running.
 Task<bool> JobRun::run_runtime() {
-    const auto runtime = sandbox_->start({streams_->out.get(), streams_->err.get(), streams_->lifeline.get()});
+    const auto runtime =
+        sandbox_->start({streams_.their_out.get(), streams_.their_err.get(), streams_.their_lifeline.get()});
     // Connecting goes on beside the runtime's work.
     link_tasks_.spawn("coordinator link", link_.run());
-    streams_.reset();
+    streams_ = {};
     save();
     if (!runtime) {
         facts_.start_failure = runtime.error().to_string();
@@ -276,6 +318,17 @@ void JobRun::save() {
 
 Hello JobRun::hello() const {
     return Hello{spec_.job_id, spec_.secret, state_.pid, state_.phase, state_.started, state_.ended};
+}
+
+void run_job(JobSpec spec, std::filesystem::path job_dir, RuntimeChoice choice, Result<Sandbox> sandbox,
+             std::optional<StandingSandbox> standing) {
+    asio::io_context context{1};
+    JobRun job{context,           std::move(spec),    std::move(job_dir),
+               std::move(choice), std::move(sandbox), std::move(standing)};
+    asio::co_spawn(context, job.run(), [](std::exception_ptr failure) {
+        if (failure) std::rethrow_exception(failure);
+    });
+    context.run();
 }
 
 }  // namespace labhub::coordinator::runner

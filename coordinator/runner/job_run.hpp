@@ -17,25 +17,38 @@
 
 namespace labhub::coordinator::runner {
 
+/// The runner's ends of a sandbox's streams, and the sandbox's own until the runtime has them.
+struct StreamPairs {
+    UniqueFd out, err, lifeline;
+    UniqueFd their_out, their_err, their_lifeline;
+};
+Result<StreamPairs> make_streams();
+
+/// A sandbox that waits for its job: its first process, and our ends of its streams.
+struct StandingSandbox {
+    pid_t init = 0;
+    StreamPairs streams;
+};
+
 /// One job from the runtime's start to the coordinator's Released: stdio into the logs, the time limit, stops, the
 /// reports, and the result folder at the end. Single-threaded; owned by main. Whatever fails after construction ends
 /// the job as `sandbox_failed` with a complete result folder.
 class JobRun {
   public:
-    /// `sandbox` may be an error: then the job ends at once, with that as its message.
+    /// `sandbox` may be an error: then the job ends at once, with that as its message. `standing`: it has waited and
+    /// taken the job, and needs no runtime any more.
     JobRun(asio::io_context& context, JobSpec spec, std::filesystem::path job_dir, RuntimeChoice choice,
-           Result<Sandbox> sandbox);
+           Result<Sandbox> sandbox, std::optional<StandingSandbox> standing = {});
     ~JobRun();
 
     /// Runs until the end is stored by the coordinator, or nobody asked for it in a week.
     Task<void> run();
 
   private:
-    struct Streams;
-
     Task<void> run_sandbox();
     Result<void> open_streams();
     Task<bool> run_runtime();
+    bool run_in_standing();
     Task<int> await_process(pid_t pid);
     Task<void> await_logs();
     Task<void> pump(UniqueFd from, LogFile* into);
@@ -62,7 +75,8 @@ class JobRun {
     RunnerState state_;
     EndFacts facts_;
     std::optional<LogFile> out_log_, err_log_;
-    std::unique_ptr<Streams> streams_;
+    std::optional<StandingSandbox> standing_;
+    StreamPairs streams_;
     pid_t init_ = 0;
     bool killed_ = false, released_ = false, complete_ = false;
     asio::posix::stream_descriptor lifeline_;
@@ -72,5 +86,13 @@ class JobRun {
     TaskGroup tasks_;       // while the sandbox lives
     TaskGroup link_tasks_;  // until the coordinator has the end
 };
+
+/// What tells a waiting labhub-init to run the job's program (init_protocol.h). Error too_large when it doesn't fit
+/// one message: such a job gets a sandbox of its own making.
+Result<std::string> run_message(const JobSpec& spec);
+
+/// Runs a JobRun to its end, on a loop of its own.
+void run_job(JobSpec spec, std::filesystem::path job_dir, RuntimeChoice choice, Result<Sandbox> sandbox,
+             std::optional<StandingSandbox> standing = {});
 
 }  // namespace labhub::coordinator::runner

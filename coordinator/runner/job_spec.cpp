@@ -1,7 +1,14 @@
 #include "coordinator/runner/job_spec.hpp"
 
-#include <limits>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <limits>
+#include <tuple>
+
+#include "coordinator/runner/init/init_protocol.h"
 #include "shared/base/files.hpp"
 #include "shared/base/json.hpp"
 
@@ -12,6 +19,10 @@ namespace json = boost::json;
 
 constexpr std::string_view kFile = "job.json";
 constexpr std::size_t kMaxFileBytes = 1u << 20;
+
+/// Half of what one message to labhub-init may hold: our own variables need little of the other half.
+constexpr std::size_t kMaxTold = LABHUB_INIT_MAX_PACKET / 2;
+constexpr std::size_t kMaxToldStrings = LABHUB_INIT_MAX_STRINGS / 2;
 
 /// Reads members of one JSON object; remembers the first thing that is wrong.
 class Members {
@@ -97,7 +108,31 @@ Result<void> check(const JobSpec& spec) {
     return {};
 }
 
+/// As one step for whoever reads it, but without waiting for the disk.
+Result<void> replace_file(const std::filesystem::path& path, std::string_view bytes, mode_t mode) {
+    const std::filesystem::path temporary = path.string() + ".tmp";
+    const UniqueFd file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)};
+    if (!file) return system_error("create " + temporary.string(), errno);
+    ::fchmod(file.get(), mode);
+    if (::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
+        return system_error("write " + temporary.string(), errno);
+    if (::rename(temporary.c_str(), path.c_str()) != 0) return system_error("rename to " + path.string(), errno);
+    return {};
+}
+
 }  // namespace
+
+bool fits(const JobSpec& like, const JobSpec& job) {
+    const auto bounds = [](const Limits& l) {
+        return std::tie(l.memory_bytes, l.cpus, l.pids, l.output_bytes, l.output_files, l.tmp_bytes);
+    };
+    std::size_t bytes = 0;
+    for (const auto& argument : job.argv) bytes += argument.size();
+    for (const auto& [name, value] : job.environment) bytes += name.size() + value.size();
+    return bounds(like.limits) == bounds(job.limits) && like.python_path == job.python_path &&
+           like.runtime == job.runtime && like.api_port == job.api_port && bytes <= kMaxTold &&
+           job.argv.size() + job.environment.size() <= kMaxToldStrings;
+}
 
 Result<JobSpec> read_job_spec(const std::filesystem::path& job_dir) {
     std::error_code missing;
@@ -124,6 +159,10 @@ Result<JobSpec> read_job_spec(const std::filesystem::path& job_dir) {
     return spec;
 }
 
+Result<void> write_script(const std::filesystem::path& job_dir, std::string_view script) {
+    return replace_file(job_dir / "script.py", script, 0644);
+}
+
 Result<void> write_job_spec(const std::filesystem::path& job_dir, const JobSpec& spec) {
     LABHUB_CHECK(check(spec));
     const json::object object{{"job_id", spec.job_id.value},
@@ -136,7 +175,7 @@ Result<void> write_job_spec(const std::filesystem::path& job_dir, const JobSpec&
                               {"runtime", spec.runtime},
                               {"api_port", spec.api_port},
                               {"cache_folder", spec.cache_folder.string()}};
-    return write_file(job_dir / kFile, to_pretty_json(object), 0600);
+    return replace_file(job_dir / kFile, to_pretty_json(object), 0600);
 }
 
 }  // namespace labhub::coordinator::runner

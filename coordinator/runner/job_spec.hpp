@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "shared/base/ids.hpp"
@@ -42,9 +43,16 @@ struct JobSpec {
     std::filesystem::path cache_folder;
 };
 
+/// Whether a sandbox made after `like`, in advance, is what `job` asks for: the same bounds, host folders and runtime,
+/// and arguments and environment that labhub-init can be told (init_protocol.h).
+bool fits(const JobSpec& like, const JobSpec& job);
+
 /// JOB_DIR/job.json. Errors not_found, malformed (says which member and what would be right), out_of_range.
 Result<JobSpec> read_job_spec(const std::filesystem::path& job_dir);
-/// Writes JOB_DIR/job.json with mode 0600, as one step.
+/// Writes JOB_DIR/job.json with mode 0600, as one step. It may be gone after a power cut, and so is the runner it was
+/// for: whoever wants it then writes it again.
 Result<void> write_job_spec(const std::filesystem::path& job_dir, const JobSpec& spec);
+/// JOB_DIR/script.py, likewise.
+Result<void> write_script(const std::filesystem::path& job_dir, std::string_view script);
 
 }  // namespace labhub::coordinator::runner

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "coordinator/runner/job_report.hpp"
+#include "coordinator/runner/waiting_runners.hpp"
 #include "shared/base/result.hpp"
 #include "shared/runtime/task.hpp"
 #include "shared/runtime/task_group.hpp"
@@ -34,15 +35,17 @@ class SpawnLauncher final : public Launcher {
 
     Result<pid_t> start(const std::filesystem::path& job_dir) override;
     Task<Result<RunnerState>> collect(std::filesystem::path job_dir) override;
-    /// Ends the tasks that wait for processes; the runners live on.
+    /// Ends the tasks that wait for processes, and the runners that have no job; the others live on.
     Task<void> close();
+    /// Sandboxes are made in advance from now on, for jobs that fit.
+    void keep_ready(ReadySandboxes settings) { waiting_.keep(std::move(settings)); }
+    std::size_t ready_count() const { return waiting_.ready_count(); }
 
   private:
-    Result<pid_t> spawn(const char* verb, const std::filesystem::path& job_dir);
-
     asio::any_io_executor executor_;
     std::filesystem::path program_;
     TaskGroup tasks_;
+    WaitingRunners waiting_;
 };
 
 }  // namespace labhub::coordinator::runner

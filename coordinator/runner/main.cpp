@@ -7,12 +7,11 @@
 #include <string_view>
 
 #include <spdlog/spdlog.h>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include "coordinator/runner/collect.hpp"
 #include "coordinator/runner/job_run.hpp"
 #include "coordinator/runner/result_folder.hpp"
+#include "coordinator/runner/waiting.hpp"
 #include "shared/base/json.hpp"
 #include "shared/runtime/log.hpp"
 
@@ -24,6 +23,11 @@ constexpr int kExitDone = 0, kExitFailed = 1, kExitUsage = 2, kExitConflict = 4;
 constexpr const char* kUsage =
     "labhub-runner, the shim of one job\n"
     "  labhub-runner run JOB_DIR          run the job that JOB_DIR/job.json describes, until its end is taken\n"
+    "  labhub-runner wait DIR             make a sandbox in DIR, after its job.json, and run the one job that "
+    "descriptor "
+    "3\n"
+    "                                     names; when that is closed, remove it\n"
+    "  labhub-runner discard DIR          remove what a killed `wait` left\n"
     "  labhub-runner collect JOB_DIR      bring in what a killed runner left; prints the job's state as JSON\n"
     "  labhub-runner probe [CACHE]        print as JSON how sandboxes are made on this host; CACHE is a folder to keep "
     "it in\n"
@@ -37,19 +41,22 @@ int fail(const Error& error) {
 int run(const std::filesystem::path& job_dir) {
     auto spec = read_job_spec(job_dir);
     if (!spec) return fail(spec.error());
-    const auto lock = lock_job(job_dir);
+    const auto lock = claim_job(job_dir);
     if (!lock) return fail(lock.error());
-    if (const auto before = read_runner_state(job_dir); before && before->phase != Phase::preparing)
-        return fail({ErrorCode::conflict, "this job was run before", "`labhub-runner collect` brings in what it left"});
     auto choice = choose_runtime(spec->runtime, spec->cache_folder, job_dir);
     auto sandbox = choice ? Sandbox::prepare(*spec, job_dir, *choice) : Result<Sandbox>(choice.error());
-    asio::io_context context{1};
-    JobRun job{context, *spec, job_dir, choice ? *choice : RuntimeChoice{}, std::move(sandbox)};
-    asio::co_spawn(context, job.run(), [](std::exception_ptr failure) {
-        if (failure) std::rethrow_exception(failure);
-    });
-    context.run();
+    run_job(*spec, job_dir, choice ? *choice : RuntimeChoice{}, std::move(sandbox));
     return kExitDone;
+}
+
+int wait(const std::filesystem::path& folder) {
+    const auto waited = wait_for_job(folder, UniqueFd{kGiverDescriptor});
+    return waited ? kExitDone : fail(waited.error());
+}
+
+int discard(const std::filesystem::path& folder) {
+    const auto discarded = discard_waiting(folder);
+    return discarded ? kExitDone : fail(discarded.error());
 }
 
 int collect_job(const std::filesystem::path& job_dir) {
@@ -92,6 +99,8 @@ int main_of(const std::vector<std::string_view>& arguments) {
     const auto verb = arguments.empty() ? std::string_view{} : arguments[0];
     const auto absolute = [&](std::size_t i) { return std::filesystem::absolute(arguments[i]); };
     if (verb == "run" && arguments.size() == 2) return run(absolute(1));
+    if (verb == "wait" && arguments.size() == 2) return wait(absolute(1));
+    if (verb == "discard" && arguments.size() == 2) return discard(absolute(1));
     if (verb == "collect" && arguments.size() == 2) return collect_job(absolute(1));
     if (verb == "bundle" && arguments.size() == 3) return bundle(absolute(1), absolute(2));
     if (verb == "probe" && arguments.size() <= 2)

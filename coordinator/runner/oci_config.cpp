@@ -69,7 +69,8 @@ json::object no_capabilities() {
 
 json::object process(const JobSpec& spec, const BundleOptions& options) {
     json::array args{kInitPath};
-    for (const auto& argument : spec.argv) args.emplace_back(argument);
+    if (!options.waits)
+        for (const auto& argument : spec.argv) args.emplace_back(argument);
     json::array env;
     for (const auto& [name, value] : sandbox_environment(spec)) env.emplace_back(name + "=" + value);
     const std::uint32_t user = options.user_namespace ? kSandboxUid : host_uid(spec.job_id);

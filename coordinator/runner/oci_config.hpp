@@ -27,6 +27,7 @@ struct BundleOptions {
     bool user_namespace = true;
     bool limit_swap = false;
     std::uint64_t largest_file = 0;  ///< bytes
+    bool waits = false;              ///< labhub-init is told by its lifeline what to run, and with which environment
 };
 
 /// "/labhub/<job id>", in every cgroup hierarchy.

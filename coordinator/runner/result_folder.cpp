@@ -41,6 +41,13 @@ Result<UniqueFd> lock_job(const std::filesystem::path& job_dir) {
     return lock;
 }
 
+Result<UniqueFd> claim_job(const std::filesystem::path& job_dir) {
+    LABHUB_TRY(UniqueFd lock, lock_job(job_dir));
+    if (const auto before = read_runner_state(job_dir); before && before->phase != Phase::preparing)
+        return Error{ErrorCode::conflict, "this job was run before", "`labhub-runner collect` brings in what it left"};
+    return lock;
+}
+
 Result<void> complete_result(const std::filesystem::path& job_dir, const Limits& limits,
                              const std::filesystem::path& output, RunnerState& state) {
     struct stat owner {};

@@ -11,6 +11,9 @@ namespace labhub::coordinator::runner {
 /// The right to work on a job's folder, held for as long as this lives.
 Result<UniqueFd> lock_job(const std::filesystem::path& job_dir);
 
+/// The same for a job that is to be run. Error conflict also when it was run before.
+Result<UniqueFd> claim_job(const std::filesystem::path& job_dir);
+
 /// Brings the outputs from `output` into JOB_DIR/output (an empty path: there are none), writes exitcode.txt, tells in
 /// stderr.txt what was left out, and writes runner.json with the end in it: from there on the result folder is
 /// complete. A host without room leaves what fits, and says so in the notes; the end itself is always recorded, or an

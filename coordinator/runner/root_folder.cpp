@@ -68,6 +68,23 @@ std::vector<std::string> bound_etc_folders() {
     return found;
 }
 
+std::string host_files_mark() {
+    std::string mark;
+    const auto add = [&](const std::string& path) {
+        struct stat facts {};
+        if (::lstat(path.c_str(), &facts) != 0) return;
+        mark += path + " " + std::to_string(facts.st_ino) + " " + std::to_string(facts.st_mtim.tv_sec) + "." +
+                std::to_string(facts.st_mtim.tv_nsec) + "\n";
+    };
+    for (const std::string name : kEtcFiles) add("/etc/" + name);
+    add("/etc/localtime");
+    // Folders that are bound show what happens in them; only one that was replaced would not.
+    struct stat facts {};
+    for (const auto& folder : bound_etc_folders())
+        if (::stat(folder.c_str(), &facts) == 0) mark += folder + " " + std::to_string(facts.st_ino) + "\n";
+    return mark;
+}
+
 Result<void> make_root_folder(const std::filesystem::path& root, std::uint32_t uid) {
     if (::mkdir(root.c_str(), 0755) != 0 && errno != EEXIST) return system_error("create " + root.string(), errno);
     for (const char* folder : kFolders)

@@ -18,4 +18,7 @@ Result<void> make_root_folder(const std::filesystem::path& root, std::uint32_t u
 /// Folders of the host's /etc that Python and its libraries read, as far as this host has them.
 std::vector<std::string> bound_etc_folders();
 
+/// Tells whether what a root folder was made of, the host's own files, has changed since.
+std::string host_files_mark();
+
 }  // namespace labhub::coordinator::runner

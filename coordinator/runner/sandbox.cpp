@@ -54,6 +54,8 @@ Result<void> bind_mount(const fs::path& source, const fs::path& target) {
     return {};
 }
 
+std::string container_name(const JobId& name) { return "labhub-" + name.value; }
+
 /// An empty file to bind a file on, or a file with `bytes`; readable by all.
 Result<void> put(const fs::path& path, std::string_view bytes) {
     const UniqueFd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
@@ -66,10 +68,14 @@ Result<void> put(const fs::path& path, std::string_view bytes) {
 
 }  // namespace
 
-std::string container_name(const JobId& job) { return "labhub-" + job.value; }
 fs::path sandbox_folder(const fs::path& job_dir) { return job_dir / "sandbox"; }
-fs::path image_path(const fs::path& job_dir) { return sandbox_folder(job_dir) / "output.img"; }
-fs::path plain_output_path(const fs::path& job_dir) { return sandbox_folder(job_dir) / "output"; }
+fs::path image_path(const fs::path& sandbox_folder) { return sandbox_folder / "output.img"; }
+fs::path plain_output_path(const fs::path& sandbox_folder) { return sandbox_folder / "output"; }
+
+JobId sandbox_name(const fs::path& job_dir, const JobId& job) {
+    const auto waited = read_job_spec(sandbox_folder(job_dir));
+    return waited ? waited->job_id : job;
+}
 
 Result<void> enter_private_mounts(bool hide_unified) {
     if (::unshare(CLONE_NEWNS) != 0) {
@@ -86,38 +92,62 @@ Result<void> enter_private_mounts(bool hide_unified) {
     return {};
 }
 
-Sandbox::Sandbox(const JobSpec& spec, const fs::path& job_dir, const RuntimeChoice& choice)
-    : job_dir_(job_dir), choice_(choice), container_(container_name(spec.job_id)), uid_(host_uid(spec.job_id)) {
+Sandbox::Sandbox(const JobSpec& spec, const fs::path& folder, const RuntimeChoice& choice)
+    : folder_(folder), choice_(choice), name_(spec.job_id), uid_(host_uid(spec.job_id)) {
     options_.user_namespace = choice.user_namespace;
     options_.limit_swap = can_limit_swap();
 }
 
 Result<Sandbox> Sandbox::prepare(const JobSpec& spec, const fs::path& job_dir, const RuntimeChoice& choice) {
-    Sandbox sandbox{spec, job_dir, choice};
-    LABHUB_CHECK(make_folder(sandbox_folder(job_dir), 0700));
-    // Its process works while this one goes on.
-    auto image =
-        DiskImage::begin(image_path(job_dir), spec.limits.output_bytes, spec.limits.output_files, sandbox.uid_);
-    LABHUB_CHECK(enter_private_mounts(choice.hide_unified));
-    sandbox.cgroup_ = Cgroup{cgroup_path(spec.job_id)};
-    LABHUB_CHECK(sandbox.make_workplace(spec));
-    // Attaching and mounting wait for the disk; the rest needs the processor.
-    auto mounting = std::async(std::launch::async, [&] {
-        return image ? image->mount(sandbox.sources_.output) : Result<void>(image.error());
-    });
-    auto filled = sandbox.fill_workplace(spec);
-    const auto mounted = mounting.get();
-    LABHUB_CHECK(std::move(filled));
-    LABHUB_CHECK(sandbox.bound_output(spec, mounted));
-    LABHUB_CHECK(sandbox.write_bundle(spec));
+    Sandbox sandbox{spec, sandbox_folder(job_dir), choice};
+    LABHUB_TRY(const std::string script, read_file(job_dir / "script.py", kMaxScript));
+    LABHUB_CHECK(sandbox.make(spec, script));
     return sandbox;
 }
 
-Result<void> Sandbox::fill_workplace(const JobSpec& spec) {
+Result<Sandbox> Sandbox::prepare_waiting(const JobSpec& like, const fs::path& folder, const RuntimeChoice& choice) {
+    Sandbox sandbox{like, folder, choice};
+    sandbox.options_.waits = true;
+    LABHUB_CHECK(sandbox.make(like, ""));
+    return sandbox;
+}
+
+Result<void> Sandbox::take_job(const fs::path& job_dir) {
+    LABHUB_TRY(const std::string script, read_file(job_dir / "script.py", kMaxScript));
+    const UniqueFd file{::open(sources_.script.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC)};
+    if (!file || ::write(file.get(), script.data(), script.size()) != static_cast<ssize_t>(script.size()))
+        return system_error("write " + sources_.script.string(), errno);
+    const fs::path folder = sandbox_folder(job_dir);
+    if (::rename(folder_.c_str(), folder.c_str()) != 0) return system_error("rename to " + folder.string(), errno);
+    folder_ = folder;
+    return {};
+}
+
+Result<void> Sandbox::make(const JobSpec& spec, const std::string& script) {
+    LABHUB_CHECK(make_folder(folder_, 0700));
+    LABHUB_CHECK(enter_private_mounts(choice_.hide_unified));
+    cgroup_ = Cgroup{cgroup_path(name_)};
+    LABHUB_CHECK(make_workplace(spec));
+    // Attaching and mounting wait for the disk; the rest needs the processor.
+    auto mounting = std::async(std::launch::async, [&] { return mount_output(spec); });
+    auto filled = fill_workplace(spec, script);
+    const auto mounted = mounting.get();
+    LABHUB_CHECK(std::move(filled));
+    LABHUB_CHECK(bound_output(spec, mounted));
+    return write_bundle(spec);
+}
+
+Result<void> Sandbox::fill_workplace(const JobSpec& spec, const std::string& script) {
     LABHUB_CHECK(make_root_folder(workplace_ / "bundle/rootfs", choice_.user_namespace ? kSandboxUid : uid_));
     LABHUB_TRY(network_, make_sandbox_network(spec.api_port));
     sources_.network = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(network_.name_space.get());
-    return bind_sources(spec);
+    return bind_sources(spec, script);
+}
+
+Result<void> Sandbox::mount_output(const JobSpec& spec) const {
+    LABHUB_TRY(auto image, DiskImage::make(image_path(folder_), spec.limits.output_bytes, spec.limits.output_files,
+                                           uid_, spec.cache_folder));
+    return image.mount(sources_.output);
 }
 
 Result<void> Sandbox::bound_output(const JobSpec& spec, const Result<void>& mounted) {
@@ -131,7 +161,7 @@ Result<void> Sandbox::bound_output(const JobSpec& spec, const Result<void>& moun
 }
 
 Result<void> Sandbox::make_workplace(const JobSpec& spec) {
-    LABHUB_TRY(workplace_, find_workplace({job_dir_, spec.python_path, own_program_folder(), choice_.program}));
+    LABHUB_TRY(workplace_, find_workplace({folder_, spec.python_path, own_program_folder(), choice_.program}));
     if (::mount("labhub", workplace_.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64m") != 0)
         return system_error("mount the sandbox's workplace", errno);
     sources_.output = workplace_ / "output";
@@ -141,11 +171,10 @@ Result<void> Sandbox::make_workplace(const JobSpec& spec) {
 
 /// Copies or binds what the sandbox is made of to where the user namespace's root can reach it, whatever the modes of
 /// the folders above the originals.
-Result<void> Sandbox::bind_sources(const JobSpec& spec) {
+Result<void> Sandbox::bind_sources(const JobSpec& spec, const std::string& script) {
     sources_.init = workplace_ / "init";
     LABHUB_CHECK(put(sources_.init, ""));
     LABHUB_CHECK(bind_mount(own_program_folder() / "labhub-init", sources_.init));
-    LABHUB_TRY(const std::string script, read_file(job_dir_ / "script.py", kMaxScript));
     sources_.script = workplace_ / "script.py";
     LABHUB_CHECK(put(sources_.script, script));
     if (spec.python_path.empty()) return {};
@@ -157,7 +186,7 @@ Result<void> Sandbox::bind_sources(const JobSpec& spec) {
 Result<void> Sandbox::make_plain_output(const JobSpec& spec) {
     disk_limit_by_ = "polling";
     options_.largest_file = spec.limits.output_bytes;
-    const fs::path folder = plain_output_path(job_dir_);
+    const fs::path folder = plain_output_path(folder_);
     LABHUB_CHECK(make_folder(folder));
     if (::chown(folder.c_str(), uid_, uid_) != 0) return system_error("give the output folder to the script", errno);
     return bind_mount(folder, sources_.output);
@@ -171,7 +200,7 @@ Result<pid_t> Sandbox::start(const SandboxStreams& streams) const {
     Command command;
     command.argv = {choice_.program,
                     "--root",
-                    (sandbox_folder(job_dir_) / "state").string(),
+                    (folder_ / "state").string(),
                     "--log",
                     (workplace_ / "runtime.log").string(),
                     "run",
@@ -182,7 +211,7 @@ Result<pid_t> Sandbox::start(const SandboxStreams& streams) const {
                     "1",
                     "--bundle",
                     (workplace_ / "bundle").string(),
-                    container_};
+                    container_name(name_)};
     command.out = streams.out;
     command.err = streams.err;
     command.pass = streams.lifeline;
@@ -209,19 +238,19 @@ bool Sandbox::is_output_full() const {
 }
 
 void Sandbox::dismantle() {
-    delete_container(choice_.program, job_dir_, JobId{container_.substr(container_name(JobId{}).size())});
-    if (!cgroup_.remove()) spdlog::warn("the cgroup of {} could not be removed", container_);
+    delete_container(choice_.program, folder_, name_);
+    if (!cgroup_.remove()) spdlog::warn("the cgroup of {} could not be removed", name_.value);
     ::umount2(sources_.output.c_str(), MNT_DETACH);
     std::error_code failure;
-    fs::remove_all(sandbox_folder(job_dir_), failure);
-    if (failure) spdlog::warn("clear {}: {}", sandbox_folder(job_dir_).string(), failure.message());
+    fs::remove_all(folder_, failure);
+    if (failure) spdlog::warn("clear {}: {}", folder_.string(), failure.message());
 }
 
-void delete_container(const std::string& program, const fs::path& job_dir, const JobId& job) {
-    const fs::path state = sandbox_folder(job_dir) / "state";
+void delete_container(const std::string& program, const fs::path& sandbox_folder, const JobId& name) {
+    const fs::path state = sandbox_folder / "state";
     if (program.empty() || ::access(state.c_str(), F_OK) != 0) return;
     Command command;
-    command.argv = {program, "--root", state.string(), "delete", "--force", container_name(job)};
+    command.argv = {program, "--root", state.string(), "delete", "--force", container_name(name)};
     if (const auto pid = start_process(command)) wait_process(*pid, kDeleteSeconds);
 }
 

@@ -145,13 +145,18 @@ bool Lab::await(const std::function<bool()>& happened, std::chrono::seconds limi
     return true;
 }
 
-JobId Lab::start(const std::string& script, const std::function<void(JobSpec&)>& adjust) {
+JobSpec Lab::usual_spec() const {
     JobSpec spec;
-    spec.job_id = last_ = JobId{"test-" + random_hex(6)};
-    spec.secret = secrets_[spec.job_id] = random_hex(16);
     spec.socket = data_ / "jobs.sock";
     spec.python_path = python_path();
     spec.cache_folder = cache_folder();
+    return spec;
+}
+
+JobId Lab::start(const std::string& script, const std::function<void(JobSpec&)>& adjust) {
+    JobSpec spec = usual_spec();
+    spec.job_id = last_ = JobId{"test-" + random_hex(6)};
+    spec.secret = secrets_[spec.job_id] = random_hex(16);
     if (adjust) adjust(spec);
     fs::create_directories(folder(spec.job_id));
     const auto written = write_job_spec(folder(spec.job_id), spec);

@@ -34,6 +34,8 @@ class Lab : public ::testing::Test {
     void SetUp() override;
     void TearDown() override;
 
+    /// What every job's specification begins with.
+    JobSpec usual_spec() const;
     /// Starts the script; `adjust` may change its specification.
     JobId start(const std::string& script, const std::function<void(JobSpec&)>& adjust = {});
     /// Starts it, waits for its end, releases the runner. Fails the test when it doesn't end within two minutes.

@@ -16,6 +16,7 @@
 #include "coordinator/domain/leases/leases.hpp"
 #include "coordinator/domain/telemetry/recorder.hpp"
 #include "coordinator/runner/job_socket.hpp"
+#include "coordinator/runner/job_spec.hpp"
 #include "coordinator/runner/launcher.hpp"
 #include "coordinator/store/job_store.hpp"
 #include "shared/runtime/task_group.hpp"
@@ -81,6 +82,8 @@ class Engine {
     std::vector<const Job*> list() const;
     /// The job's place in its queue, 1 for the next; nothing when it isn't queued.
     std::optional<std::size_t> queue_position(const Job& job) const;
+    /// What a sandbox for a job with the default limits is made after, before there is such a job.
+    runner::JobSpec usual_spec() const { return spec_of(Job{}); }
     /// Deletes ended jobs older than that, with their results. Returns how many.
     Task<Result<std::size_t>> remove_ended(std::chrono::milliseconds max_age);
 
@@ -113,6 +116,7 @@ class Engine {
     Task<void> launch(JobId id, leases::Lease lease);
     Task<void> back_to_queue(JobId id, Error why);
     Result<void> write_job_folder(const Job& job) const;
+    runner::JobSpec spec_of(const Job& job) const;
     bool is_node_lost(const Job& job) const;
     void end_unstarted(const JobId& id);
     void sandbox_failed(const JobId& id, const Error& why);

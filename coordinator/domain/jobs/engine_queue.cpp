@@ -85,7 +85,11 @@ Task<void> Engine::back_to_queue(JobId id, Error why) {
 Result<void> Engine::write_job_folder(const Job& job) const {
     const auto folder = parts_.results.folder_of(job.id);
     LABHUB_CHECK(make_folder(folder));
-    LABHUB_CHECK(write_file(folder / "script.py", job.script));
+    LABHUB_CHECK(runner::write_script(folder, job.script));
+    return runner::write_job_spec(folder, spec_of(job));
+}
+
+runner::JobSpec Engine::spec_of(const Job& job) const {
     runner::JobSpec spec;
     spec.job_id = job.id;
     spec.secret = job.secret;
@@ -102,7 +106,7 @@ Result<void> Engine::write_job_folder(const Job& job) const {
     spec.python_path = settings_.python;
     spec.runtime = settings_.runtime;
     spec.cache_folder = settings_.cache;
-    return runner::write_job_spec(folder, spec);
+    return spec;
 }
 
 }  // namespace labhub::coordinator::jobs

@@ -91,6 +91,9 @@ Task<void> Engine::collect(JobId id) {
     ending.exit_code = -1;
     ending.reason = reason::kRunnerLost;
     ending.message = "the program that watched over the sandbox ended unexpectedly";
+    // What was written for the runner did not wait for the disk, so a power cut may have taken it.
+    if (!runner::read_job_spec(parts_.results.folder_of(id)))
+        if (auto again = write_job_folder(self->job); !again) spdlog::error("{}", again.error().to_string());
     auto state = co_await parts_.launcher.collect(parts_.results.folder_of(id));
     if (state && state->ended) ending = ending_of(*state->ended);
     if (!state)

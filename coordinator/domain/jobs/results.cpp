@@ -138,7 +138,12 @@ Task<Result<void>> Results::write(Job job) {
     }
     auto description = write_description(job);
     if (!description && first) first = std::move(description);
-    auto pack = [folder = folder_of(job.id), target = zip_of(job.id)] { return write_zip(folder, kEntries, target); };
+    auto pack = [folder = folder_of(job.id), target = zip_of(job.id),
+                 script = std::move(job.script)]() -> Result<void> {
+        // Again, and this time to last: the runner's copy did not wait for the disk.
+        if (!script.empty()) LABHUB_CHECK(write_file(folder / "script.py", script));
+        return write_zip(folder, kEntries, target);
+    };
     auto packed = co_await run_blocking(pool_, std::move(pack));
     if (!packed && first) first = std::move(packed);
     co_return first;

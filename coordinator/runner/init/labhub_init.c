@@ -1,6 +1,6 @@
 /*
- * labhub-init: process 1 of a sandbox.  labhub-init PROGRAM [ARGUMENT ...], with descriptor 3 a SOCK_SEQPACKET socket
- * whose other end the runner holds: the lifeline.
+ * labhub-init: process 1 of a sandbox.  labhub-init [PROGRAM [ARGUMENT ...]], with descriptor 3 a SOCK_SEQPACKET socket
+ * whose other end the runner holds: the lifeline. Without a program it waits to be told one there, once.
  *
  * Starts the program, hands SIGTERM on to it, reaps every orphan, and when the program has ended kills whatever it left
  * behind, so that nothing outlives the script. When the lifeline breaks (the runner died, however), everything is
@@ -71,6 +71,29 @@ static pid_t start_program(char** argv) {
     return -1;
 }
 
+/* The program to start and, in environ, its environment; both lie in the packet that brought them. */
+static char** await_program(void) {
+    static char packet[LABHUB_INIT_MAX_PACKET];
+    static char* strings[LABHUB_INIT_MAX_STRINGS + 2];
+    struct labhub_init_message head;
+    ssize_t got = 0;
+    do got = recv(LABHUB_INIT_LIFELINE, packet, sizeof packet, 0);
+    while (got < 0 && errno == EINTR);
+    if (got <= (ssize_t)sizeof head || packet[got - 1] != 0) _exit(128 + SIGKILL);
+    memcpy(&head, packet, sizeof head);
+    if (head.kind != LABHUB_INIT_RUN || head.value < 1) _exit(128 + SIGKILL);
+    int count = 0, at = 0;
+    for (char* text = packet + sizeof head; text < packet + got; text += strlen(text) + 1, ++count) {
+        if (count == LABHUB_INIT_MAX_STRINGS) _exit(128 + SIGKILL);
+        /* The arguments' own end lies between them and the environment. */
+        if (count == head.value) strings[at++] = NULL;
+        strings[at++] = text;
+    }
+    if (count < head.value) _exit(128 + SIGKILL);
+    environ = strings + head.value + (count > head.value);
+    return strings;
+}
+
 static void kill_all_and_reap(void) {
     for (;;) {
         kill(-1, SIGKILL);
@@ -113,9 +136,9 @@ static void obey_signal(int signals, pid_t program) {
 }
 
 int main(int argc, char** argv) {
-    if (argc < 2) return EXIT_BROKEN;
     /* Without one (a bundle run by hand) there is nobody to watch for. */
     const int watching = fcntl(LABHUB_INIT_LIFELINE, F_SETFD, FD_CLOEXEC) == 0;
+    if (argc < 2 && !watching) return EXIT_BROKEN;
     /* The script runs as the same user: without this it could write to our memory through /proc/1/mem. */
     prctl(PR_SET_DUMPABLE, 0);
     sigset_t watched;
@@ -128,7 +151,7 @@ int main(int argc, char** argv) {
     const int signals = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals < 0) return EXIT_BROKEN;
 
-    const pid_t program = start_program(argv + 1);
+    const pid_t program = start_program(argc > 1 ? argv + 1 : await_program());
     if (program < 0) return EXIT_NOT_STARTED;
     say(LABHUB_INIT_STARTED, 0);
     struct pollfd events[2] = {{watching ? LABHUB_INIT_LIFELINE : -1, POLLIN, 0}, {signals, POLLIN, 0}};
