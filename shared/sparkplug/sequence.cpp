@@ -20,6 +20,12 @@ void SequenceTracker::start(std::uint8_t birth_seq) {
     deadline_.reset();
 }
 
+bool SequenceTracker::take_next(std::uint8_t seq) {
+    if (seq != expected_ || !held_.empty()) return false;
+    ++expected_;
+    return true;
+}
+
 std::vector<SequencedMessage> SequenceTracker::accept(SequencedMessage message, Steady::time_point now) {
     std::vector<SequencedMessage> ready;
     const auto ahead = static_cast<std::uint8_t>(message.seq - expected_);

@@ -44,6 +44,9 @@ class SequenceTracker {
 
     /// An NBIRTH with this seq arrived: forget all that was held.
     void start(std::uint8_t birth_seq);
+    /// Whether a message of this seq is the next one with none held before or after it: it is then counted as
+    /// processed, without the copy that accept() keeps.
+    bool take_next(std::uint8_t seq);
     /// The messages that may be processed now, in order. Empty while a gap is waited for. A message from the past is
     /// dropped and counted in repeats(): it is a repeat, or 128 messages and more have been lost at once.
     std::vector<SequencedMessage> accept(SequencedMessage message, Steady::time_point now);
