@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kTick = 100ms;
-constexpr std::size_t kRebirthsPerTick = 5;
+constexpr std::size_t kRebirthsPerTick = 20;
 constexpr auto kFarewellLimit = 2s;
 constexpr std::size_t kMaxWaitingMessages = 16'384;
 
@@ -32,7 +32,7 @@ Ingest::Host::Host(Options options, const Clock& clock, Sink& sink)
 Result<void> Ingest::Host::start() {
     if (thread_.joinable()) return Error{ErrorCode::conflict, "the ingest has been started already"};
     LABHUB_TRY(state_topic_, sparkplug::state_topic(options_.host_id));
-    LABHUB_TRY(group_filter_, sparkplug::group_filter(options_.group));
+    LABHUB_CHECK(sparkplug::check_group_id(options_.group));
     work_.emplace(io_.get_executor());
     tasks_.spawn("ingest connection", keep_connected());
     tasks_.spawn("ingest tick", keep_ticking());
@@ -98,13 +98,21 @@ Task<Result<void>> Ingest::Host::open_connection() {
         co_return failed;
     }
     connection_ = std::move(*connected);
-    std::vector<mqtt::Subscription> subscriptions{{state_topic_, 1}, {group_filter_, 1}};
+    auto subscriptions = wanted();
     auto subscribing = connection_->subscribe(std::move(subscriptions));
     auto subscribed = co_await std::move(subscribing);
     if (!subscribed) co_return subscribed;
     auto announcing = connection_->publish_acknowledged(state_topic_, state_json(true, will_time_), true);
     auto announced = co_await std::move(announcing);
     co_return announced;
+}
+
+/// Not the whole group: commands, our own acknowledgements among them, would come back to us.
+std::vector<mqtt::Subscription> Ingest::Host::wanted() const {
+    std::vector<mqtt::Subscription> all{{state_topic_, 1}};
+    for (const char* const type : {"NBIRTH/+", "NDATA/+", "NDEATH/+", "DBIRTH/+/+", "DDATA/+/+", "DDEATH/+/+"})
+        all.push_back({"spBv1.0/" + options_.group + "/" + type, 1});
+    return all;
 }
 
 Task<std::string> Ingest::Host::serve() {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -37,13 +38,14 @@ class Ingest::Host {
     void take(const mqtt::Message& message);
     void answer_state(const mqtt::Message& message);
     void send_command(const NodeId& node, const char* metric, Value value);
+    std::vector<mqtt::Subscription> wanted() const;
     std::string state_json(bool online, UtcMillis time) const;
 
     Options options_;
     const Clock& clock_;
     Sink& sink_;
     Tally tally_;
-    std::string state_topic_, group_filter_;
+    std::string state_topic_;
 
     asio::io_context io_{1};
     std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;

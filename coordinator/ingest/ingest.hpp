@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -16,8 +17,10 @@ namespace labhub::coordinator::ingest {
 struct Options {
     /// Broker, credentials, TLS. client_id, Will and the bounds are set by the ingest.
     mqtt::ConnectOptions broker;
-    std::string host_id = "labhub";                     ///< our Sparkplug host application id: spBv1.0/STATE/<host_id>
-    std::string group = "lab";                          ///< the Sparkplug group all nodes are in
+    std::string host_id = "labhub";  ///< our Sparkplug host application id: spBv1.0/STATE/<host_id>
+    std::string group = "lab";       ///< the Sparkplug group all nodes are in
+    /// Enrolled nodes' SSH host keys ("SHA256:…"): an NBIRTH under such a name that says another key is refused.
+    std::map<NodeId, std::string> host_keys;
     std::chrono::milliseconds reorder_window{2'000};    ///< how long to wait for a missing seq
     std::chrono::milliseconds stale_after{15'000};      ///< a node silent for so long is stale
     std::chrono::milliseconds rebirth_interval{5'000};  ///< at most one rebirth request for a node in this time
@@ -37,6 +40,8 @@ struct Counters {
     std::uint64_t refused_retained = 0;     ///< retained N* and D* messages
     std::uint64_t refused_deaths = 0;       ///< NDEATH with another bdSeq than the session's
     std::uint64_t refused_times = 0;        ///< readings stamped before 2000 or more than a day ahead
+    std::uint64_t type_changes = 0;         ///< metrics whose values or birth came with another type than before
+    std::uint64_t impostors = 0;            ///< births under a node's name by somebody who seems to be another
     std::uint64_t rebirths_requested = 0;
     std::uint64_t broker_connections = 0;
 };

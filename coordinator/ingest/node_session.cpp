@@ -1,18 +1,23 @@
 #include "coordinator/ingest/node_session.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
 #include <spdlog/spdlog.h>
+
+#include "coordinator/ingest/unpack.hpp"
+#include "shared/base/text.hpp"
 
 namespace labhub::coordinator::ingest {
 namespace {
 
 using sparkplug::MessageType;
 
-constexpr UtcMillis kEarliestTime{946'684'800'000};  // 2000-01-01: before it, a clock was never set
-constexpr std::chrono::hours kFurthestAhead{24};
-constexpr std::size_t kMaxDevices = 256;  // of one node; a lab's has a handful
+constexpr std::size_t kMaxDevices = 256;           // of one node; a lab's has a handful
+constexpr std::size_t kMaxMetrics = 20'000;        // of one message
+constexpr std::size_t kMaxKnownMetrics = 500'000;  // of all nodes: at a few hundred bytes each
+constexpr std::size_t kBootIds = 4;
 
 }  // namespace
 
@@ -25,21 +30,46 @@ NodeSession::NodeSession(NodeId node, const Options& options, const Clock& clock
       tracker_(options.reorder_window),
       last_heard_(clock.steady_now()) {}
 
+NodeSession::~NodeSession() { end(); }
+
 void NodeSession::receive(const sparkplug::Topic& topic, const std::string& bytes) {
-    // Our own commands come back to us, as we subscribe to the whole group.
+    // Commands are from hosts, our own among them.
     if (topic.type == MessageType::ncmd || topic.type == MessageType::dcmd) return;
+    if (topic.type != MessageType::ndeath) heard();
+    take(topic, bytes);
+}
+
+void NodeSession::take(const sparkplug::Topic& topic, std::string_view bytes) {
+    if (bytes.size() > sparkplug::kMaxPayloadBytes)
+        return malformed(Error{ErrorCode::too_large, "a payload of " + std::to_string(bytes.size()) + " bytes"});
+    auto head = read_head(bytes);
+    std::string unpacked;
+    if (head && head->uuid == kCompressedUuid) {
+        auto inner = unpack(head->body);
+        if (!inner) return malformed(inner.error());
+        unpacked = std::move(*inner);
+        bytes = unpacked;
+        head = read_head(bytes);
+    }
+    if (!head) return malformed(head.error());
+    if (head->metrics > kMaxMetrics)
+        return malformed(Error{ErrorCode::too_many, "a message of " + std::to_string(head->metrics) + " metrics",
+                               "at most " + std::to_string(kMaxMetrics)});
     if (topic.type == MessageType::ndeath) return node_death(bytes);
-    heard();
-    if (topic.type == MessageType::nbirth) return node_birth(bytes);
+    if (topic.type == MessageType::nbirth) return node_birth(bytes, *head);
     if (!born_) {
         ++tally_.before_birth;
         return want_rebirth();
     }
-    auto seq = sparkplug::peek_seq(bytes);
-    if (!seq) return malformed(seq.error());
-    if (!*seq) return malformed(Error{ErrorCode::malformed, "a message without seq"});
+    sequenced(topic, bytes, *head);
+}
+
+void NodeSession::sequenced(const sparkplug::Topic& topic, std::string_view bytes, const PayloadHead& head) {
+    if (!head.seq) return malformed(Error{ErrorCode::malformed, "a message without seq"});
+    const auto seq = static_cast<std::uint8_t>(*head.seq);
+    if (tracker_.take_next(seq)) return in_turn(Incoming{topic.type, topic.device, bytes});
     const auto repeats = tracker_.repeats();
-    for (const auto& ready : tracker_.accept({**seq, topic, bytes}, clock_.steady_now())) in_turn(ready);
+    for (const auto& ready : tracker_.accept({seq, topic, std::string(bytes)}, clock_.steady_now())) in_turn(ready);
     // TCP repeats nothing: a seq from the past is what is left when half a turn of them has been lost at once.
     if (tracker_.repeats() != repeats) note_gap();
 }
@@ -59,25 +89,57 @@ void NodeSession::heard() {
     sink_.node_heard_again(node_, clock_.utc_now());
 }
 
-void NodeSession::node_birth(const std::string& bytes) {
+void NodeSession::node_birth(std::string_view bytes, const PayloadHead& head) {
     auto decoded = sparkplug::decode(bytes);
     if (!decoded) return malformed(decoded.error());
     const auto& payload = decoded->payload;
     const auto bd_seq = sparkplug::bd_seq_of(payload);
-    if (!bd_seq || !payload.seq) return malformed(Error{ErrorCode::malformed, "an NBIRTH without seq or bdSeq"});
+    if (!bd_seq || !head.seq) return malformed(Error{ErrorCode::malformed, "an NBIRTH without seq or bdSeq"});
+    if (is_somebody_else(payload)) return;
     for (const auto& held : tracker_.give_up()) in_turn(held);
     end();
     born_ = unbroken_ = true;
     rebirth_wanted_ = rebirth_asked_for_ = false;
     bd_seq_ = *bd_seq;
-    tracker_.start(*payload.seq);
+    tracker_.start(static_cast<std::uint8_t>(*head.seq));
     node_catalog_.learn(payload);
     NodeBorn born{node_, payload.timestamp.value_or(clock_.utc_now()), *bd_seq, {}};
     for (const auto& metric : payload.metrics) born.node_metrics[metric.name] = metric.value;
     sink_.node_born(std::move(born));
 }
 
-void NodeSession::node_death(const std::string& bytes) {
+/// Told by what labhub-agent says of itself. The wall against strangers who copy that too are the broker's access
+/// rules.
+bool NodeSession::is_somebody_else(const sparkplug::Payload& birth) {
+    std::string boot_id, host_key;
+    for (const auto& metric : birth.metrics) {
+        const auto* text = std::get_if<std::string>(&metric.value);
+        if (text && metric.name == "Node Info/Boot Id") boot_id = *text;
+        if (text && metric.name == "Node Info/SSH Host Key") host_key = *text;
+    }
+    const auto enrolled = options_.host_keys.find(node_);
+    if (enrolled != options_.host_keys.end() && enrolled->second != host_key) {
+        suspect("refused a birth with another SSH host key than the enrolled one: '" + printable(host_key, 64) + "'");
+        return true;
+    }
+    if (boot_id.empty() || (!boot_ids_.empty() && boot_ids_.back() == boot_id)) return false;
+    // A start of the agent that was followed by another can't come back: two machines use one name.
+    const auto earlier = std::find(boot_ids_.begin(), boot_ids_.end(), boot_id);
+    if (earlier != boot_ids_.end()) {
+        suspect("two machines call themselves by this name");
+        boot_ids_.erase(earlier);
+    }
+    boot_ids_.push_back(std::move(boot_id));
+    if (boot_ids_.size() > kBootIds) boot_ids_.pop_front();
+    return false;
+}
+
+void NodeSession::suspect(const std::string& why) {
+    const auto count = ++tally_.impostors;
+    if (std::has_single_bit(count)) spdlog::warn("node {}: {} ({} such births so far)", node_.value, why, count);
+}
+
+void NodeSession::node_death(std::string_view bytes) {
     auto decoded = sparkplug::decode(bytes);
     if (!decoded) return malformed(decoded.error());
     // A Will that comes late belongs to a session that has been replaced, and a second death says nothing new.
@@ -90,113 +152,138 @@ void NodeSession::node_death(const std::string& bytes) {
     sink_.node_died({node_, clock_.utc_now(), "the node ended its session, or the broker lost it"});
 }
 
+void NodeSession::forget(const DeviceCatalog& device) { tally_.known_metrics -= device.schema()->metrics.size(); }
+
 void NodeSession::end() {
     born_ = stale_ = unbroken_ = false;
-    devices_.clear();
+    for (const auto& [name, device] : devices_) forget(device);
+    if (!devices_.empty()) former_devices_ = std::exchange(devices_, {});
     node_catalog_.clear();
 }
 
 void NodeSession::in_turn(const sparkplug::SequencedMessage& message) {
-    switch (message.topic.type) {
-        case MessageType::dbirth: return device_birth(message.topic.device, message.bytes);
-        case MessageType::ddeath: return device_death(message.topic.device, message.bytes);
-        case MessageType::ddata: return device_data(message.topic.device, message.bytes);
+    in_turn(Incoming{message.topic.type, message.topic.device, message.bytes});
+}
+
+void NodeSession::in_turn(const Incoming& message) {
+    switch (message.type) {
+        case MessageType::dbirth: return device_birth(message.device, message.bytes);
+        case MessageType::ddeath: return device_death(message.device, message.bytes);
+        case MessageType::ddata: return device_data(message.device, message.bytes);
         case MessageType::ndata: return node_data(message.bytes);
         default: return;
     }
 }
 
-void NodeSession::device_birth(const std::string& name, const std::string& bytes) {
-    if (auto good = check_name("device id", name); !good) return malformed(good.error());
+Result<void> NodeSession::check_device_birth(const std::string& name, std::string_view bytes) const {
+    LABHUB_CHECK(check_name("device id", name));
     if (devices_.size() >= kMaxDevices && !devices_.contains(name))
-        return malformed(
-            Error{ErrorCode::too_many, "a device more than the " + std::to_string(kMaxDevices) + " a node may have"});
+        return Error{ErrorCode::too_many, "a device more than the " + std::to_string(kMaxDevices) + " a node may have"};
+    LABHUB_TRY(const PayloadHead head, read_head(bytes));
+    if (tally_.known_metrics + head.metrics > kMaxKnownMetrics)
+        return Error{ErrorCode::too_many,
+                     "all nodes together have more metrics than " + std::to_string(kMaxKnownMetrics)};
+    return {};
+}
+
+void NodeSession::device_birth(std::string_view device, std::string_view bytes) {
+    const std::string name(device);
+    if (auto good = check_device_birth(name, bytes); !good) return malformed(good.error());
     auto decoded = sparkplug::decode(bytes);
     if (!decoded) return malformed(decoded.error());
-    const auto& payload = decoded->payload;
-    Device device;
-    device.catalog.learn(payload);
+    const UtcMillis now = clock_.utc_now();
+    const UtcMillis time = decoded->payload.timestamp.value_or(now);
     tally_.unknown_metrics += decoded->unknown;
-    DeviceBorn born{{node_, name}, payload.timestamp.value_or(clock_.utc_now()), {}, {}};
-    for (const auto& metric : payload.metrics) {
-        auto info = sparkplug::metric_info(metric);
-        if (!info || !check_name("metric", metric.name)) {
-            ++tally_.unsupported_metrics;
-            continue;
-        }
-        if (!device.taken.insert(metric.name).second) continue;
-        born.metrics.push_back(std::move(*info));
-        if (auto reading = sane_reading(metric, payload)) born.readings.push_back(std::move(*reading));
+    if (const auto known = devices_.find(name); known != devices_.end()) {
+        forget(known->second);
+        former_devices_.insert_or_assign(name, std::move(known->second));
+        devices_.erase(known);
     }
-    devices_[name] = std::move(device);
-    tally_.readings += born.readings.size();
+    const DeviceAddress address{node_, name};
+    const auto& catalog = devices_.try_emplace(name, address, decoded->payload, tally_).first->second;
+    tally_.known_metrics += catalog.schema()->metrics.size();
+    compare_types(name, *catalog.schema());
+    DeviceBorn born{catalog.schema(), time, {}};
+    born.samples = catalog.birth_samples(decoded->payload, time, SaneTimes::at(now), tally_);
+    tally_.readings += born.samples.size();
     sink_.device_born(std::move(born));
 }
 
-void NodeSession::device_death(const std::string& name, const std::string& bytes) {
-    auto decoded = sparkplug::decode(bytes);
-    if (!decoded) return malformed(decoded.error());
-    if (devices_.erase(name) == 0) return;
-    const UtcMillis time = decoded->payload.timestamp.value_or(clock_.utc_now());
-    sink_.device_died({{node_, name}, time, "the node lost the device"});
+void NodeSession::compare_types(const std::string& name, const DeviceSchema& schema) {
+    const auto former = former_devices_.find(name);
+    if (former == former_devices_.end()) return;
+    for (const auto& metric : schema.metrics) {
+        const auto before = former->second.type_of(metric.name);
+        if (!before || *before == metric.type) continue;
+        const auto count = ++tally_.type_changes;
+        if (std::has_single_bit(count))
+            spdlog::warn("node {}: {}/{} was a {} and is a {} now", node_.value, name, metric.name, to_string(*before),
+                         to_string(metric.type));
+    }
+    former_devices_.erase(former);
 }
 
-void NodeSession::device_data(const std::string& name, const std::string& bytes) {
+void NodeSession::device_death(std::string_view name, std::string_view bytes) {
+    auto decoded = sparkplug::decode(bytes);
+    if (!decoded) return malformed(decoded.error());
+    const auto device = devices_.find(name);
+    if (device == devices_.end()) return;
+    const DeviceAddress address = device->second.schema()->device;
+    forget(device->second);
+    former_devices_.insert_or_assign(address.device, std::move(device->second));
+    devices_.erase(device);
+    const UtcMillis time = decoded->payload.timestamp.value_or(clock_.utc_now());
+    sink_.device_died({address, time, "the node lost the device"});
+}
+
+void NodeSession::device_data(std::string_view name, std::string_view bytes) {
     const auto device = devices_.find(name);
     if (device == devices_.end()) {
         ++tally_.before_birth;
+        // The next position would cover the rows this message came with.
+        unbroken_ = false;
         return want_rebirth();
     }
-    auto decoded = sparkplug::decode(bytes, &device->second.catalog);
-    if (!decoded) return malformed(decoded.error());
-    tally_.unsupported_metrics += decoded->unsupported;
-    tally_.unknown_metrics += decoded->unknown;
-    if (decoded->unknown > 0) {
+    const auto head = read_head(bytes);
+    if (!head) return malformed(head.error());
+    auto data = device->second.decode(bytes, *head, clock_.utc_now(), tally_);
+    if (!data) return malformed(data.error());
+    if (data->has_unknown || data->has_changed_type) {
         // What was left out must not be acknowledged: the node keeps it and sends it again after its rebirth.
         unbroken_ = false;
         want_rebirth();
     }
-    emit_samples({node_, name}, device->second, decoded->payload);
+    emit(device->second, std::move(*data));
 }
 
-void NodeSession::node_data(const std::string& bytes) {
+void NodeSession::node_data(std::string_view bytes) {
     auto decoded = sparkplug::decode(bytes, &node_catalog_);
     if (!decoded) return malformed(decoded.error());
     tally_.unsupported_metrics += decoded->unsupported;
     tally_.unknown_metrics += decoded->unknown;
     if (decoded->unknown > 0) want_rebirth();
+    NodeChanged changed{node_, decoded->payload.timestamp.value_or(clock_.utc_now()), {}};
+    for (auto& metric : decoded->payload.metrics) changed.metrics[metric.name] = std::move(metric.value);
+    if (!changed.metrics.empty()) sink_.node_changed(std::move(changed));
 }
 
-void NodeSession::emit_samples(const DeviceAddress& address, const Device& device, const sparkplug::Payload& payload) {
-    Samples live{address, {}, false, std::nullopt};
-    Samples historical{address, {}, true, std::nullopt};
-    std::optional<std::int64_t> position;
-    for (const auto& metric : payload.metrics) {
-        const auto property = metric.properties.find(sparkplug::property::kSpoolPosition);
-        if (property != metric.properties.end())
-            if (const auto* number = std::get_if<std::int64_t>(&property->second)) position = *number;
-        if (!device.taken.contains(metric.name)) continue;
-        auto reading = sane_reading(metric, payload);
-        if (reading) (metric.is_historical ? historical : live).readings.push_back(std::move(*reading));
-    }
+void NodeSession::emit(const DeviceCatalog& device, DecodedData data) {
+    Samples transient{device.schema(), std::move(data.transient), false, true, std::nullopt};
+    Samples live{device.schema(), std::move(data.live), false, false, std::nullopt};
+    Samples historical{device.schema(), std::move(data.historical), true, false, std::nullopt};
+    if (!transient.samples.empty()) emit(std::move(transient));
     // A message of which nothing could be used still carries its position: the node is to forget it.
-    const bool live_last = historical.readings.empty();
-    if (unbroken_) (live_last ? live : historical).spool_position = position;
-    emit(std::move(live));
+    const bool live_last = historical.samples.empty();
+    if (unbroken_ && live_last) live.spool_position = data.spool_position;
+    if (!live.samples.empty() || live.spool_position) emit(std::move(live));
+    if (live_last) return;
+    if (unbroken_) historical.spool_position = data.spool_position;
     emit(std::move(historical));
 }
 
 void NodeSession::emit(Samples samples) {
-    if (samples.readings.empty() && !samples.spool_position) return;
-    tally_.readings += samples.readings.size();
-    sink_.samples(std::move(samples));
-}
-
-std::optional<Reading> NodeSession::sane_reading(const sparkplug::Metric& metric, const sparkplug::Payload& payload) {
-    Reading reading = sparkplug::reading_of(metric, payload.timestamp.value_or(clock_.utc_now()));
-    if (reading.time >= kEarliestTime && reading.time <= clock_.utc_now() + kFurthestAhead) return reading;
-    ++tally_.refused_times;
-    return std::nullopt;
+    tally_.readings += samples.samples.size();
+    if (!sink_.samples(std::move(samples))) unbroken_ = false;
 }
 
 void NodeSession::malformed(const Error& why) {
@@ -243,6 +330,10 @@ bool NodeSession::take_rebirth_request() {
     rebirth_requested_ = now;
     ++tally_.rebirths_requested;
     return true;
+}
+
+bool NodeSession::is_rebirth_under_way(Steady::duration window) const {
+    return rebirth_wanted_ && rebirth_requested_ && clock_.steady_now() - *rebirth_requested_ < window;
 }
 
 }  // namespace labhub::coordinator::ingest

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
+#include <string_view>
 
+#include "coordinator/ingest/device_catalog.hpp"
 #include "coordinator/ingest/events.hpp"
 #include "coordinator/ingest/ingest.hpp"
 #include "coordinator/ingest/tally.hpp"
@@ -21,6 +23,9 @@ namespace labhub::coordinator::ingest {
 class NodeSession {
   public:
     NodeSession(NodeId node, const Options& options, const Clock& clock, Sink& sink, Tally& tally);
+    ~NodeSession();
+    NodeSession(const NodeSession&) = delete;
+    NodeSession& operator=(const NodeSession&) = delete;
 
     /// Any N* or D* message of this node that was not retained.
     void receive(const sparkplug::Topic& topic, const std::string& bytes);
@@ -34,29 +39,42 @@ class NodeSession {
     /// Whether to send a rebirth request now. True at most once in Options::rebirth_interval, and again and again until
     /// the node is born, as the request may get lost too; but not to a node that has been silent since the last one.
     bool take_rebirth_request();
+    /// Whether the node was asked for its births within `window` and hasn't sent them yet.
+    bool is_rebirth_under_way(Steady::duration window) const;
 
   private:
-    struct Device {
-        sparkplug::MetricCatalog catalog;
-        std::set<std::string> taken;  // names of the metrics told to the sink: not all that Sparkplug allows
+    using Devices = std::map<std::string, DeviceCatalog, std::less<>>;
+
+    /// One message in its turn; `bytes` are unpacked.
+    struct Incoming {
+        sparkplug::MessageType type;
+        std::string_view device;
+        std::string_view bytes;
     };
 
     void want_rebirth() { rebirth_wanted_ = true; }
     /// A message is missing for good: from here on positions would cover what we never saw.
     void note_gap();
     void heard();
-    void node_birth(const std::string& bytes);
-    void node_death(const std::string& bytes);
+    void take(const sparkplug::Topic& topic, std::string_view bytes);
+    void node_birth(std::string_view bytes, const PayloadHead& head);
+    bool is_somebody_else(const sparkplug::Payload& birth);
+    void suspect(const std::string& why);
+    void node_death(std::string_view bytes);
+    void sequenced(const sparkplug::Topic& topic, std::string_view bytes, const PayloadHead& head);
+    void in_turn(const Incoming& message);
     void in_turn(const sparkplug::SequencedMessage& message);
-    void device_birth(const std::string& device, const std::string& bytes);
-    void device_death(const std::string& device, const std::string& bytes);
-    void device_data(const std::string& device, const std::string& bytes);
-    void node_data(const std::string& bytes);
-    void emit_samples(const DeviceAddress& address, const Device& device, const sparkplug::Payload& payload);
+    void device_birth(std::string_view device, std::string_view bytes);
+    Result<void> check_device_birth(const std::string& name, std::string_view bytes) const;
+    void compare_types(const std::string& name, const DeviceSchema& schema);
+    void device_death(std::string_view device, std::string_view bytes);
+    void device_data(std::string_view device, std::string_view bytes);
+    void node_data(std::string_view bytes);
+    void emit(const DeviceCatalog& device, DecodedData data);
     void emit(Samples samples);
     void malformed(const Error& why);
+    void forget(const DeviceCatalog& device);
     void end();
-    std::optional<Reading> sane_reading(const sparkplug::Metric& metric, const sparkplug::Payload& payload);
 
     NodeId node_;
     const Options& options_;
@@ -70,7 +88,8 @@ class NodeSession {
     std::uint8_t bd_seq_ = 0;
     sparkplug::SequenceTracker tracker_;
     sparkplug::MetricCatalog node_catalog_;
-    std::map<std::string, Device> devices_;
+    Devices devices_, former_devices_;  // former: of the session before, to notice metrics that changed their type
+    std::deque<std::string> boot_ids_;  // of the last births, the present one last
     Steady::time_point last_heard_;
 
     bool rebirth_wanted_ = false, rebirth_asked_for_ = false;

@@ -1,6 +1,8 @@
 #include "coordinator/ingest/session_table.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -9,7 +11,10 @@
 namespace labhub::coordinator::ingest {
 namespace {
 
-constexpr std::size_t kMaxNodes = 10'000;  // whoever may publish can make up names
+constexpr std::size_t kMaxNodes = 10'000;   // whoever may publish can make up names
+constexpr std::size_t kMaxRoutes = 50'000;  // and devices
+constexpr std::size_t kMostRebirthsUnderWay = 100;
+constexpr std::chrono::seconds kRebirthTakes{2};  // an answer that takes longer isn't waited for
 
 }  // namespace
 
@@ -21,11 +26,19 @@ NodeSession* SessionTable::session(const std::string& node) {
     return sessions_.emplace(id, std::move(made)).first->second.get();
 }
 
+const SessionTable::Route* SessionTable::route(const std::string& topic) {
+    if (const auto known = routes_.find(topic); known != routes_.end()) return &known->second;
+    auto parsed = sparkplug::parse_topic(topic);
+    NodeSession* const node = parsed && parsed->group == options_.group ? session(parsed->node) : nullptr;
+    if (!node) return nullptr;
+    if (routes_.size() >= kMaxRoutes) routes_.clear();
+    return &routes_.emplace(topic, Route{std::move(*parsed), node}).first->second;
+}
+
 void SessionTable::receive(const mqtt::Message& message) {
     ++tally_.messages;
-    const auto topic = sparkplug::parse_topic(message.topic);
-    NodeSession* const node = topic && topic->group == options_.group ? session(topic->node) : nullptr;
-    if (!node) {
+    const Route* const to = route(message.topic);
+    if (!to) {
         const auto count = ++tally_.malformed;
         // One line for the 1st, 2nd, 4th, 8th …: a stranger can't flood the log.
         if (std::has_single_bit(count)) spdlog::warn("ignored a message on topic '{}'", printable(message.topic));
@@ -36,7 +49,7 @@ void SessionTable::receive(const mqtt::Message& message) {
         ++tally_.refused_retained;
         return;
     }
-    node->receive(*topic, message.payload);
+    to->session->receive(to->topic, message.payload);
 }
 
 void SessionTable::tick() {
@@ -52,11 +65,17 @@ void SessionTable::request_rebirth(const NodeId& node) {
 }
 
 std::vector<NodeId> SessionTable::take_rebirth_requests(std::size_t most) {
+    std::size_t under_way = 0;
+    for (const auto& [id, node] : sessions_) under_way += node->is_rebirth_under_way(kRebirthTakes) ? 1 : 0;
+    const std::size_t room = under_way < kMostRebirthsUnderWay ? kMostRebirthsUnderWay - under_way : 0;
     std::vector<NodeId> due;
-    for (auto& [id, node] : sessions_) {
-        if (due.size() >= most) break;
-        if (node->take_rebirth_request()) due.push_back(id);
+    auto next = sessions_.upper_bound(asked_last_);
+    for (std::size_t looked = 0; looked < sessions_.size() && due.size() < std::min(most, room); ++looked) {
+        if (next == sessions_.end()) next = sessions_.begin();
+        if (next->second->take_rebirth_request()) due.push_back(next->first);
+        ++next;
     }
+    if (!due.empty()) asked_last_ = due.back();
     return due;
 }
 

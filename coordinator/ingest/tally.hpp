@@ -12,7 +12,9 @@ namespace labhub::coordinator::ingest {
 struct Tally {
     using Count = std::atomic<std::uint64_t>;
     Count messages{0}, readings{0}, malformed{0}, gaps{0}, before_birth{0}, unknown_metrics{0}, unsupported_metrics{0},
-        refused_retained{0}, refused_deaths{0}, refused_times{0}, rebirths_requested{0}, broker_connections{0};
+        refused_retained{0}, refused_deaths{0}, refused_times{0}, type_changes{0}, impostors{0}, rebirths_requested{0},
+        broker_connections{0};
+    Count known_metrics{0};  ///< of all devices that are born now; bounds what strangers can make us keep
 
     Counters snapshot() const {
         Counters now;
@@ -26,6 +28,8 @@ struct Tally {
         now.refused_retained = refused_retained;
         now.refused_deaths = refused_deaths;
         now.refused_times = refused_times;
+        now.type_changes = type_changes;
+        now.impostors = impostors;
         now.rebirths_requested = rebirths_requested;
         now.broker_connections = broker_connections;
         return now;

@@ -1,6 +1,7 @@
 #include "coordinator/domain/fleet/fleet.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include <spdlog/spdlog.h>
 
@@ -98,15 +99,28 @@ Device& Fleet::device_of(Node& node, const std::string& device) {
 
 void Fleet::node_born(const NodeId& id, UtcMillis time, const std::map<std::string, Value>& node_metrics) {
     Node* const node = find(id);
-    if (!node)
-        return spdlog::warn(
-            "node {} announced itself but is not enrolled: its readings are stored, nothing is sent to it", id.value);
+    if (!node) {
+        // One line for the 1st, 2nd, 4th, 8th …: there may be thousands.
+        if (std::has_single_bit(++strangers_))
+            spdlog::warn("node {} announced itself but is not enrolled: its readings are stored, nothing is sent to it",
+                         id.value);
+        return;
+    }
     node->is_born = node->is_fresh = true;
     node->reason.clear();
     node->last_seen = time;
+    node->metrics = node_metrics;
     const auto version = node_metrics.find("Node Info/Version");
     if (version != node_metrics.end()) node->version = labhub::to_string(version->second);
     spdlog::info("node {} is online", id.value);
+}
+
+void Fleet::node_changed(const NodeId& id, const std::map<std::string, Value>& metrics) {
+    Node* const node = find(id);
+    if (!node) return;
+    node->is_fresh = true;
+    node->last_seen = clock_.utc_now();
+    for (const auto& [name, value] : metrics) node->metrics[name] = value;
 }
 
 void Fleet::node_died(const NodeId& id, const std::string& reason) {

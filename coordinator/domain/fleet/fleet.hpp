@@ -45,6 +45,7 @@ struct Node {
     std::string reason;  ///< why it isn't online
     std::string version;
     std::string boot_id;
+    std::map<std::string, Value> metrics;  ///< the node's own, by its birth and what changed since
     std::optional<UtcMillis> last_seen;
     /// Since when the coordinator has no session to it, so that nothing can be commanded or renewed; unset while it
     /// has.
@@ -78,6 +79,7 @@ class Fleet {
 
     // What ingest saw.
     void node_born(const NodeId& node, UtcMillis time, const std::map<std::string, Value>& node_metrics);
+    void node_changed(const NodeId& node, const std::map<std::string, Value>& metrics);
     void node_died(const NodeId& node, const std::string& reason);
     void node_stale(const NodeId& node, const std::string& reason);
     void node_heard_again(const NodeId& node);
@@ -105,6 +107,7 @@ class Fleet {
     const Clock& clock_;
     asio::steady_timer news_;  ///< cancelled to wake those who wait for samples
     std::map<NodeId, Node> nodes_;
+    std::uint64_t strangers_ = 0;  ///< births of nodes that are not enrolled
 };
 
 }  // namespace labhub::coordinator::fleet

@@ -1,107 +1,103 @@
 #include "coordinator/domain/telemetry/recorder.hpp"
 
+#include <utility>
+
 #include <spdlog/spdlog.h>
 #include <boost/asio/post.hpp>
 
 namespace labhub::coordinator::telemetry {
 namespace {
 
-constexpr std::chrono::milliseconds kGroupDelay{50};  // gathers what comes in one burst into one commit
-constexpr std::chrono::seconds kRetryDelay{1};
-constexpr std::chrono::milliseconds kLookBack{1};
+using namespace std::chrono_literals;
+
+constexpr auto kRetryDelay = 1s;
+constexpr auto kAcknowledgeEvery = 500ms;  // a node only needs it to let go of what it keeps
+constexpr auto kLookBack = 1ms;
+constexpr auto kLookAgain = 50ms;
 
 }  // namespace
 
 Recorder::Recorder(store::TelemetryStore& store, fleet::Fleet& fleet, asio::any_io_executor main)
-    : store_(store), fleet_(fleet), main_(std::move(main)) {}
+    : fleet_(fleet), main_(main), news_(fleet, main), intake_(kQueueBound), writer_(store) {}
 
-void Recorder::start(Acknowledge acknowledge) {
+void Recorder::start(Acknowledge acknowledge, RequestRebirth request_rebirth) {
     acknowledge_ = std::move(acknowledge);
+    request_rebirth_ = std::move(request_rebirth);
     thread_ = std::thread([this] { serve(); });
 }
 
 void Recorder::stop() {
-    {
-        const std::lock_guard lock(mutex_);
-        is_stopping_ = true;
-    }
-    changed_.notify_all();
+    intake_.close();
     if (thread_.joinable()) thread_.join();
 }
 
 RecorderCounts Recorder::counts() const {
     const std::lock_guard lock(mutex_);
     RecorderCounts now = counts_;
-    now.waiting = queued_readings_ + storing_readings_;
+    now.waiting = intake_.waiting();
+    now.dropped += intake_.refused();
     return now;
 }
 
-void Recorder::tell_fleet(FleetNews news) {
-    const std::lock_guard lock(mutex_);
-    news_.push_back(std::move(news));
-    if (std::exchange(is_news_posted_, true)) return;
-    asio::post(main_, [this] {
-        std::vector<FleetNews> all;
-        {
-            const std::lock_guard inner(mutex_);
-            all.swap(news_);
-            is_news_posted_ = false;
-        }
-        for (const auto& one : all) one(fleet_);
-    });
-}
-
-void Recorder::enqueue(store::ReadingBatch batch, std::optional<std::pair<NodeId, std::int64_t>> position) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return queued_readings_ < kQueueBound || is_stopping_; });
-    queued_readings_ += batch.readings.size();
-    queue_.push_back(std::move(batch));
-    if (position) positions_[position->first] = position->second;
-    changed_.notify_all();
+std::optional<Steady::time_point> Recorder::next_acknowledgement() const {
+    if (positions_.empty()) return std::nullopt;
+    return acknowledged_at_ + kAcknowledgeEvery;
 }
 
 void Recorder::serve() {
-    std::unique_lock lock(mutex_);
-    while (true) {
-        changed_.wait(lock, [this] { return !queue_.empty() || !descriptions_.empty() || is_stopping_; });
-        if (!is_stopping_) changed_.wait_for(lock, kGroupDelay, [this] { return is_stopping_; });
-        if (queue_.empty() && descriptions_.empty() && is_stopping_) return;
-        auto batches = std::exchange(queue_, {});
-        auto descriptions = std::exchange(descriptions_, {});
-        auto positions = std::exchange(positions_, {});
-        storing_readings_ = std::exchange(queued_readings_, 0);
-        changed_.notify_all();
-        lock.unlock();
-        for (const auto& [device, metrics] : descriptions)
-            if (auto described = store_.describe(device, metrics); !described)
-                spdlog::error("can't store the units of {}: {}", device.to_string(), described.error().to_string());
-        if (store_group(batches))
-            for (const auto& [node, position] : positions) acknowledge_(node, position);
-        lock.lock();
-        storing_readings_ = 0;
+    while (auto taken = intake_.take(next_acknowledgement())) {
+        writer_.learn(taken->schemas);
+        if (!taken->samples.empty()) take_in(std::make_shared<const SampleGroup>(std::move(taken->samples)));
+        acknowledge_due(false);
+        if (!request_rebirth_) continue;
+        for (const auto& node : intake_.take_refused()) request_rebirth_(node);
     }
+    acknowledge_due(true);
 }
 
-/// Tries until it is stored; gives up only when the program ends, as the node still has all of it.
-bool Recorder::store_group(const std::vector<store::ReadingBatch>& batches) {
+void Recorder::take_in(const std::shared_ptr<const SampleGroup>& group) {
+    for (const auto& listener : listeners_) listener(group);
+    const bool is_stored = store_group(*group);
+    intake_.done();
+    if (is_stored) note_positions(*group);
+}
+
+void Recorder::note_positions(const SampleGroup& group) {
+    for (const auto& each : group)
+        if (each.spool_position && !writer_.incomplete().contains(each.device().node))
+            positions_[each.device().node] = *each.spool_position;
+}
+
+void Recorder::acknowledge_due(bool now) {
+    if (positions_.empty() || (!now && Steady::now() < acknowledged_at_ + kAcknowledgeEvery)) return;
+    for (const auto& [node, position] : positions_) acknowledge_(node, position);
+    positions_.clear();
+    acknowledged_at_ = Steady::now();
+}
+
+/// Tries until it is stored; gives up only when the program ends, as the nodes still have all of it.
+bool Recorder::store_group(const SampleGroup& group) {
     while (true) {
-        auto stored = store_.append(batches);
-        std::unique_lock lock(mutex_);
-        counts_.is_failing = !stored;
-        if (stored) {
-            counts_.stored += stored->stored;
-            counts_.duplicates += stored->duplicates;
-            counts_.failure.clear();
-            return true;
+        const auto stored = writer_.store(group);
+        intake_.set_failing(!stored);
+        {
+            const std::lock_guard lock(mutex_);
+            counts_.is_failing = !stored;
+            if (stored) {
+                counts_.stored += stored->stored;
+                counts_.duplicates += stored->duplicates;
+                counts_.failure.clear();
+                return true;
+            }
+            if (counts_.failure != stored.error().to_string())
+                spdlog::error("can't store readings: {}", stored.error().to_string());
+            counts_.failure = stored.error().to_string();
         }
-        if (counts_.failure != stored.error().to_string())
-            spdlog::error("can't store readings: {}", stored.error().to_string());
-        counts_.failure = stored.error().to_string();
-        if (changed_.wait_for(lock, kRetryDelay, [this] { return is_stopping_; })) {
-            for (const auto& batch : batches) counts_.dropped += batch.readings.size();
-            return false;
-        }
+        if (intake_.sleep(kRetryDelay)) break;
     }
+    const std::lock_guard lock(mutex_);
+    for (const auto& each : group) counts_.dropped += each.samples.size();
+    return false;
 }
 
 Task<void> Recorder::wait_for_readings(DeviceAddress device, UtcMillis until, std::chrono::milliseconds limit) {
@@ -114,47 +110,52 @@ Task<void> Recorder::wait_for_readings(DeviceAddress device, UtcMillis until, st
         newest = samples->back().time;
     }
     // What was received is queued by now.
-    while (counts().waiting > 0 && Steady::now() < give_up) co_await sleep_for(kGroupDelay);
+    while (counts().waiting > 0 && Steady::now() < give_up) co_await sleep_for(kLookAgain);
 }
 
 void Recorder::node_born(ingest::NodeBorn born) {
-    tell_fleet(
-        [born = std::move(born)](fleet::Fleet& fleet) { fleet.node_born(born.node, born.time, born.node_metrics); });
+    const NodeId node = born.node;
+    news_.node_born(node, [born = std::move(born)](fleet::Fleet& fleet) {
+        fleet.node_born(born.node, born.time, born.node_metrics);
+    });
+}
+
+void Recorder::node_changed(ingest::NodeChanged changed) {
+    news_.tell(
+        [changed = std::move(changed)](fleet::Fleet& fleet) { fleet.node_changed(changed.node, changed.metrics); });
 }
 
 void Recorder::device_born(ingest::DeviceBorn born) {
-    {
-        const std::lock_guard lock(mutex_);
-        descriptions_.emplace_back(born.device, born.metrics);
-    }
-    changed_.notify_all();
-    enqueue({born.device, born.readings}, std::nullopt);
-    tell_fleet(
-        [born = std::move(born)](fleet::Fleet& fleet) { fleet.device_born(born.device, born.metrics, born.readings); });
+    intake_.put(born.schema);
+    // Refused for want of room, they are missed by nobody: the spool has them too.
+    intake_.put(ingest::Samples{born.schema, born.samples, false, false, std::nullopt});
+    news_.tell([born = std::move(born)](fleet::Fleet& fleet) {
+        std::vector<Reading> readings;
+        for (const auto& sample : born.samples)
+            readings.push_back({born.schema->metrics[sample.metric].name, sample.value, sample.time, sample.quality});
+        fleet.device_born(born.schema->device, born.schema->metrics, std::move(readings));
+    });
 }
 
 void Recorder::node_died(ingest::NodeDied died) {
-    tell_fleet([died = std::move(died)](fleet::Fleet& fleet) { fleet.node_died(died.node, died.reason); });
+    news_.tell([died = std::move(died)](fleet::Fleet& fleet) { fleet.node_died(died.node, died.reason); });
 }
 
 void Recorder::device_died(ingest::DeviceDied died) {
-    tell_fleet([died = std::move(died)](fleet::Fleet& fleet) { fleet.device_died(died.device, died.reason); });
+    news_.tell([died = std::move(died)](fleet::Fleet& fleet) { fleet.device_died(died.device, died.reason); });
 }
 
 void Recorder::node_stale(ingest::NodeStale stale) {
-    tell_fleet([stale = std::move(stale)](fleet::Fleet& fleet) { fleet.node_stale(stale.node, stale.reason); });
+    news_.tell([stale = std::move(stale)](fleet::Fleet& fleet) { fleet.node_stale(stale.node, stale.reason); });
 }
 
 void Recorder::node_heard_again(NodeId node, UtcMillis) {
-    tell_fleet([node = std::move(node)](fleet::Fleet& fleet) { fleet.node_heard_again(node); });
+    news_.tell([node = std::move(node)](fleet::Fleet& fleet) { fleet.node_heard_again(node); });
 }
 
-void Recorder::samples(ingest::Samples samples) {
-    std::optional<std::pair<NodeId, std::int64_t>> position;
-    if (samples.spool_position) position.emplace(samples.device.node, *samples.spool_position);
-    enqueue({samples.device, samples.readings}, std::move(position));
-    if (samples.historical) return;
-    tell_fleet([live = std::move(samples)](fleet::Fleet& fleet) { fleet.add_readings(live.device, live.readings); });
+bool Recorder::samples(ingest::Samples samples) {
+    if (!samples.historical) news_.live(samples);
+    return intake_.put(std::move(samples));
 }
 
 void Recorder::broker_changed(bool connected, std::string reason) {

@@ -1,15 +1,19 @@
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 
 #include "coordinator/domain/fleet/fleet.hpp"
+#include "coordinator/domain/telemetry/fleet_news.hpp"
+#include "coordinator/domain/telemetry/intake.hpp"
+#include "coordinator/domain/telemetry/series_writer.hpp"
 #include "coordinator/ingest/events.hpp"
 #include "coordinator/store/telemetry_store.hpp"
 
@@ -19,8 +23,8 @@ namespace labhub::coordinator::telemetry {
 struct RecorderCounts {
     std::uint64_t stored = 0;
     std::uint64_t duplicates = 0;
-    std::uint64_t dropped = 0;  ///< given up because the store kept failing; nodes send them again after a reconnect
-    std::uint64_t waiting = 0;  ///< readings received and not stored yet
+    std::uint64_t dropped = 0;  ///< not stored for want of room; their nodes keep them, and are asked for them again
+    std::uint64_t waiting = 0;  ///< samples received and not stored yet
     bool is_failing = false;    ///< the last commit failed
     std::string failure;
 };
@@ -29,30 +33,40 @@ struct RecorderCounts {
 /// acknowledgement.
 ///
 /// Threads: Sink calls come on ingest's thread and only queue; a thread of its own stores in groups; the fleet is told
-/// on the main executor, in batches, so that a flood of readings costs the main thread one wake-up at a time. At most
-/// kQueueBound readings wait; past that ingest's thread waits, which is what a slow disk should slow down.
-/// Failure: a commit that fails is tried again every second and nothing is acknowledged meanwhile.
+/// on the main executor, of nodes it knows only and of the latest values only where more came than it could take. At
+/// most kQueueBound samples wait. Past that ingest's thread waits a moment, which is what a slow disk should slow down,
+/// and what then finds no room is left to the nodes' spools.
+/// Failure: a commit that fails is tried again every second and nothing is acknowledged meanwhile; live values,
+/// listeners and the fleet go on. When it works again, the nodes of what was dropped are asked for a rebirth.
 class Recorder final : public ingest::Sink {
   public:
     static constexpr std::size_t kQueueBound = 200'000;
 
     using Acknowledge = std::function<void(NodeId, std::int64_t)>;
+    using RequestRebirth = std::function<void(NodeId)>;
+    /// Gets each group on the recorder's thread before it is stored, whether or not the store works. Must not block or
+    /// throw; the group may be kept, and taken to another thread.
+    using Listener = std::function<void(const std::shared_ptr<const SampleGroup>&)>;
 
     Recorder(store::TelemetryStore& store, fleet::Fleet& fleet, asio::any_io_executor main);
     ~Recorder() override { stop(); }
-    /// `acknowledge` is called on the recorder's thread after each commit.
-    void start(Acknowledge acknowledge);
+    /// Before start(). Any number of listeners.
+    void listen(Listener listener) { listeners_.push_back(std::move(listener)); }
+    /// Both are called on the recorder's thread: `acknowledge` after a commit, `request_rebirth` for nodes whose
+    /// samples found no room.
+    void start(Acknowledge acknowledge, RequestRebirth request_rebirth = {});
     /// Stores what waits and ends the thread. Ingest must have been stopped before.
     void stop();
     RecorderCounts counts() const;
 
     void node_born(ingest::NodeBorn born) override;
+    void node_changed(ingest::NodeChanged changed) override;
     void device_born(ingest::DeviceBorn born) override;
     void node_died(ingest::NodeDied died) override;
     void device_died(ingest::DeviceDied died) override;
     void node_stale(ingest::NodeStale stale) override;
     void node_heard_again(NodeId node, UtcMillis time) override;
-    void samples(ingest::Samples samples) override;
+    bool samples(ingest::Samples samples) override;
     void broker_changed(bool connected, std::string reason) override;
 
     /// Main thread: waits until a reading of the device taken at `until` or later is stored, so that all before it are;
@@ -64,31 +78,30 @@ class Recorder final : public ingest::Sink {
     const std::string& broker_problem() const { return broker_problem_; }
 
   private:
-    using FleetNews = std::function<void(fleet::Fleet&)>;
-
-    void tell_fleet(FleetNews news);
-    void enqueue(store::ReadingBatch batch, std::optional<std::pair<NodeId, std::int64_t>> position);
     void serve();
-    bool store_group(const std::vector<store::ReadingBatch>& batches);
+    void take_in(const std::shared_ptr<const SampleGroup>& group);
+    bool store_group(const SampleGroup& group);
+    void note_positions(const SampleGroup& group);
+    void acknowledge_due(bool now);
+    std::optional<Steady::time_point> next_acknowledgement() const;
 
-    store::TelemetryStore& store_;
     fleet::Fleet& fleet_;
     asio::any_io_executor main_;
     Acknowledge acknowledge_;
+    RequestRebirth request_rebirth_;
+    std::vector<Listener> listeners_;
+    FleetNews news_;
+    Intake intake_;
     bool broker_connected_ = false;
     std::string broker_problem_ = "not connected yet";
 
-    mutable std::mutex mutex_;  ///< guards all below
-    std::condition_variable changed_;
-    std::vector<store::ReadingBatch> queue_;
-    std::vector<std::pair<DeviceAddress, std::vector<MetricInfo>>> descriptions_;
-    std::map<NodeId, std::int64_t> positions_;
-    std::size_t queued_readings_ = 0;
-    std::size_t storing_readings_ = 0;  ///< taken from the queue, not committed yet
-    std::vector<FleetNews> news_;
-    bool is_news_posted_ = false;
-    bool is_stopping_ = false;
+    mutable std::mutex mutex_;  ///< guards counts_
     RecorderCounts counts_;
+
+    // The recorder's thread only, from here on.
+    SeriesWriter writer_;
+    std::map<NodeId, std::int64_t> positions_;  ///< stored, and not acknowledged yet
+    Steady::time_point acknowledged_at_{};
 
     std::thread thread_;
 };

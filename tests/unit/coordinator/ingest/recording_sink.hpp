@@ -20,17 +20,25 @@ class RecordingSink final : public Sink {
     void device_died(DeviceDied died) override { add("died " + died.device.to_string()); }
     void broker_changed(bool connected, std::string) override { add(connected ? "broker up" : "broker lost"); }
 
-    void device_born(DeviceBorn born) override {
-        std::string line = "born " + born.device.to_string();
-        for (const auto& metric : born.metrics) line += " " + metric.name + "[" + metric.unit + "]";
-        add(std::move(line) + text_of(born.readings));
-    }
-    void samples(Samples samples) override {
-        std::string line =
-            (samples.historical ? "history " : "live ") + samples.device.to_string() + text_of(samples.readings);
-        if (samples.spool_position) line += " @" + std::to_string(*samples.spool_position);
+    void node_changed(NodeChanged changed) override {
+        std::string line = "changed " + changed.node.value;
+        for (const auto& [name, value] : changed.metrics) line += " " + name + "=" + to_string(value);
         add(std::move(line));
     }
+    void device_born(DeviceBorn born) override {
+        std::string line = "born " + born.schema->device.to_string();
+        for (const auto& metric : born.schema->metrics) line += " " + metric.name + "[" + metric.unit + "]";
+        add(std::move(line) + text_of(*born.schema, born.samples));
+    }
+    bool samples(Samples samples) override {
+        std::string line = samples.historical ? "history " : samples.transient ? "transient " : "live ";
+        line += samples.device().to_string() + text_of(*samples.schema, samples.samples);
+        if (samples.spool_position) line += " @" + std::to_string(*samples.spool_position);
+        add(std::move(line));
+        return has_room;
+    }
+
+    bool has_room = true;  ///< what samples() answers
 
     /// What came since the last call.
     std::vector<std::string> take() {
@@ -50,11 +58,11 @@ class RecordingSink final : public Sink {
     }
 
   private:
-    static std::string text_of(const std::vector<Reading>& readings) {
+    static std::string text_of(const DeviceSchema& schema, const std::vector<Sample>& samples) {
         std::string text;
-        for (const auto& reading : readings) {
-            text += " " + reading.metric + "=" + to_string(reading.value);
-            if (reading.quality != Quality::good) text += "(" + std::string(to_string(reading.quality)) + ")";
+        for (const auto& sample : samples) {
+            text += " " + schema.metrics[sample.metric].name + "=" + to_string(sample.value);
+            if (sample.quality != Quality::good) text += "(" + std::string(to_string(sample.quality)) + ")";
         }
         return text;
     }

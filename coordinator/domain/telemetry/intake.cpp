@@ -1,0 +1,99 @@
+#include "coordinator/domain/telemetry/intake.hpp"
+
+#include <utility>
+
+namespace labhub::coordinator::telemetry {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kGroupDelay = 50ms;  // gathers what comes in one burst into one commit
+constexpr auto kPatience = 1s;
+
+}  // namespace
+
+bool Intake::put(ingest::Samples samples) {
+    std::unique_lock lock(mutex_);
+    const std::size_t count = samples.samples.size();
+    if (!has_room(count) && !is_failing_ && !is_stuck_)
+        is_stuck_ = !emptied_.wait_for(lock, kPatience, [&] { return has_room(count) || is_closed_; });
+    if (!has_room(count)) {
+        refused_ += count;
+        refused_nodes_.insert(samples.device().node);
+        return false;
+    }
+    const bool was_empty = queue_.empty() && schemas_.empty();
+    if (queue_.empty()) queued_since_ = Steady::now();
+    queued_ += count;
+    queue_.push_back(std::move(samples));
+    lock.unlock();
+    if (was_empty) filled_.notify_one();
+    return true;
+}
+
+void Intake::put(ingest::DeviceSchemaPtr schema) {
+    {
+        const std::lock_guard lock(mutex_);
+        schemas_.push_back(std::move(schema));
+    }
+    filled_.notify_one();
+}
+
+std::optional<Intake::Taken> Intake::take(std::optional<Steady::time_point> until) {
+    std::unique_lock lock(mutex_);
+    const auto has_something = [this] { return !queue_.empty() || !schemas_.empty() || is_closed_; };
+    if (until)
+        filled_.wait_until(lock, *until, has_something);
+    else
+        filled_.wait(lock, has_something);
+    if (!queue_.empty()) emptied_.wait_until(lock, queued_since_ + kGroupDelay, [this] { return is_closed_; });
+    if (is_closed_ && queue_.empty() && schemas_.empty()) return std::nullopt;
+    Taken taken{std::exchange(queue_, {}), std::exchange(schemas_, {})};
+    under_way_ = std::exchange(queued_, 0);
+    is_stuck_ = false;
+    lock.unlock();
+    emptied_.notify_all();
+    return taken;
+}
+
+void Intake::done() {
+    const std::lock_guard lock(mutex_);
+    under_way_ = 0;
+}
+
+void Intake::set_failing(bool is_failing) {
+    const std::lock_guard lock(mutex_);
+    is_failing_ = is_failing;
+}
+
+std::set<NodeId> Intake::take_refused() {
+    const std::lock_guard lock(mutex_);
+    if (is_failing_ || queued_ > most_samples_ / 2) return {};
+    return std::exchange(refused_nodes_, {});
+}
+
+bool Intake::sleep(Steady::duration limit) {
+    std::unique_lock lock(mutex_);
+    return filled_.wait_for(lock, limit, [this] { return is_closed_; });
+}
+
+void Intake::close() {
+    {
+        const std::lock_guard lock(mutex_);
+        is_closed_ = true;
+    }
+    filled_.notify_all();
+    emptied_.notify_all();
+}
+
+std::size_t Intake::waiting() const {
+    const std::lock_guard lock(mutex_);
+    return queued_ + under_way_;
+}
+
+std::uint64_t Intake::refused() const {
+    const std::lock_guard lock(mutex_);
+    return refused_;
+}
+
+}  // namespace labhub::coordinator::telemetry

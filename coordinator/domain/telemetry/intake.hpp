@@ -1,0 +1,67 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "coordinator/ingest/events.hpp"
+#include "shared/base/clock.hpp"
+
+namespace labhub::coordinator::telemetry {
+
+/// What was received since the last group, in the order it came: live samples, replayed ones, those of births.
+using SampleGroup = std::vector<ingest::Samples>;
+
+/// The bounded queue between ingest's thread, which puts samples in, and the recorder's, which takes them out in
+/// groups. At the bound the putting thread waits a moment, once: a slow disk should slow ingest down, a stuck one must
+/// not stop it. What finds no room is refused, counted, and its node remembered.
+class Intake {
+  public:
+    explicit Intake(std::size_t most_samples) : most_samples_(most_samples) {}
+
+    /// False: there was no room.
+    bool put(ingest::Samples samples);
+    /// A new birth's schema: always taken.
+    void put(ingest::DeviceSchemaPtr schema);
+
+    struct Taken {
+        SampleGroup samples;
+        std::vector<ingest::DeviceSchemaPtr> schemas;
+    };
+    /// Waits for something to take, then a moment more so that a burst comes as one; at the latest until `until`, then
+    /// it may be empty. Nothing once close() was called and all has been taken.
+    std::optional<Taken> take(std::optional<Steady::time_point> until);
+    /// What was taken last is stored or given up: it doesn't count as waiting any more.
+    void done();
+
+    /// While the store fails nobody waits for room.
+    void set_failing(bool is_failing);
+    /// The nodes whose samples were refused, once there is room again; empty while there is little.
+    std::set<NodeId> take_refused();
+    /// Waits at most `limit`; returns early, with true, when close() is called.
+    bool sleep(Steady::duration limit);
+    void close();
+
+    std::size_t waiting() const;
+    std::uint64_t refused() const;
+
+  private:
+    bool has_room(std::size_t more) const { return queued_ + more <= most_samples_ || queued_ == 0; }
+
+    const std::size_t most_samples_;
+    mutable std::mutex mutex_;
+    std::condition_variable filled_, emptied_;
+    SampleGroup queue_;
+    std::vector<ingest::DeviceSchemaPtr> schemas_;
+    Steady::time_point queued_since_;
+    std::size_t queued_ = 0, under_way_ = 0;
+    bool is_failing_ = false, is_stuck_ = false, is_closed_ = false;
+    std::set<NodeId> refused_nodes_;
+    std::uint64_t refused_ = 0;
+};
+
+}  // namespace labhub::coordinator::telemetry

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "coordinator/ingest/events.hpp"
+#include "coordinator/ingest/tally.hpp"
+#include "coordinator/ingest/wire.hpp"
+#include "shared/sparkplug/payload.hpp"
+
+namespace labhub::coordinator::ingest {
+
+/// Times a reading may have: not before a clock was set for the first time, not far ahead of ours.
+struct SaneTimes {
+    UtcMillis earliest, latest;
+    static SaneTimes at(UtcMillis now);
+    bool contains(UtcMillis time) const { return time >= earliest && time <= latest; }
+};
+
+/// What one DDATA held, by where it goes.
+struct DecodedData {
+    std::vector<Sample> live, historical, transient;
+    std::optional<std::int64_t> spool_position;
+    bool has_unknown = false;       ///< metrics the birth didn't name were left out
+    bool has_changed_type = false;  ///< values of another type than the birth's were left out
+};
+
+/// One device's metrics as its birth gave them, and the reading of its data by them: no name is copied, and the usual
+/// message, which lists metrics in the order of the birth, needs no look-up. Thread: the ingest's.
+class DeviceCatalog {
+  public:
+    /// From a birth's metrics. Those with a name or type we don't take are known, so that their data is no reason for a
+    /// rebirth, but not part of the schema; counted in `tally`.
+    DeviceCatalog(DeviceAddress device, const sparkplug::Payload& birth, Tally& tally);
+    DeviceCatalog(DeviceCatalog&&) = default;
+    DeviceCatalog& operator=(DeviceCatalog&&) = default;
+
+    const DeviceSchemaPtr& schema() const { return schema_; }
+    /// Of a metric of the schema.
+    std::optional<ValueType> type_of(std::string_view metric) const;
+    /// The samples of the birth itself.
+    std::vector<Sample> birth_samples(const sparkplug::Payload& birth, UtcMillis fallback, const SaneTimes& times,
+                                      Tally& tally) const;
+    /// Error malformed where the bytes are no payload.
+    Result<DecodedData> decode(std::string_view bytes, const PayloadHead& head, UtcMillis now, Tally& tally) const;
+
+  private:
+    static constexpr std::uint32_t kNotTaken = 0xFFFF'FFFF;
+    struct Entry {
+        std::string name;
+        sparkplug::DataType type;
+        std::uint32_t metric;  ///< index in the schema, or kNotTaken
+    };
+
+    const Entry* find(const MetricView& metric, std::size_t& guess) const;
+    void take(MetricView& metric, const Entry& entry, UtcMillis fallback, const SaneTimes& times, DecodedData& data,
+              Tally& tally) const;
+
+    std::deque<Entry> entries_;  // a deque: the names must stay where by_name_ sees them
+    std::unordered_map<std::string_view, std::size_t> by_name_;
+    std::unordered_map<std::uint64_t, std::size_t> by_alias_;
+    DeviceSchemaPtr schema_;
+};
+
+}  // namespace labhub::coordinator::ingest
