@@ -203,6 +203,12 @@ Task<Result<void>> Coordinator::start() {
     };
     auto jobs_started = co_await parts.jobs.start();
     if (!jobs_started) co_return jobs_started;
+    if (settings_.ready_sandboxes > 0) {
+        // Beside the jobs' folders, of which one becomes a part: no job's id begins with a dot.
+        runner::ReadySandboxes ready{parts.jobs.usual_spec(), settings_.data_dir / "experiments" / ".ready",
+                                     static_cast<std::size_t>(settings_.ready_sandboxes)};
+        parts.launcher.keep_ready(std::move(ready));
+    }
     // Before any node is talked to; requests are heard only after this function, which waits no more.
     auto port = parts.server.listen(listen->first, listen->second, "public");
     if (!port) co_return port.error().within("http.listen");

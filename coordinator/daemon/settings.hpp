@@ -26,6 +26,7 @@ struct Settings {
     std::filesystem::path python;  ///< empty: where this program's packages are installed
     std::string runtime = "auto";
     int max_running = 4;
+    int ready_sandboxes = 1;
     std::chrono::milliseconds node_lost_after{15'000};
     std::chrono::milliseconds lease_time_to_live{30'000};
 
