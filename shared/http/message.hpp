@@ -46,6 +46,9 @@ struct FileBody {
 /// that the client sees it is incomplete. Not called for HEAD. Cancelled when the client goes away.
 struct StreamBody {
     std::function<Task<Result<std::string>>()> next;
+    /// Bytes the kernel may hold for a client that doesn't read; 0: as many as it likes. Little, where a reader that is
+    /// too slow shall be noticed soon.
+    std::size_t send_buffer = 0;
 };
 
 struct Response {

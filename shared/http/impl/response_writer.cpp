@@ -138,6 +138,10 @@ Task<bool> write_stream(std::shared_ptr<Connection> connection, Response respons
     bool sent = co_await write_bytes(connection, std::move(header), frame.write_time);
     if (frame.head_only) co_return sent ? frame.keep_alive : false;
     connection->streaming = true;
+    if (body.send_buffer > 0) {
+        boost::system::error_code ignored;
+        connection->socket.set_option(asio::socket_base::send_buffer_size(static_cast<int>(body.send_buffer)), ignored);
+    }
     while (sent) {
         connection->lift_limit();
         auto first = co_await (next_piece(body) || client_gone(connection));
