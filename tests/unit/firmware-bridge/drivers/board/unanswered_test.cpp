@@ -145,7 +145,8 @@ TEST_F(UnansweredTest, BoardThatAnswersNothingForItsDeadManTimeIsLost) {
     EXPECT_NE(away.error().message.find("dead-man"), std::string::npos) << away.error().message;
     board.hears = true;
     ASSERT_TRUE(loop.turn_until([&] { return driver->is_connected(); }, 10s));
-    EXPECT_EQ(driver->session(), 2u);
+    // Three when the board's own dead-man was heard of just before the link was closed.
+    EXPECT_GE(driver->session(), 2u);
 }
 
 TEST_F(UnansweredTest, RequestsOfManyAskersOnADeadLineDoNotCloseIt) {
