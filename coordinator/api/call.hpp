@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "coordinator/broker/broker_watch.hpp"
 #include "coordinator/domain/commands/commander.hpp"
 #include "coordinator/domain/fleet/fleet.hpp"
 #include "coordinator/domain/jobs/engine.hpp"
@@ -41,6 +42,7 @@ struct Services {
     jobs::Results& results;
     telemetry::Recorder& recorder;
     Metrics& metrics;
+    const broker::BrokerWatch& broker;
     const Clock& clock;
     asio::thread_pool& pool;
 };

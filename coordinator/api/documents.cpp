@@ -28,10 +28,23 @@ void add_job_gauges(const Services& services, std::vector<Metrics::Reading>& now
         now.push_back({"labhub_jobs", "Experiments by status", false, "status", std::string(status), count});
 }
 
+void add_broker_gauges(const Services& services, std::vector<Metrics::Reading>& now) {
+    const auto& broker = services.broker.status();
+    now.push_back(
+        {"labhub_broker_connected", "1 while the broker answers", false, "", "", broker.is_connected ? 1. : 0.});
+    if (broker.clients_connected)
+        now.push_back({"labhub_broker_clients", "Clients connected to the broker", false, "", "",
+                       static_cast<double>(*broker.clients_connected)});
+    if (broker.messages_dropped)
+        now.push_back({"labhub_broker_dropped_messages_total", "Messages the broker threw away since its own start",
+                       true, "", "", static_cast<double>(*broker.messages_dropped)});
+}
+
 Task<Result<http::Response>> get_metrics(Services& services, Call, Nothing) {
     std::vector<Metrics::Reading> now;
     add_node_gauges(services, now);
     add_job_gauges(services, now);
+    add_broker_gauges(services, now);
     const auto counts = services.recorder.counts();
     now.push_back({"labhub_samples_stored_total", "Readings stored", true, "", "", static_cast<double>(counts.stored)});
     now.push_back({"labhub_samples_duplicate_total", "Readings received again and ignored", true, "", "",

@@ -10,9 +10,11 @@
 #include "coordinator/api/metrics.hpp"
 #include "coordinator/api/operations.hpp"
 #include "coordinator/api/router.hpp"
+#include "coordinator/broker/broker_watch.hpp"
 #include "coordinator/ingest/ingest.hpp"
 #include "coordinator/link/enrolment.hpp"
 #include "coordinator/loops/reconcilers.hpp"
+#include "coordinator/mirror/mirror.hpp"
 #include "coordinator/store/migrations/migrations.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/random.hpp"
@@ -57,12 +59,28 @@ Result<std::unique_ptr<sqlite::Writer>> open_database(const fs::path& path) {
     return sqlite::Writer::start(std::move(database));
 }
 
+mqtt::ConnectOptions broker_options(const Settings& settings) {
+    mqtt::ConnectOptions broker;
+    broker.host = settings.mqtt_host;
+    broker.port = settings.mqtt_port;
+    broker.username = settings.mqtt_username;
+    broker.password = settings.mqtt_password;
+    return broker;
+}
+
+mirror::MirrorOptions mirror_options(const Settings& settings) {
+    mirror::MirrorOptions options;
+    options.broker = broker_options(settings);
+    options.group = settings.group;
+    options.host_id = settings.host_id;
+    options.messages_per_second = settings.mirror_messages_per_second;
+    options.refresh = settings.mirror_refresh;
+    return options;
+}
+
 ingest::Options ingest_options(const Settings& settings) {
     ingest::Options options;
-    options.broker.host = settings.mqtt_host;
-    options.broker.port = settings.mqtt_port;
-    options.broker.username = settings.mqtt_username;
-    options.broker.password = settings.mqtt_password;
+    options.broker = broker_options(settings);
     options.group = settings.group;
     options.host_id = settings.host_id;
     return options;
@@ -106,6 +124,8 @@ struct Coordinator::Parts {
           leases(fleet, job_store, clock, settings.lease_time_to_live),
           commander(fleet, leases, command_store, clock,
                     [this](std::string_view outcome, double seconds) { metrics.observe_command(outcome, seconds); }),
+          mirror(executor, mirror_options(settings), fleet, commander, clock),
+          broker_watch(executor, broker_options(settings)),
           results(settings.data_dir / "experiments", fleet, *telemetry, command_store, pool),
           launcher(executor, runner),
           server(executor, http::ServerLimits{},
@@ -122,7 +142,7 @@ struct Coordinator::Parts {
                 pool,
                 {[this](const JobId& job, UniqueFd listener) { return sandboxes.open(job, std::move(listener)); },
                  [this](const JobId& job) { sandboxes.close(job); }}}),
-          services{fleet, leases, commander, jobs, results, recorder, metrics, clock, pool},
+          services{fleet, leases, commander, jobs, results, recorder, metrics, broker_watch, clock, pool},
           router(services, api::all_operations(), token),
           reconcilers(executor, clock) {}
 
@@ -140,6 +160,8 @@ struct Coordinator::Parts {
     ingest::Ingest ingest;
     leases::Leases leases;
     commands::Commander commander;
+    mirror::Mirror mirror;
+    broker::BrokerWatch broker_watch;
     jobs::Results results;
     runner::SpawnLauncher launcher;
     http::Server server;
@@ -214,10 +236,12 @@ Task<Result<void>> Coordinator::start() {
     if (!port) co_return port.error().within("http.listen");
     for (auto& enrolment : *enrolments)
         parts.fleet.enrol(std::move(enrolment), settings_.ssh_user, settings_.ssh_key_path());
-    parts.recorder.start([&ingest = parts.ingest](NodeId node, std::int64_t position) {
-        ingest.acknowledge(std::move(node), position);
-    });
+    parts.recorder.start([&ingest = parts.ingest](NodeId node,
+                                                  std::int64_t position) { ingest.acknowledge(node, position); },
+                         [&ingest = parts.ingest](NodeId node) { ingest.request_rebirth(node); });
     if (auto started = parts.ingest.start(); !started) co_return started;
+    parts.broker_watch.start();
+    if (settings_.mirror) parts.mirror.start();
     parts.reconcilers.add("queue", std::chrono::seconds{1}, [&parts] { return parts.jobs.run_queue(); });
     parts.reconcilers.add("active jobs", std::chrono::seconds{1}, [&parts] { return parts.jobs.watch_active(); });
     parts.reconcilers.add("lease renewal", settings_.lease_time_to_live / 3,
@@ -235,6 +259,8 @@ Task<void> Coordinator::stop() {
     co_await parts_->reconcilers.stop();
     co_await parts_->jobs.close();
     co_await parts_->launcher.close();
+    co_await parts_->mirror.stop();
+    co_await parts_->broker_watch.stop();
     co_await parts_->fleet.stop();
     parts_->ingest.stop();
     parts_->recorder.stop();

@@ -8,6 +8,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include "coordinator/daemon/broker_command.hpp"
 #include "coordinator/daemon/coordinator.hpp"
 #include "shared/base/files.hpp"
 #include "shared/runtime/log.hpp"
@@ -16,6 +17,7 @@
 namespace {
 
 using namespace labhub;
+using coordinator::daemon::BrokerCommand;
 using coordinator::daemon::Coordinator;
 using coordinator::daemon::Settings;
 
@@ -71,10 +73,25 @@ int main(int argc, char** argv) {
     auto* const key =
         app.add_subcommand("ssh-key", "Print the public key to authorise on the nodes, making the key when missing");
     key->fallthrough();
+    BrokerCommand broker;
+    auto* const broker_config = app.add_subcommand(
+        "broker-config", "Print mosquitto's configuration and access list for the enrolled nodes, or write them");
+    broker_config->fallthrough();
+    broker_config->add_option("--output", broker.output, "Folder to write labhub.conf and acl to");
+    broker_config->add_option("--listen", broker.listen, "Address and port; :PORT for every interface")
+        ->capture_default_str();
+    broker_config->add_option("--tls", broker.tls,
+                              "Folder of ca.crt, server.crt, server.key: clients prove who they are by a certificate");
+    broker_config->add_flag("--open", broker.is_open, "Let anyone do anything: for a private broker on 127.0.0.1");
     CLI11_PARSE(app, argc, argv);
     std::signal(SIGPIPE, SIG_IGN);  // a program that reads from us may end before it has read all
     if (auto logging = start_logging("coordinator", level); !logging) return fail(logging.error(), kUsage);
     auto settings = coordinator::daemon::load_settings(config);
     if (!settings) return fail(settings.error(), kUsage);
-    return *key ? print_key(*settings) : serve(std::move(*settings));
+    if (*key) return print_key(*settings);
+    if (*broker_config) {
+        const auto written = coordinator::daemon::write_broker_config(broker, *settings);
+        return written ? 0 : fail(written.error(), kFailed);
+    }
+    return serve(std::move(*settings));
 }

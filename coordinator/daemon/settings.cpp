@@ -38,6 +38,14 @@ config::Options options_of(Settings& settings) {
                 "A node makes a leased device safe when the coordinator doesn't renew the lease for so long; it is "
                 "renewed three times as often",
                 config::range(1s, 1h));
+    options.add("mirror.enabled", &settings.mirror,
+                "Show every present value as a retained JSON topic labhub/GROUP/NODE/DEVICE/METRIC, and carry out what "
+                "is published under its /set");
+    options.add("mirror.messages_per_second", &settings.mirror_messages_per_second,
+                "Most messages of the mirror; with more changes than that each metric is shown less often",
+                config::range(4, 100'000));
+    options.add("mirror.refresh", &settings.mirror_refresh,
+                "An unchanged value is shown again, with its new time, after so long", config::range(1s, 24h));
     return options;
 }
 

@@ -26,6 +26,9 @@ struct Settings {
     std::filesystem::path python;  ///< empty: where this program's packages are installed
     std::string runtime = "auto";
     int max_running = 4;
+    bool mirror = true;
+    int mirror_messages_per_second = 500;
+    std::chrono::milliseconds mirror_refresh{10'000};
     int ready_sandboxes = 1;
     std::chrono::milliseconds node_lost_after{15'000};
     std::chrono::milliseconds lease_time_to_live{30'000};

@@ -22,18 +22,6 @@ std::string authorized_key(const std::string& name, const std::string& role, con
 
 }  // namespace
 
-std::string broker_config(std::uint16_t port) {
-    // Births, data and rebirth storms of many nodes are QoS 0: the default queue of 1000 would drop them in silence.
-    return std::string(kHeader) + "listener " + std::to_string(port) + " 127.0.0.1\n" +
-           "allow_anonymous true\n"
-           "persistence false\n"
-           "max_queued_messages 100000\n"
-           "set_tcp_nodelay true\n"
-           "connection_messages false\n"
-           "log_dest stderr\n"
-           "log_timestamp_format %Y-%m-%dT%H:%M:%S\n";
-}
-
 std::string agent_config(const Layout& layout, const Node& node, std::uint16_t broker_port,
                          const std::string& coordinator_key, const std::string& operator_key) {
     std::string text = std::string(kHeader) + "[node]\nid = " + in_quotes(node.id) +

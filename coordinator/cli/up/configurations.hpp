@@ -18,7 +18,6 @@ struct Node {
 };
 
 // The text of each program's configuration file.
-std::string broker_config(std::uint16_t port);
 /// `operator_key` may be empty: then only the coordinator may log in.
 std::string agent_config(const Layout& layout, const Node& node, std::uint16_t broker_port,
                          const std::string& coordinator_key, const std::string& operator_key);

@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kLookPeriod = 50ms;
 constexpr auto kStartLimit = 60s;
-constexpr auto kKeyLimit = 20s;
+constexpr auto kToolLimit = 20s;
 constexpr unsigned kMostDeathsAtStart = 3;
 constexpr auto kStopGrace = 10s;
 
@@ -71,7 +71,6 @@ Result<void> Evaluation::prepare() {
         LABHUB_CHECK(make_folder(layout_.node(node.id), 0700));
         nodes_.push_back(std::move(node));
     }
-    LABHUB_CHECK(write_file(layout_.broker_config(), broker_config(broker_port_), 0644));
     return write_file(layout_.coordinator_config(),
                       coordinator_config(layout_, programs_, settings_.port, broker_port_), 0600);
 }
@@ -113,6 +112,20 @@ Task<Result<void>> Evaluation::wait_for(std::string what, const Supervised* of, 
 }
 
 Task<Result<void>> Evaluation::start_broker() {
+    std::vector<std::string> configure{programs_.coordinator,
+                                       "broker-config",
+                                       "--open",
+                                       "--config",
+                                       layout_.coordinator_config(),
+                                       "--listen",
+                                       "127.0.0.1:" + std::to_string(broker_port_),
+                                       "--output",
+                                       layout_.broker_config().parent_path()};
+    auto configured = co_await output_of(std::move(configure), layout_.log("broker-config"), kToolLimit);
+    if (!configured) {
+        Error error = configured.error();
+        co_return error;
+    }
     // As its own user the broker can't enter the folder: it gets the configuration through its standard input.
     std::vector<std::string> command{programs_.mosquitto, "-c", "/dev/stdin"};
     ChildSpec spec = spec_of("broker", std::move(command));
@@ -126,7 +139,7 @@ Task<Result<void>> Evaluation::start_broker() {
 
 Task<Result<void>> Evaluation::make_keys() {
     std::vector<std::string> coordinators{programs_.coordinator, "ssh-key", "--config", layout_.coordinator_config()};
-    auto line = co_await output_of(std::move(coordinators), layout_.log("ssh-key"), kKeyLimit);
+    auto line = co_await output_of(std::move(coordinators), layout_.log("ssh-key"), kToolLimit);
     if (!line) {
         Error error = line.error();
         co_return error;
@@ -137,7 +150,7 @@ Task<Result<void>> Evaluation::make_keys() {
     if (!programs_.ssh_keygen.empty() && !fs::exists(public_key)) {
         std::vector<std::string> people{programs_.ssh_keygen, "-q", "-t", "ed25519", "-N", "", "-C",
                                         "labhub up",          "-f", key};
-        auto made = co_await output_of(std::move(people), layout_.log("ssh-keygen"), kKeyLimit);
+        auto made = co_await output_of(std::move(people), layout_.log("ssh-keygen"), kToolLimit);
         if (!made) {
             Error error = made.error();
             co_return error;
@@ -154,7 +167,7 @@ Task<Result<void>> Evaluation::start_node(unsigned number) {
     auto written = write_file(config, agent_config(layout_, node, broker_port_, coordinator_key_, operator_key_), 0600);
     if (!written) co_return written;
     std::vector<std::string> host_key{programs_.agent, "host-key", "--config", config};
-    auto shown = co_await output_of(std::move(host_key), layout_.log(node.id + "-host-key"), kKeyLimit);
+    auto shown = co_await output_of(std::move(host_key), layout_.log(node.id + "-host-key"), kToolLimit);
     if (!shown) {
         Error error = shown.error();
         co_return error;

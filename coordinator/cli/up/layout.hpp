@@ -14,7 +14,7 @@ struct Layout {
     std::filesystem::path ports() const { return root / "ports.json"; }
     std::filesystem::path admin_token() const { return root / "admin-token"; }
     std::filesystem::path log(const std::string& name) const { return root / "log" / (name + ".log"); }
-    std::filesystem::path broker_config() const { return root / "mosquitto.conf"; }
+    std::filesystem::path broker_config() const { return root / "broker" / "labhub.conf"; }
     std::filesystem::path coordinator_config() const { return root / "coordinator.toml"; }
     std::filesystem::path enrolment() const { return root / "nodes.toml"; }
     std::filesystem::path coordinator_key() const { return root / "coordinator_key"; }

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "coordinator/domain/fleet/fleet.hpp"
+
+namespace labhub::coordinator::mirror {
+
+/// Where the mirror's topics lie. All payloads are JSON (RFC 8259), times RFC 3339 UTC.
+///
+///     labhub/<group>/state                          the coordinator: {"state", "since"}, retained, with a Will
+///     labhub/<group>/<node>                         what a node has: devices and their metrics, retained
+///     labhub/<group>/<node>/state                   {"state", "reason"}, retained
+///     labhub/<group>/<node>/<device>/state          {"connected", "problem"}, retained
+///     labhub/<group>/<node>/<device>/<metric>       {"value", "unit", "time", "quality"}, retained
+///     labhub/<group>/<node>/<device>/<metric>/set   from people: the value alone, or {"value", "id"}
+///     labhub/<group>/<node>/<device>/<metric>/result  the answer to a set, not retained
+class Topics {
+  public:
+    explicit Topics(const std::string& group) : root_("labhub/" + group + "/") {}
+
+    std::string hub_state() const { return root_ + "state"; }
+    std::string node(const NodeId& node) const { return root_ + node.value; }
+    std::string node_state(const NodeId& node) const { return root_ + node.value + "/state"; }
+    std::string device_state(const DeviceAddress& device) const { return root_ + device.to_string() + "/state"; }
+    std::string metric(const DeviceAddress& device, std::string_view metric) const {
+        return root_ + device.to_string() + "/" + std::string(metric);
+    }
+    std::string result(const DeviceAddress& device, std::string_view metric) const {
+        return this->metric(device, metric) + "/result";
+    }
+    std::string set_filter() const { return root_ + "+/+/+/set"; }
+
+    struct Target {
+        DeviceAddress device;
+        std::string metric;
+    };
+    /// The metric a `set` topic is about; nothing where it is no such topic.
+    std::optional<Target> parse_set(std::string_view topic) const;
+
+  private:
+    std::string root_;
+};
+
+std::string hub_state_json(bool online, UtcMillis time);
+std::string description_json(const fleet::Node& node);
+std::string node_state_json(const fleet::Node& node);
+std::string device_state_json(const fleet::Device& device);
+std::string reading_json(const Reading& reading, std::string_view unit);
+
+/// What somebody asked for through a `set` topic.
+struct SetRequest {
+    CommandId id;  ///< empty where none was given
+    Value value;
+};
+/// A bare value ("40", "on", "#ff0000"), read as the metric's type, or an object with "value" and optionally "id".
+/// Error malformed says what is wrong and what would be right.
+Result<SetRequest> parse_set_request(const MetricInfo& metric, std::string_view payload);
+
+/// {"id", "ok": true, "value", "unit", "time"}: what the device acknowledged.
+std::string applied_json(const CommandId& id, const Reading& applied, std::string_view unit);
+/// {"id", "ok": false, "error", "message", "detail"}; id is null where none was read.
+std::string refused_json(const CommandId& id, const Error& error);
+
+}  // namespace labhub::coordinator::mirror

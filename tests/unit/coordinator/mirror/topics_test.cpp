@@ -1,0 +1,107 @@
+#include "coordinator/mirror/topics.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "shared/base/json.hpp"
+
+namespace labhub::coordinator::mirror {
+namespace {
+
+using ::testing::HasSubstr;
+
+const DeviceAddress kDevice{NodeId{"sim-1"}, "vessel"};
+
+MetricInfo stirrer() {
+    MetricInfo metric;
+    metric.name = "stirrer";
+    metric.kind = MetricKind::actuator;
+    metric.unit = "%";
+    metric.minimum = 0;
+    metric.maximum = 100;
+    metric.safe_value = 0.0;
+    return metric;
+}
+
+TEST(Topics, NameAMetricByItsPath) {
+    const Topics topics("lab");
+    EXPECT_EQ(topics.metric(kDevice, "stirrer"), "labhub/lab/sim-1/vessel/stirrer");
+    EXPECT_EQ(topics.device_state(kDevice), "labhub/lab/sim-1/vessel/state");
+    EXPECT_EQ(topics.result(kDevice, "stirrer"), "labhub/lab/sim-1/vessel/stirrer/result");
+}
+
+TEST(Topics, ReadBackWhatASetIsAbout) {
+    const Topics topics("lab");
+    const auto target = topics.parse_set("labhub/lab/sim-1/vessel/stirrer/set");
+    ASSERT_TRUE(target);
+    EXPECT_EQ(target->device, kDevice);
+    EXPECT_EQ(target->metric, "stirrer");
+}
+
+TEST(Topics, TakeNothingElseForASet) {
+    const Topics topics("lab");
+    for (const char* other :
+         {"labhub/lab/sim-1/vessel/stirrer", "labhub/lab/sim-1/vessel/set", "labhub/lab/sim-1/vessel/a/b/set",
+          "labhub/other/sim-1/vessel/stirrer/set", "labhub/lab//vessel/stirrer/set", "labhub/lab/set", "/set", ""})
+        EXPECT_FALSE(topics.parse_set(other)) << other;
+}
+
+TEST(SetRequest, IsTheValueAlone) {
+    const auto request = parse_set_request(stirrer(), " 40.5\n");
+    ASSERT_TRUE(request) << request.error().to_string();
+    EXPECT_EQ(request->value, Value{40.5});
+    EXPECT_TRUE(request->id.empty());
+}
+
+TEST(SetRequest, IsTextInQuotes) {
+    MetricInfo light = stirrer();
+    light.type = ValueType::text;
+    const auto request = parse_set_request(light, R"("#ff0000")");
+    ASSERT_TRUE(request) << request.error().to_string();
+    EXPECT_EQ(request->value, Value{std::string("#ff0000")});
+}
+
+TEST(SetRequest, IsAnObjectWithAnId) {
+    const auto request = parse_set_request(stirrer(), R"({"value": 40, "id": "wish-1"})");
+    ASSERT_TRUE(request) << request.error().to_string();
+    EXPECT_EQ(request->value, Value{std::int64_t{40}});
+    EXPECT_EQ(request->id, CommandId{"wish-1"});
+}
+
+TEST(SetRequest, SaysWhatIsWrongWithIt) {
+    for (const auto& [payload, wrong] :
+         std::vector<std::pair<const char*, const char*>>{{"", "empty"},
+                                                          {"{", ""},
+                                                          {"fast", "fast"},
+                                                          {"{}", "'value'"},
+                                                          {R"({"value": [1]})", ""},
+                                                          {R"({"value": 1, "speed": 2})", "'speed'"},
+                                                          {R"({"value": 1, "id": "a/b"})", "command id"},
+                                                          {R"({"value": 1, "id": 7})", "'id'"}}) {
+        const auto request = parse_set_request(stirrer(), payload);
+        ASSERT_FALSE(request) << payload;
+        EXPECT_EQ(request.error().code, ErrorCode::malformed) << payload;
+        EXPECT_THAT(request.error().message, HasSubstr(wrong)) << payload;
+    }
+}
+
+TEST(MirrorJson, ShowsAReadingWithUnitTimeAndQuality) {
+    const Reading reading{"stirrer", 40.0, UtcMillis{1'700'000'000'123}, Quality::stale};
+    EXPECT_EQ(reading_json(reading, "%"),
+              R"({"value":40,"unit":"%","time":"2023-11-14T22:13:20.123Z","quality":"stale"})");
+}
+
+TEST(MirrorJson, ShowsNoValueAsNull) {
+    const Reading reading{"stirrer", std::monostate{}, UtcMillis{0}, Quality::bad};
+    EXPECT_THAT(reading_json(reading, "%"), HasSubstr(R"("value":null)"));
+}
+
+TEST(MirrorJson, SaysWhyASetWasRefused) {
+    const Error error{ErrorCode::conflict, "sim-1/vessel is leased", "by job:x"};
+    EXPECT_EQ(
+        refused_json(CommandId{"wish-1"}, error),
+        R"({"id":"wish-1","ok":false,"error":"conflict","message":"sim-1/vessel is leased","detail":"by job:x"})");
+}
+
+}  // namespace
+}  // namespace labhub::coordinator::mirror
