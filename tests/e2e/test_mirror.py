@@ -153,6 +153,15 @@ class Mirror(unittest.TestCase):
         wait_for("the hub is back", lambda: self.listener.json("labhub/labhub/state").get("state") == "online", 30)
         self.lab.wait_until_online()
 
+    def test_passes_the_brokers_own_counters_to_prometheus(self):
+        def gauges():
+            lines = self.lab.request("GET", "/metrics").decode().splitlines()
+            return {name: float(value) for name, value in (line.split() for line in lines if line.startswith("labhub_broker"))}
+        shown = wait_for("mosquitto's $SYS", lambda: "labhub_broker_clients" in gauges() and gauges(), 30)
+        self.assertEqual(shown["labhub_broker_connected"], 1)
+        self.assertGreaterEqual(shown["labhub_broker_clients"], 4, "agent, ingest, mirror and watch")
+        self.assertEqual(shown["labhub_broker_dropped_messages_total"], 0)
+
     def test_comes_back_with_the_broker(self):
         self.lab.kill("broker")
         self.lab.start("broker", "mosquitto", "-c", self.lab.folder / "mosquitto.conf")
