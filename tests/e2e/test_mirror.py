@@ -157,10 +157,10 @@ class Mirror(unittest.TestCase):
         def gauges():
             lines = self.lab.request("GET", "/metrics").decode().splitlines()
             return {name: float(value) for name, value in (line.split() for line in lines if line.startswith("labhub_broker"))}
-        shown = wait_for("mosquitto's $SYS", lambda: "labhub_broker_clients" in gauges() and gauges(), 30)
-        self.assertEqual(shown["labhub_broker_connected"], 1)
-        self.assertGreaterEqual(shown["labhub_broker_clients"], 4, "agent, ingest, mirror and watch")
-        self.assertEqual(shown["labhub_broker_dropped_messages_total"], 0)
+        # Agent, ingest, mirror and watch; mosquitto says anew every ten seconds.
+        wait_for("mosquitto's $SYS", lambda: gauges().get("labhub_broker_clients", 0) >= 4, 30)
+        self.assertEqual(gauges()["labhub_broker_connected"], 1)
+        self.assertEqual(gauges()["labhub_broker_dropped_messages_total"], 0)
 
     def test_comes_back_with_the_broker(self):
         self.lab.kill("broker")
