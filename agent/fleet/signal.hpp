@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "shared/base/value.hpp"
+
+namespace labhub::agent::fleet {
+
+/// What the metric of that number looks like: temperatures, pH, optical density and so on in turn, "temperature_01".
+std::vector<MetricInfo> simulated_metrics(std::uint32_t count);
+
+/// The value of one metric of one node at its n-th sample: a slow wave and noise, in steps as a sensor gives them.
+/// Depends on nothing but its arguments.
+double simulated_value(std::uint64_t seed, std::uint32_t node, std::uint32_t metric, std::uint64_t sample);
+
+}  // namespace labhub::agent::fleet

@@ -1,0 +1,33 @@
+#include "agent/fleet/signal_driver.hpp"
+
+#include "agent/fleet/signal.hpp"
+
+namespace labhub::agent::fleet {
+
+std::vector<Reading> SignalDriver::measure() {
+    const UtcMillis now = clock_.utc_now();
+    std::vector<Reading> readings;
+    readings.reserve(metrics_->size());
+    for (std::uint32_t i = 0; i < metrics_->size(); ++i)
+        readings.push_back({(*metrics_)[i].name, simulated_value(seed_, node_, i, samples_), now, Quality::good});
+    ++samples_;
+    return readings;
+}
+
+Task<Result<void>> SignalDriver::open() { co_return Result<void>(); }
+Task<void> SignalDriver::close() { co_return; }
+
+Result<firmware_bridge::Identity> SignalDriver::identify() const {
+    return firmware_bridge::Identity{"simulated", "signals", std::to_string(node_), LABHUB_VERSION};
+}
+
+Task<Result<std::vector<Reading>>> SignalDriver::read() { co_return measure(); }
+
+Task<Result<std::vector<Reading>>> SignalDriver::write(std::vector<Setpoint>) {
+    Error error{ErrorCode::forbidden, "a simulated device has sensors only"};
+    co_return error;
+}
+
+Task<Result<std::vector<Reading>>> SignalDriver::safe() { co_return std::vector<Reading>{}; }
+
+}  // namespace labhub::agent::fleet
