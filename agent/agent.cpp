@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "agent/footprint/working_set.hpp"
+#include "agent/spool/file_storage.hpp"
 #include "firmware-bridge/drivers/board/board_driver.hpp"
 #include "shared/base/files.hpp"
 
@@ -24,17 +25,41 @@ std::unique_ptr<firmware_bridge::Driver> make_driver(asio::any_io_executor execu
     return firmware_bridge::BoardDriver::make(std::move(executor), std::move(options));
 }
 
+std::unique_ptr<spool::Storage> make_storage(const config::AgentConfig& config) {
+    spool::FileStorage::Options options;
+    options.max_bytes = config.spool.max_bytes;
+    options.survives_power_cut = config.spool.survives_power_cut;
+    return std::make_unique<spool::FileStorage>(config.node.data_dir / "spool.sqlite", options);
+}
+
+spool::Options options_of(const config::SpoolConfig& spool) {
+    spool::Options options;
+    options.max_age = spool.max_age;
+    options.max_event_age = spool.max_event_age;
+    options.commit_interval = spool.commit_interval;
+    return options;
+}
+
+std::function<bool()> clock_source(const config::NodeConfig& node) {
+    if (node.trust_clock) return {};
+    return sampling::is_system_clock_synchronised;
+}
+
+/// A broken connection is noticed after up to twice the keepalive; a host waits some seconds for messages out of order.
+constexpr std::chrono::milliseconds kReorderTime{5'000};
+
 }  // namespace
 
 Agent::Agent(asio::any_io_executor executor, config::AgentConfig config, state::StateDatabase state)
     : executor_(executor),
       config_(std::move(config)),
       boot_id_(new_id()),
+      clock_watch_(clock_, clock_source(config_.node)),
       state_(std::move(state)),
+      bd_seq_(state_, clock_),
       audit_(state_.writer(), clock_),
       path_(executor, clock_, audit_, limits_of(config_.safety)),
-      spool_(executor, config_.node.data_dir / "spool.sqlite", {config_.spool.max_bytes, config_.spool.max_age},
-             clock_),
+      spool_(executor, make_storage(config_), options_of(config_.spool), clock_),
       sampling_(executor),
       work_(executor) {}
 
@@ -53,7 +78,10 @@ Result<void> Agent::make_devices() {
     for (const config::DeviceConfig& wanted : config_.devices) {
         auto device = std::make_unique<sampling::Device>(wanted.id, make_driver(executor_, wanted), clock_);
         device->listen([this](const sampling::Device& from, std::vector<Reading> readings) {
-            spool_.append(spool::Batch{from.id(), std::move(readings)});
+            keep(spool::Class::reading, from, std::move(readings));
+        });
+        device->listen_to_changes([this](const sampling::Device& from, std::vector<Reading> readings) {
+            keep(spool::Class::state_change, from, std::move(readings));
         });
         device->listen_to_link(
             [this](sampling::Device& from, sampling::LinkChange change) { return link_changed(&from, change); });
@@ -65,6 +93,11 @@ Result<void> Agent::make_devices() {
     return {};
 }
 
+void Agent::keep(spool::Class of, const sampling::Device& from, std::vector<Reading> readings) {
+    const bool unsure = clock_watch_.is_unsure(readings.front().time);
+    spool_.append(of, spool::Batch{from.id(), std::move(readings), unsure});
+}
+
 ssh_server::NodeFace Agent::face() {
     return {config_.node.id,
             LABHUB_VERSION,
@@ -74,7 +107,8 @@ ssh_server::NodeFace Agent::face() {
             path_,
             log_,
             [this] { return edge_node_->describe(); },
-            [this] { return spool_text(); }};
+            [this] { return spool_text(); },
+            [this] { return clock_text(); }};
 }
 
 Result<void> Agent::make_ssh() {
@@ -102,7 +136,10 @@ void Agent::make_edge_node() {
     settings.node = config_.node.id;
     settings.primary_host = config_.mqtt.primary_host;
     settings.info = {LABHUB_VERSION, boot_id_, ssh_->host_key().fingerprint(), ssh_->port()};
-    settings.replay_rows_per_second = config_.spool.replay_rows_per_second;
+    settings.replay.messages_per_second = config_.spool.replay_messages_per_second;
+    settings.replay.bytes_in_flight = config_.spool.replay_bytes_in_flight;
+    settings.delivery.window = 2 * config_.mqtt.keepalive + kReorderTime;
+    settings.clock = [this] { return clock_watch_.state(); };
     mqtt::ConnectOptions broker;
     broker.host = config_.mqtt.host;
     broker.port = config_.mqtt.port;
@@ -110,15 +147,19 @@ void Agent::make_edge_node() {
     broker.password = config_.mqtt.password;
     broker.keepalive = std::chrono::duration_cast<std::chrono::seconds>(config_.mqtt.keepalive);
     edge_node_ = std::make_unique<edge_node::EdgeNode>(executor_, std::move(settings), std::move(broker), clock_,
-                                                       spool_, path_, state_);
+                                                       spool_, path_, bd_seq_);
     spool_.give_to([this](const spool::Batch& batch, spool::Position position) { edge_node_->live(batch, position); });
 }
 
 void Agent::start() {
+    // Before anything is read, so that no time of a former run comes again.
+    spool_.open();
+    for (const auto& device : devices_) device->start_after(spool_.state().newest);
     for (const auto& device : devices_) work_.spawn("open " + device->id(), open_device(device.get()));
     for (const auto& sampler : samplers_) sampling_.spawn("sampling", sampler->run());
     work_.spawn("dead-man", path_.watch());
     work_.spawn("spool", spool_.run());
+    work_.spawn("clock", clock_watch_.run());
     work_.spawn("edge node", edge_node_->run());
     work_.spawn("footprint", footprint::keep_small());
     spdlog::info("node {} is ready; ssh port {}", config_.node.id, ssh_->port());
@@ -147,9 +188,24 @@ Task<void> Agent::link_changed(sampling::Device* device, sampling::LinkChange ch
 
 std::string Agent::spool_text() const {
     const spool::Spool::State& state = spool_.state();
-    const std::string text =
-        std::to_string(state.depth) + " rows not acknowledged, " + std::to_string(state.dropped) + " dropped";
+    std::string text = std::to_string(state.depth()) + (state.holding.counted ? "" : "+ (counting)") +
+                       " rows not acknowledged, " + std::to_string(state.holding.bytes / 1024) + " KiB";
+    for (const auto of : {spool::Class::alarm, spool::Class::state_change, spool::Class::reading})
+        if (const auto count = state.dropped[static_cast<std::size_t>(of)])
+            text += ", " + std::to_string(count) + " " + std::string(to_string(of)) + " dropped";
+    if (spool::total(state.dropped) == 0) text += ", 0 dropped";
+    if (state.unconfirmed > 0) text += ", " + std::to_string(state.unconfirmed) + " let go unconfirmed";
+    if (state.replaced > 0) text += "; begun anew: " + state.replaced_why;
     return state.problem.empty() ? text : text + "; NOT STORING: " + state.problem;
+}
+
+std::string Agent::clock_text() const {
+    const sampling::ClockState& state = clock_watch_.state();
+    std::string text = state.describe();
+    if (!state.is_synchronised) text += ": readings are marked";
+    if (state.steps == 0) return text;
+    return text + "; set " + std::to_string(state.steps) + " times, last by " +
+           std::to_string(state.last_step.count()) + " ms";
 }
 
 Task<void> Agent::stop() {

@@ -7,6 +7,7 @@
 #include "agent/edge_node/edge_node.hpp"
 #include "agent/safety/audit_log.hpp"
 #include "agent/safety/command_path.hpp"
+#include "agent/sampling/clock_watch.hpp"
 #include "agent/sampling/device.hpp"
 #include "agent/sampling/sampler.hpp"
 #include "agent/spool/spool.hpp"
@@ -40,14 +41,19 @@ class Agent {
     ssh_server::NodeFace face();
     Task<void> open_device(sampling::Device* device);
     Task<void> link_changed(sampling::Device* device, sampling::LinkChange change);
+    /// Stores readings of a device and sends them.
+    void keep(spool::Class of, const sampling::Device& from, std::vector<Reading> readings);
     std::string spool_text() const;
+    std::string clock_text() const;
 
     SystemClock clock_;
     asio::any_io_executor executor_;
     config::AgentConfig config_;
     std::string boot_id_;
     ssh_server::LogRing log_;
+    sampling::ClockWatch clock_watch_;
     state::StateDatabase state_;
+    edge_node::StoredBdSeq bd_seq_;
     std::vector<std::unique_ptr<sampling::Device>> devices_;
     safety::AuditLog audit_;
     safety::CommandPath path_;

@@ -77,6 +77,29 @@ void describe_ssh(rules::Options& options, SshConfig& ssh) {
     options.list("ssh.authorized_key", &ssh.authorized_keys, "Who may log in", describe_key);
 }
 
+void describe_spool(rules::Options& options, SpoolConfig& spool) {
+    constexpr milliseconds kLongest{std::chrono::hours{24 * 365}};
+    options.add("spool.max_bytes", &spool.max_bytes, "Disk space for readings not yet acknowledged",
+                rules::range(1u << 20, 1e12));
+    options.add("spool.max_age", &spool.max_age, "Readings older than this are dropped though not acknowledged",
+                rules::range(milliseconds{60'000}, kLongest));
+    options.add("spool.max_event_age", &spool.max_event_age,
+                "Alarms and changes of state older than this are dropped though not acknowledged",
+                rules::range(milliseconds{60'000}, kLongest));
+    options.add("spool.commit_interval", &spool.commit_interval,
+                "Least time between two commits: readings wait for the next one before they are sent; alarms and "
+                "changes of state don't",
+                rules::range(milliseconds{10}, milliseconds{10'000}));
+    options.add("spool.survives_power_cut", &spool.survives_power_cut,
+                "Wait for the disk at each commit, so that a power cut loses no reading; wears flash memory");
+    options.add("spool.replay_messages_per_second", &spool.replay_messages_per_second,
+                "How fast stored readings are sent again after an outage; a message holds up to 16 rows",
+                rules::range(1, 10'000));
+    options.add("spool.replay_bytes_in_flight", &spool.replay_bytes_in_flight,
+                "Most bytes of stored readings on their way that the host has not acknowledged",
+                rules::range(16u << 10, 64u << 20));
+}
+
 Result<void> check_devices(const AgentConfig& config) {
     std::set<std::string> ids;
     std::set<std::string> ports;
@@ -100,6 +123,8 @@ rules::Options options_of(AgentConfig& config) {
     options.add("node.id", &config.node.id, "This node's name", rules::name("node id").required());
     options.add("node.group", &config.node.group, "Sparkplug group of this node", checked("group id", check_group));
     options.add("node.data_dir", &config.node.data_dir, "Folder for the agent's state", rules::not_empty().required());
+    options.add("node.trust_clock", &config.node.trust_clock,
+                "Don't mark readings while the kernel says that the clock is not synchronised");
     options.add("mqtt.host", &config.mqtt.host, "Name or address of the MQTT broker", rules::not_empty());
     options.add("mqtt.port", &config.mqtt.port, "TCP port of the MQTT broker", rules::range(1, 65'535));
     options.add("mqtt.username", &config.mqtt.username, "User name at the broker; empty for none");
@@ -110,12 +135,7 @@ rules::Options options_of(AgentConfig& config) {
                 "Sparkplug host application that stores this node's readings", rules::name("host id"));
     describe_ssh(options, config.ssh);
     options.list("device", &config.devices, "A device attached to this node", describe_device);
-    options.add("spool.max_bytes", &config.spool.max_bytes, "Disk space for readings not yet acknowledged",
-                rules::range(1u << 20, 1e12));
-    options.add("spool.max_age", &config.spool.max_age, "Readings older than this are dropped though not acknowledged",
-                rules::range(milliseconds{60'000}, milliseconds{std::chrono::hours{24 * 365}}));
-    options.add("spool.replay_rows_per_second", &config.spool.replay_rows_per_second,
-                "How fast stored readings are sent again after an outage", rules::range(1, 10'000));
+    describe_spool(options, config.spool);
     options.add("safety.manual_hold", &config.safety.manual_hold,
                 "How long a manual setting stays without a further one before actuators go to their safe values",
                 rules::range(milliseconds{1'000}, milliseconds{std::chrono::hours{24 * 7}}));

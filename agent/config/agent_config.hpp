@@ -20,6 +20,7 @@ struct NodeConfig {
     std::string id;                  ///< the Sparkplug edge node id
     std::string group = "labhub";    ///< the Sparkplug group id
     std::filesystem::path data_dir;  ///< state of the agent: spool, audit trail, host key
+    bool trust_clock = false;        ///< readings aren't marked where the kernel says the clock isn't synchronised
 };
 
 struct MqttConfig {
@@ -59,8 +60,12 @@ struct DeviceConfig {
 
 struct SpoolConfig {
     std::uint64_t max_bytes = 256u << 20;
-    std::chrono::milliseconds max_age{std::chrono::hours{7 * 24}};
-    std::uint32_t replay_rows_per_second = 200;
+    std::chrono::milliseconds max_age{std::chrono::hours{7 * 24}};         ///< of plain readings
+    std::chrono::milliseconds max_event_age{std::chrono::hours{90 * 24}};  ///< of alarms and changes of state
+    std::chrono::milliseconds commit_interval{100};
+    bool survives_power_cut = false;  ///< wait for the disk at each commit
+    std::uint32_t replay_messages_per_second = 50;
+    std::uint64_t replay_bytes_in_flight = 256u << 10;
 };
 
 struct SafetyConfig {

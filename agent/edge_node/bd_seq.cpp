@@ -20,7 +20,7 @@ Result<std::uint8_t> advance(sqlite::Database& database, std::optional<std::uint
 
 }  // namespace
 
-Task<std::uint8_t> BdSeq::next() {
+Task<std::uint8_t> StoredBdSeq::next() {
     // With the former file lost, any number but the last one will do; the host can't know ours then.
     if (!last_ && database_.was_replaced()) last_ = static_cast<std::uint8_t>(clock_.utc_now().count / 1000);
     auto work = [known = last_](sqlite::Database& database) { return advance(database, known); };

@@ -12,58 +12,97 @@ sparkplug::Metric metric(std::string name, Value value) {
     return made;
 }
 
-const MetricInfo* info_of(const std::vector<MetricInfo>& metrics, const std::string& name) {
-    const auto found =
-        std::find_if(metrics.begin(), metrics.end(), [&](const MetricInfo& info) { return info.name == name; });
-    return found == metrics.end() ? nullptr : &*found;
+sparkplug::Metric count(std::string name, std::uint64_t value) {
+    return metric(std::move(name), static_cast<std::int64_t>(value));
+}
+
+std::uint64_t dropped(const spool::Spool::State& spool, spool::Class of) {
+    return spool.dropped[static_cast<std::size_t>(of)];
+}
+
+void add_extras(sparkplug::Payload& birth, const std::vector<ExtraMetric>& extras) {
+    for (const ExtraMetric& extra : extras) birth.metrics.push_back(sparkplug::birth_metric(extra.info, extra.latest));
 }
 
 }  // namespace
 
-std::vector<sparkplug::Metric> node_metrics(const spool::Spool::State& spool, const LastCommand& last) {
+std::vector<sparkplug::Metric> node_metrics(const spool::Spool::State& spool, const sampling::ClockState& clock,
+                                            const LastCommand& last) {
     std::vector<sparkplug::Metric> metrics;
-    metrics.push_back(metric("Node Info/Spool Depth", static_cast<std::int64_t>(spool.depth)));
-    metrics.push_back(metric("Node Info/Spool Dropped", static_cast<std::int64_t>(spool.dropped)));
+    metrics.push_back(count("Node Info/Spool Depth", spool.depth()));
+    metrics.push_back(count("Node Info/Spool Bytes", spool.holding.bytes));
+    metrics.push_back(count("Node Info/Spool Dropped", spool::total(spool.dropped)));
+    metrics.push_back(count("Node Info/Spool Dropped Readings", dropped(spool, spool::Class::reading)));
+    metrics.push_back(count("Node Info/Spool Dropped State Changes", dropped(spool, spool::Class::state_change)));
+    metrics.push_back(count("Node Info/Spool Dropped Alarms", dropped(spool, spool::Class::alarm)));
+    metrics.push_back(count("Node Info/Spool Unconfirmed", spool.unconfirmed));
+    metrics.push_back(count("Node Info/Spool Replaced", spool.replaced));
     metrics.push_back(metric("Node Info/Spool Problem", spool.problem));
+    metrics.push_back(metric("Node Info/Clock", clock.describe()));
+    metrics.push_back(count("Node Info/Clock Steps", clock.steps));
+    metrics.push_back(metric("Node Info/Clock Last Step", std::int64_t{clock.last_step.count()}));
     metrics.push_back(metric("Last Command/Id", last.id));
     metrics.push_back(metric("Last Command/State", last.state));
     metrics.push_back(metric("Last Command/Reason", last.reason));
     return metrics;
 }
 
-sparkplug::Payload node_birth(std::uint8_t bd_seq, const NodeInfo& info, const spool::Spool::State& spool,
-                              const LastCommand& last) {
+sparkplug::Payload node_birth(std::uint8_t bd_seq, const NodeInfo& info, spool::Position acknowledged,
+                              std::vector<sparkplug::Metric> changing, const std::vector<ExtraMetric>& extras) {
     sparkplug::Payload birth;
     birth.metrics.push_back(metric(sparkplug::node_metric::kBdSeq, std::int64_t{bd_seq}));
     birth.metrics.push_back(metric(sparkplug::node_metric::kRebirth, false));
-    birth.metrics.push_back(metric(sparkplug::node_metric::kAcknowledge, spool.acknowledged));
+    birth.metrics.push_back(metric(sparkplug::node_metric::kAcknowledge, acknowledged));
     birth.metrics.push_back(metric("Node Info/Version", info.version));
     birth.metrics.push_back(metric("Node Info/Boot Id", info.boot_id));
     birth.metrics.push_back(metric("Node Info/SSH Host Key", info.ssh_fingerprint));
     birth.metrics.push_back(metric("Node Info/SSH Port", std::int64_t{info.ssh_port}));
-    for (auto& each : node_metrics(spool, last)) birth.metrics.push_back(std::move(each));
+    for (auto& each : changing) birth.metrics.push_back(std::move(each));
+    add_extras(birth, extras);
     return birth;
 }
 
-sparkplug::Payload device_birth(const sampling::Device& device) {
+sparkplug::Payload device_birth(const sampling::Device& device, const std::vector<ExtraMetric>& extras) {
     sparkplug::Payload birth;
     const std::vector<Reading> latest = device.latest();
     for (std::size_t i = 0; i < latest.size(); ++i)
         birth.metrics.push_back(sparkplug::birth_metric(device.metrics()[i], latest[i]));
+    add_extras(birth, extras);
     return birth;
 }
 
-sparkplug::Payload device_data(const sampling::Device& device, const spool::Batch& batch, spool::Position position,
-                               bool historical) {
-    sparkplug::Payload data;
-    data.metrics.reserve(batch.readings.size());
+BornMetrics::BornMetrics(const sparkplug::Payload& birth) {
+    types_.reserve(birth.metrics.size());
+    for (const sparkplug::Metric& each : birth.metrics)
+        if (each.datatype) types_.emplace_back(each.name, *each.datatype);
+    std::sort(types_.begin(), types_.end());
+}
+
+const sparkplug::DataType* BornMetrics::find(std::string_view name) const {
+    const auto found = std::lower_bound(types_.begin(), types_.end(), name,
+                                        [](const auto& each, std::string_view wanted) { return each.first < wanted; });
+    return found == types_.end() || found->first != name ? nullptr : &found->second;
+}
+
+void add_readings(sparkplug::Payload& data, const BornMetrics& born, const spool::Batch& batch, bool historical) {
+    data.metrics.reserve(data.metrics.size() + batch.readings.size());
     for (const Reading& reading : batch.readings) {
-        const MetricInfo* const info = info_of(device.metrics(), reading.metric);
-        if (info) data.metrics.push_back(sparkplug::data_metric(reading, info->type, historical));
+        const sparkplug::DataType* const type = born.find(reading.metric);
+        if (!type) continue;
+        sparkplug::Metric made = metric(reading.metric, reading.value);
+        made.datatype = *type;
+        made.timestamp = reading.time;
+        made.quality = reading.quality;
+        made.is_historical = historical;
+        data.metrics.push_back(std::move(made));
     }
-    if (position > 0 && !data.metrics.empty())
-        data.metrics.front().properties[sparkplug::property::kSpoolPosition] = std::int64_t{position};
-    return data;
+}
+
+void mark(sparkplug::Payload& data, spool::Position position, bool clock_unsure) {
+    if (data.metrics.empty()) return;
+    auto& properties = data.metrics.front().properties;
+    if (position > 0) properties[sparkplug::property::kSpoolPosition] = std::int64_t{position};
+    if (clock_unsure) properties[sparkplug::property::kClock] = std::string("unsynchronised");
 }
 
 }  // namespace labhub::agent::edge_node

@@ -35,6 +35,9 @@ class Delivery {
     /// Everything up to here has been sent in this session, no device left out.
     void sent_all(Position until, Steady::time_point now);
 
+    /// The connection, or the host, was found gone: what was sent last may not have arrived.
+    void lost(Steady::time_point now);
+
     struct Acknowledged {
         std::optional<spool::Forget> forget;
         bool replay_all = false;  ///< it does acknowledge after all: it lacks what was taken for received
@@ -43,10 +46,12 @@ class Delivery {
     /// have been said when other devices were withheld.
     Acknowledged acknowledge(Position position, Steady::time_point now);
 
-    /// Where the next replay begins: after this.
+    /// Where a replay that begins now has to begin: after this.
     Position replay_after(Steady::time_point now);
     /// Whether the host is one that acknowledges.
     bool is_acknowledging(Steady::time_point now) const;
+    /// Whether a host that does acknowledge has been silent for so long, though there was something to say.
+    bool has_waited(std::chrono::milliseconds duration, Steady::time_point now) const;
     /// Taken for received by a host that doesn't acknowledge.
     Position taken_for_received() const { return taken_for_received_; }
 

@@ -15,14 +15,14 @@ constexpr std::chrono::milliseconds kGoodSession{10'000};
 }  // namespace
 
 EdgeNode::EdgeNode(asio::any_io_executor executor, Settings settings, mqtt::ConnectOptions broker, const Clock& clock,
-                   spool::Spool& spool, safety::CommandPath& path, state::StateDatabase& database)
+                   spool::Spool& spool, safety::CommandPath& path, BdSeq& bd_seq)
     : executor_(executor),
       settings_(std::move(settings)),
       broker_(std::move(broker)),
       clock_(clock),
       spool_(spool),
       path_(path),
-      bd_seq_(database, clock),
+      bd_seq_(bd_seq),
       backoff_(kFirstRetry, kLongestRetry) {}
 
 Result<mqtt::ConnectOptions> EdgeNode::options(std::uint8_t bd_seq) const {
@@ -56,7 +56,8 @@ Task<void> EdgeNode::attempt() {
         co_return;
     }
     if (stopping_) co_return;
-    const Surroundings around{executor_, settings_, clock_, spool_, path_, host_, last_command_};
+    if (!delivery_) delivery_.emplace(settings_.delivery, spool_.state().acknowledged, spool_.state().sent);
+    const Surroundings around{executor_, settings_, clock_, spool_, path_, host_, *delivery_, last_command_};
     session_ = std::make_unique<Session>(around, std::move(*connection), present_bd_seq_);
     auto begun = co_await session_->begin();
     if (begun && stopping_) {
@@ -71,6 +72,7 @@ Task<void> EdgeNode::attempt() {
     } else {
         note_problem(begun.error());
     }
+    delivery_->lost(clock_.steady_now());
     session_.reset();
 }
 
@@ -99,6 +101,10 @@ void EdgeNode::device_found(const sampling::Device& device) {
 
 void EdgeNode::device_lost(const sampling::Device& device) {
     if (in_session_) session_->device_lost(device);
+}
+
+void EdgeNode::ask_rebirth() {
+    if (in_session_) session_->ask_rebirth();
 }
 
 std::string EdgeNode::describe() const {

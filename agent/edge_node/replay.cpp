@@ -1,4 +1,4 @@
-// The part of Session that sends what is stored and not acknowledged, marked historical.
+// The part of Session that sends what is stored and the host may not have, marked historical.
 #include <algorithm>
 
 #include <spdlog/spdlog.h>
@@ -8,10 +8,12 @@
 namespace labhub::agent::edge_node {
 namespace {
 
-/// More than this on its way to the socket, and replay waits: live data and commands must not stand behind it.
-constexpr std::size_t kUnsentBound = 128 * 1024;
-constexpr std::chrono::milliseconds kPace{100};
+/// Rows read at once. One message takes all of a device's, some twenty kilobytes for a vessel.
+constexpr spool::ReadLimit kChunk{16, 4 * 1024};
+constexpr std::chrono::milliseconds kNoRoom{50};
 constexpr std::chrono::milliseconds kRetry{1'000};
+/// A host that acknowledges does so within a second.
+constexpr std::chrono::milliseconds kSilence{60'000};
 
 bool is_for_later(const Error& error) {
     return error.code == ErrorCode::too_many || error.code == ErrorCode::unavailable;
@@ -20,68 +22,135 @@ bool is_for_later(const Error& error) {
 }  // namespace
 
 void Session::restart_run() {
-    sent_.restart();
+    run_began_ = around_.clock.steady_now();
+    sent_.restart(around_.delivery.replay_after(run_began_));
+    pace_.restart();
+    first_skipped_.reset();
     replay_wake_.cancel();
 }
 
-/// Rows of these devices may not have been sent though rows after them were, so an acknowledgement leaves them be.
+bool Session::is_of_this_node(const std::string& device) const {
+    const auto devices = around_.path.devices();
+    return std::any_of(devices.begin(), devices.end(),
+                       [&](const sampling::Device* each) { return each->id() == device; });
+}
+
+/// Rows of these devices may not have been sent though rows after them were.
 std::vector<std::string> Session::withheld() const {
-    std::vector<std::string> all(catching_up_.begin(), catching_up_.end());
+    std::vector<std::string> all;
     for (const sampling::Device* device : around_.path.devices())
         if (!alive_.contains(device->id())) all.push_back(device->id());
     return all;
 }
 
-void Session::replay_row(const spool::Row& row) {
-    // Data of a device without a birth isn't allowed; its rows stay, and are sent when it is born again.
-    const sampling::Device* const device = known(row.batch.device);
-    if (device && alive_.contains(row.batch.device)) {
-        sparkplug::Payload data = device_data(*device, row.batch, row.position, true);
-        Result<void> sent;
-        if (!data.metrics.empty()) sent = send(sparkplug::MessageType::ddata, row.batch.device, std::move(data));
-        if (!sent && is_for_later(sent.error())) return;
-        if (!sent)
-            spdlog::error("row {} of the spool can't be sent and is passed over: {}", row.position,
-                          sent.error().to_string());
+void Session::said(spool::Position position) {
+    around_.delivery.said(position, withheld(), around_.clock.steady_now());
+}
+
+void Session::sent_all() {
+    spool::Position until = sent_.sent_until();
+    if (first_skipped_) until = std::min(until, *first_skipped_ - 1);
+    around_.delivery.sent_all(until, around_.clock.steady_now());
+    if (const auto taken = around_.delivery.taken_for_received(); taken > 0) around_.spool.note_sent(taken);
+}
+
+/// Data of a device without a birth isn't allowed: its rows stay, and are sent when it is born again.
+std::vector<Session::Part> Session::parts_of(const std::vector<spool::Row>& rows) {
+    std::vector<Part> parts;
+    for (const spool::Row& row : rows) {
+        const spool::Batch& batch = *row.batch;
+        const auto born = alive_.find(batch.device);
+        if (born == alive_.end()) {
+            if (!first_skipped_ && is_of_this_node(batch.device)) first_skipped_ = row.position;
+            continue;
+        }
+        auto part = std::find_if(parts.begin(), parts.end(), [&](const Part& each) {
+            return each.device == batch.device && each.clock_unsure == batch.clock_unsure;
+        });
+        if (part == parts.end()) part = parts.insert(part, Part{batch.device, batch.clock_unsure, {}});
+        add_readings(part->data, born->second, batch, true);
     }
-    sent_.replayed(row.position);
+    std::erase_if(parts, [](const Part& part) { return part.data.metrics.empty(); });
+    return parts;
+}
+
+/// Whether the rows are dealt with; else they come again. Their position goes with the last message.
+bool Session::replay_rows(const std::vector<spool::Row>& rows) {
+    const spool::Position last = rows.back().position;
+    std::vector<Part> parts = parts_of(rows);
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const bool is_last = i + 1 == parts.size();
+        mark(parts[i].data, is_last ? last : 0, parts[i].clock_unsure);
+        const auto sent = send_data(parts[i].device, std::move(parts[i].data));
+        if (sent) {
+            bytes += *sent;
+            pace_.sent(1);
+        } else if (is_for_later(sent.error())) {
+            return false;
+        } else {
+            spdlog::error("rows of the spool up to {} can't be sent and are passed over: {}", last,
+                          sent.error().to_string());
+        }
+    }
+    sent_.replayed(last);
+    if (parts.empty()) return true;
+    const auto now = around_.clock.steady_now();
+    said(last);
+    if (around_.delivery.is_acknowledging(now)) pace_.under_way(last, bytes, now);
+    return true;
 }
 
 Task<void> Session::replay_some() {
+    const auto now = around_.clock.steady_now();
+    if (pace_.has_stalled(now)) restart_run();
+    const bool has_room = pace_.has_room(connection_->unsent_bytes() + connection_->unconfirmed_bytes());
+    if (!has_room || pace_.allowance(now) == 0) {
+        std::chrono::milliseconds pause = kNoRoom;
+        if (has_room) pause = pace_.wait();
+        co_await sleep_for(pause);
+        co_return;
+    }
     const unsigned generation = sent_.generation();
-    const auto pace = static_cast<std::uint32_t>(1000 / kPace.count());
-    const std::uint32_t count = std::max(1u, around_.settings.replay_rows_per_second / pace);
-    auto rows = co_await around_.spool.read_after(sent_.sent_until(), count);
+    auto reading = around_.spool.read_after(sent_.sent_until(), kChunk);
+    auto rows = co_await std::move(reading);
     if (!rows) {
         spdlog::debug("replay: {}", rows.error().to_string());
         co_await sleep_for(kRetry);
         co_return;
     }
     if (generation != sent_.generation()) co_return;
-    bool is_end = rows->empty();
-    for (const spool::Row& row : *rows) {
-        if ((is_end = sent_.was_sent_ahead(row.position))) break;
-        if (connection_->unsent_bytes() > kUnsentBound) break;
-        replay_row(row);
-        if (sent_.sent_until() < row.position) break;
+    const auto ahead = std::find_if(rows->begin(), rows->end(),
+                                    [this](const spool::Row& row) { return sent_.was_sent_ahead(row.position); });
+    const bool is_end = rows->empty() || ahead != rows->end();
+    rows->erase(ahead, rows->end());
+    if (!rows->empty() && !replay_rows(*rows)) {
+        co_await sleep_for(kNoRoom);
+        co_return;
     }
-    if (is_end) {
-        sent_.reached_end();
-        catching_up_.clear();
-    }
+    if (is_end) sent_.reached_end();
+    sent_all();
 }
 
 Task<void> Session::replay() {
     while (connection_->is_open()) {
         if (!sent_.is_caught_up() && !around_.host.is_offline()) {
             co_await replay_some();
-            co_await sleep_for(kPace);
             continue;
         }
         co_await replay_wake_.async_wait(as_result);
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none) co_return;
     }
+}
+
+/// Whatever became of what was sent, a host that says nothing any more gets it again, now and then.
+void Session::retry_if_silent() {
+    const auto now = around_.clock.steady_now();
+    if (!sent_.is_caught_up() || around_.host.is_offline() || now - run_began_ < kSilence) return;
+    if (!around_.delivery.is_acknowledging(now) || !around_.delivery.has_waited(kSilence, now)) return;
+    spdlog::info("the host has not acknowledged anything for {}: readings are sent again", format_duration(kSilence));
+    restart_run();
 }
 
 }  // namespace labhub::agent::edge_node

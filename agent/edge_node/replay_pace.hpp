@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -34,14 +35,15 @@ class ReplayPace {
     void acknowledged(spool::Position upto, Steady::time_point now);
     /// Whether `local` bytes on this side and those not acknowledged leave room for more.
     bool has_room(std::size_t local) const {
-        return local < limits_.bytes_in_flight && unacknowledged_ < limits_.bytes_in_flight;
+        return local < std::min(limits_.bytes_in_flight, kLocalBound) && unacknowledged_ < limits_.bytes_in_flight;
     }
     /// Nothing was acknowledged for too long, with something under way.
-    bool has_stalled(Steady::time_point now) const {
-        return !under_way_.empty() && now - moved_at_ > limits_.give_up;
-    }
+    bool has_stalled(Steady::time_point now) const { return !under_way_.empty() && now - moved_at_ > limits_.give_up; }
 
   private:
+    /// What is published next stands behind these bytes, so that even a slow line has it soon.
+    static constexpr std::size_t kLocalBound = 32 * 1024;
+
     Limits limits_;
     double credit_ = 1;
     Steady::time_point counted_at_{};

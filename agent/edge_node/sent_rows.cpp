@@ -4,8 +4,8 @@
 
 namespace labhub::agent::edge_node {
 
-void SentRows::restart() {
-    sent_until_ = 0;
+void SentRows::restart(Position after) {
+    sent_until_ = after;
     caught_up_ = false;
     ahead_from_.reset();
     ++generation_;

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "agent/spool/spool_file.hpp"
+#include "agent/spool/storage.hpp"
 
 namespace labhub::agent::edge_node {
 
@@ -13,8 +13,8 @@ using spool::Position;
 /// all up to it) only while nothing before it is missing. Pure bookkeeping.
 class SentRows {
   public:
-    /// The host begins anew (a birth, or it came online): everything still stored is to be sent.
-    void restart();
+    /// The host begins anew (a birth, or it came online): everything stored after `after` is to be sent.
+    void restart(Position after = 0);
 
     /// Everything stored has been sent, and live rows carry their positions.
     bool is_caught_up() const { return caught_up_; }

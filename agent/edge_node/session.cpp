@@ -12,7 +12,6 @@ using sparkplug::MessageType;
 
 /// Rebirth requests come in swarms when a host loses the thread; one answer serves them all.
 constexpr std::chrono::milliseconds kRebirthSpacing{1'000};
-constexpr std::chrono::milliseconds kReportPeriod{10'000};
 constexpr std::size_t kMaxTasks = 48;
 
 }  // namespace
@@ -21,24 +20,24 @@ Session::Session(Surroundings around, std::unique_ptr<mqtt::Connection> connecti
     : around_(around),
       connection_(std::move(connection)),
       bd_seq_(bd_seq),
+      pace_(around.settings.replay),
       replay_wake_(around.executor, Steady::time_point::max()),
       tasks_(around.executor) {}
 
-const sampling::Device* Session::known(const std::string& device) const {
-    for (const sampling::Device* each : around_.path.devices())
-        if (each->id() == device) return each;
-    return nullptr;
-}
-
-Result<void> Session::send(MessageType type, const std::string& device, sparkplug::Payload payload) {
+Result<std::size_t> Session::send(MessageType type, const std::string& device, sparkplug::Payload payload) {
     payload.timestamp = around_.clock.utc_now();
     payload.seq = seq_.current();
     LABHUB_TRY(std::string bytes, sparkplug::encode(type, payload));
     LABHUB_TRY(std::string topic,
                sparkplug::format_topic({around_.settings.group, type, around_.settings.node, device}));
+    const std::size_t size = bytes.size();
     LABHUB_CHECK(connection_->publish(std::move(topic), std::move(bytes)));
     seq_.advance();
-    return {};
+    return size;
+}
+
+Result<std::size_t> Session::send_data(const std::string& device, sparkplug::Payload data) {
+    return send(device.empty() ? MessageType::ndata : MessageType::ddata, device, std::move(data));
 }
 
 Task<Result<void>> Session::begin() {
@@ -60,20 +59,38 @@ Task<Result<void>> Session::begin() {
     co_return births();
 }
 
+std::vector<ExtraMetric> Session::extras(const std::string& device) const {
+    return around_.settings.extras ? around_.settings.extras(device) : std::vector<ExtraMetric>{};
+}
+
+std::vector<sparkplug::Metric> Session::present_metrics() const {
+    sampling::ClockState clock;
+    clock.is_watched = false;
+    if (around_.settings.clock) clock = around_.settings.clock();
+    return node_metrics(around_.spool.state(), clock, around_.last_command);
+}
+
+Result<void> Session::give_birth(const sampling::Device& device) {
+    sparkplug::Payload birth = device_birth(device, extras(device.id()));
+    BornMetrics born(birth);
+    LABHUB_CHECK(send(MessageType::dbirth, device.id(), std::move(birth)));
+    alive_.insert_or_assign(device.id(), std::move(born));
+    return {};
+}
+
 Result<void> Session::births() {
     last_births_ = around_.clock.steady_now();
     alive_.clear();
-    catching_up_.clear();
     seq_.reset();
     restart_run();
-    LABHUB_CHECK(send(MessageType::nbirth, "",
-                      node_birth(bd_seq_, around_.settings.info, around_.spool.state(), around_.last_command)));
-    reported_ = node_metrics(around_.spool.state(), around_.last_command);
-    for (const sampling::Device* device : around_.path.devices()) {
-        if (!device->is_connected() || device->metrics().empty()) continue;
-        LABHUB_CHECK(send(MessageType::dbirth, device->id(), device_birth(*device)));
-        alive_.insert(device->id());
-    }
+    reported_ = present_metrics();
+    sparkplug::Payload birth =
+        node_birth(bd_seq_, around_.settings.info, around_.spool.state().acknowledged, reported_, extras(""));
+    BornMetrics born(birth);
+    LABHUB_CHECK(send(MessageType::nbirth, "", std::move(birth)));
+    alive_.emplace("", std::move(born));
+    for (const sampling::Device* device : around_.path.devices())
+        if (device->is_connected() && !device->metrics().empty()) LABHUB_CHECK(give_birth(*device));
     return {};
 }
 
@@ -84,7 +101,7 @@ void Session::ask_rebirth() {
         tasks_.spawn("rebirth", rebirth_later());
         return;
     }
-    spdlog::info("rebirth asked for by a host");
+    spdlog::info("rebirth asked for");
     if (auto born = births(); !born) spdlog::warn("rebirth: {}", born.error().to_string());
 }
 
@@ -148,7 +165,8 @@ void Session::handle_host_state(const std::string& payload) {
     if (*change == HostState::Change::none) return;
     const bool online = *change == HostState::Change::came_online;
     spdlog::info("host {} is {}", around_.settings.primary_host, online ? "online" : "offline");
-    if (online) restart_run();
+    if (!online) return around_.delivery.lost(around_.clock.steady_now());
+    restart_run();
 }
 
 void Session::handle_node_command(const std::string& payload) {
@@ -158,7 +176,18 @@ void Session::handle_node_command(const std::string& payload) {
         return;
     }
     if (command->rebirth) ask_rebirth();
-    if (command->acknowledge) around_.spool.acknowledge(*command->acknowledge, withheld());
+    if (command->acknowledge) handle_acknowledgement(*command->acknowledge);
+}
+
+void Session::handle_acknowledgement(spool::Position position) {
+    const auto now = around_.clock.steady_now();
+    auto acknowledged = around_.delivery.acknowledge(position, now);
+    pace_.acknowledged(position, now);
+    if (acknowledged.forget)
+        around_.spool.acknowledge(acknowledged.forget->upto, std::move(acknowledged.forget->withheld));
+    if (!acknowledged.replay_all) return;
+    spdlog::info("the host acknowledges readings: it is sent everything that is stored");
+    restart_run();
 }
 
 Task<void> Session::handle_device_command(std::string device, std::string payload) {
@@ -177,28 +206,37 @@ Task<void> Session::handle_device_command(std::string device, std::string payloa
     report_changes();
 }
 
-void Session::live(const spool::Batch& batch, Position position) {
-    const sampling::Device* const device = known(batch.device);
-    bool sent = false;
-    if (device && alive_.contains(batch.device)) {
-        const Position said = sent_.is_caught_up() ? position : 0;
-        sparkplug::Payload data = device_data(*device, batch, said, false);
-        sent = data.metrics.empty() || send(MessageType::ddata, batch.device, std::move(data)).has_value();
+void Session::live(const spool::Batch& batch, spool::Position position) {
+    const auto born = alive_.find(batch.device);
+    // A host that is known to be away can't have received it.
+    const bool counts = position > 0 && sent_.is_caught_up() && !around_.host.is_offline();
+    bool is_sent = false;
+    if (born != alive_.end()) {
+        sparkplug::Payload data;
+        add_readings(data, born->second, batch, false);
+        mark(data, counts ? position : 0, batch.clock_unsure);
+        is_sent = data.metrics.empty() || send_data(batch.device, std::move(data)).has_value();
     }
     if (position == 0) return;
-    if (sent) return sent_.sent_live(position);
-    sent_.missed_live(position);
-    replay_wake_.cancel();
+    if (!is_sent) {
+        sent_.missed_live(position);
+        replay_wake_.cancel();
+        return;
+    }
+    sent_.sent_live(position);
+    if (!counts) return;
+    said(position);
+    sent_all();
 }
 
 void Session::device_found(const sampling::Device& device) {
-    if (auto born = send(MessageType::dbirth, device.id(), device_birth(device)); !born) {
+    const bool is_new = !alive_.contains(device.id());
+    if (auto born = give_birth(device); !born) {
         spdlog::warn("birth of {}: {}", device.id(), born.error().to_string());
         return;
     }
-    if (!alive_.insert(device.id()).second) return;
-    catching_up_.insert(device.id());
-    restart_run();
+    // Its stored rows were passed over.
+    if (is_new) restart_run();
 }
 
 void Session::device_lost(const sampling::Device& device) {
@@ -208,18 +246,19 @@ void Session::device_lost(const sampling::Device& device) {
 }
 
 void Session::report_changes() {
-    auto now = node_metrics(around_.spool.state(), around_.last_command);
+    auto now = present_metrics();
     sparkplug::Payload changes;
     for (std::size_t i = 0; i < now.size(); ++i)
         if (i >= reported_.size() || now[i].value != reported_[i].value) changes.metrics.push_back(now[i]);
     if (changes.metrics.empty()) return;
-    if (send(MessageType::ndata, "", std::move(changes))) reported_ = std::move(now);
+    if (send_data("", std::move(changes))) reported_ = std::move(now);
 }
 
 Task<void> Session::report() {
     while (true) {
-        co_await sleep_for(kReportPeriod);
+        co_await sleep_for(around_.settings.report_period);
         report_changes();
+        retry_if_silent();
     }
 }
 

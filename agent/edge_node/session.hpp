@@ -1,9 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
-#include <set>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,9 @@ struct Settings {
     NodeInfo info;
     ReplayPace::Limits replay;
     Delivery::Options delivery;
-    ExtraMetrics extras;                                      ///< may be empty
-    std::function<sampling::ClockState()> clock;              ///< may be empty: nothing is said of the clock
-    std::chrono::milliseconds report_period{10'000};          ///< of the node's own metrics that have changed
+    ExtraMetrics extras;                              ///< may be empty
+    std::function<sampling::ClockState()> clock;      ///< may be empty: nothing is said of the clock
+    std::chrono::milliseconds report_period{10'000};  ///< of the node's own metrics that have changed
 };
 
 /// What a session works with; all of it outlives the session.
@@ -68,25 +69,33 @@ class Session {
     void ask_rebirth();
 
   private:
-    Result<void> send(sparkplug::MessageType type, const std::string& device, sparkplug::Payload payload);
+    /// Returns the bytes of the payload.
+    Result<std::size_t> send(sparkplug::MessageType type, const std::string& device, sparkplug::Payload payload);
+    /// An NDATA or DDATA.
+    Result<std::size_t> send_data(const std::string& device, sparkplug::Payload data);
     Result<void> births();
-    Result<void> born(const sampling::Device& device);
+    Result<void> give_birth(const sampling::Device& device);
     Task<void> rebirth_later();
     void handle(const mqtt::Message& message);
     void handle_host_state(const std::string& payload);
     void handle_node_command(const std::string& payload);
     void handle_acknowledgement(spool::Position position);
     Task<void> handle_device_command(std::string device, std::string payload);
-    Result<void> send_data(const std::string& device, sparkplug::Payload data);
-
+    /// Rows sent together: of one device, and alike in what is said of the clock.
+    struct Part {
+        std::string device;
+        bool clock_unsure = false;
+        sparkplug::Payload data;
+    };
     Task<void> replay();
     Task<void> replay_some();
-    bool must_wait();
-    std::size_t send_rows(const std::vector<spool::Row>& rows);
-    void replayed(spool::Position until, std::size_t bytes);
-    void caught_up();
+    std::vector<Part> parts_of(const std::vector<spool::Row>& rows);
+    bool replay_rows(const std::vector<spool::Row>& rows);
+    void said(spool::Position position);
+    void sent_all();
     void restart_run();
-    void note_sent();
+    void retry_if_silent();
+    bool is_of_this_node(const std::string& device) const;
     std::vector<std::string> withheld() const;
 
     Task<void> report();
@@ -98,15 +107,14 @@ class Session {
     std::unique_ptr<mqtt::Connection> connection_;
     std::uint8_t bd_seq_;
     sparkplug::SeqCounter seq_;
-    std::map<std::string, BornMetrics, std::less<>> alive_;  ///< devices, and "" for the node, with their birth's metrics
-    std::set<std::string>
-        catching_up_;  ///< devices born late: rows of theirs below acknowledged positions may be unsent
+    std::map<std::string, BornMetrics> alive_;  ///< what the host knows the births of; "" is the node
     SentRows sent_;
     ReplayPace pace_;
     std::optional<spool::Position> first_skipped_;  ///< in this run, as its device isn't alive
     asio::steady_timer replay_wake_;
     std::vector<sparkplug::Metric> reported_;
     Steady::time_point last_births_{};
+    Steady::time_point run_began_{};
     bool rebirth_due_ = false;
     TaskGroup tasks_;
 };

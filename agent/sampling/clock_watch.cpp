@@ -54,9 +54,7 @@ void ClockWatch::look() {
     state_.is_synchronised = now;
 }
 
-bool ClockWatch::is_unsure(UtcMillis time) const {
-    return !state_.is_synchronised || time > clock_.utc_now() + kAhead;
-}
+bool ClockWatch::is_unsure(UtcMillis time) const { return !state_.is_synchronised || time > clock_.utc_now() + kAhead; }
 
 Task<void> ClockWatch::run() {
     while (true) {

@@ -35,7 +35,7 @@ Result<Shape> decode_shape(std::string_view bytes);
 /// written out, and the row is good without anything else. The device's id is stored beside it.
 ///
 ///     version(1: 2 with shape, 3 with names) crc32(4, of all that follows) shape(varint) or names(as encode_shape)
-///     flags(1: unsure clock, one time for all, all good) time(8, of the first)
+///     flags(1: unsure clock, one time for all, all good) time(zigzag varint, of the first)
 ///     then for each reading: [time(zigzag varint: ms since the previous one's)] [quality(varint)] type(1) value
 ///
 /// Numbers that a few decimal digits give exactly are integers with an exponent, others a float where that is exact,

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "agent/spool/storage.hpp"
 #include "shared/sqlite/writer.hpp"
@@ -23,11 +24,12 @@ class FileStorage final : public Storage {
     Task<Result<Changed>> change(Change change) override;
     Task<Result<std::vector<Row>>> read_after(Position after, ReadLimit limit) override;
     Task<Result<void>> count_some() override;
-    Holding holding() const override;
+    Holding holding() const override { return holding_; }
 
   private:
     struct Inside;
-    Result<void> open_file(UtcMillis now, Found& found);
+    Result<void> open_file(Found& found);
+    void begin_counting();
     void note(const Error& error);
 
     std::filesystem::path file_;
@@ -35,6 +37,12 @@ class FileStorage final : public Storage {
     std::shared_ptr<Inside> inside_;
     std::shared_ptr<sqlite::Writer> writer_;
     bool is_damaged_ = false;
+    std::string damage_;  ///< what was found, for people
+    Holding holding_;
+    PerClass damaged_{};  ///< rows found damaged since the last change
+    UtcMillis newest_;
+    Position last_ = 0;
+    Position counted_ = 0, count_until_ = 0;
 };
 
 }  // namespace labhub::agent::spool

@@ -4,54 +4,71 @@
 
 #include <spdlog/spdlog.h>
 
-#include "agent/state/state_database.hpp"
-
 namespace labhub::agent::spool {
 namespace {
 
-constexpr std::size_t kMaxWaiting = 256;
-constexpr std::chrono::milliseconds kCommitSpacing{20};
-constexpr std::chrono::milliseconds kSlowestCommit{2'000};
+constexpr std::chrono::milliseconds kUrgentCommit{10};
 constexpr std::chrono::milliseconds kRetry{5'000};
-constexpr std::uint64_t kForgetStep = 2'000;
+/// What was acknowledged goes with the next commit, but not more often than this: the pages it frees are in use again
+/// soon, and each commit writes them.
+constexpr std::chrono::milliseconds kTidy{500};
+constexpr std::chrono::milliseconds kLookAtAges{30'000};
 
 }  // namespace
 
-Spool::Spool(asio::any_io_executor executor, std::filesystem::path file, Bounds bounds, const Clock& clock)
+std::uint64_t total(const PerClass& counts) {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t count : counts) sum += count;
+    return sum;
+}
+
+Spool::Spool(asio::any_io_executor executor, std::unique_ptr<Storage> storage, Options options, const Clock& clock)
     : executor_(executor),
-      file_(std::move(file)),
-      bounds_(bounds),
+      storage_(std::move(storage)),
+      options_(options),
       clock_(clock),
       wake_(executor, Steady::time_point::max()) {}
 
-void Spool::append(Batch batch) { push(Item{std::move(batch)}); }
-
-void Spool::after_pending(std::function<void()> event) { push(Item{std::move(event)}); }
-
-void Spool::push(Item item) {
-    if (waiting_.size() >= kMaxWaiting) {
-        // Events must not be lost: the oldest batch goes.
-        const auto oldest =
-            std::find_if(waiting_.begin(), waiting_.end(), [](const Item& i) { return i.index() == 0; });
-        if (oldest != waiting_.end()) waiting_.erase(oldest), ++state_.dropped;
-    }
-    waiting_.push_back(std::move(item));
-    wake_.cancel();
+void Spool::append(Class of, Batch batch) {
+    if (of != Class::reading) is_urgent_ = true;
+    push(Waiting{of, std::make_shared<const Batch>(std::move(batch))});
 }
 
-Result<void> Spool::open() {
-    writer_.reset();
-    if (must_replace_) {
-        LABHUB_CHECK(state::move_aside(file_, clock_.utc_now()));
-        must_replace_ = false;
+void Spool::after_pending(std::function<void()> event) {
+    is_urgent_ = true;
+    push(Event(std::move(event)));
+}
+
+/// Events must not be lost: the oldest batch of what matters least goes.
+void Spool::drop_one_waiting() {
+    for (const Class of : {Class::reading, Class::state_change, Class::alarm}) {
+        const auto oldest = std::find_if(waiting_.begin(), waiting_.end(), [of](const Item& item) {
+            return item.index() == 0 && std::get<0>(item).of == of;
+        });
+        if (oldest == waiting_.end()) continue;
+        waiting_.erase(oldest);
+        ++state_.dropped[static_cast<std::size_t>(of)];
+        return;
     }
-    LABHUB_TRY(sqlite::Database database, spool_file::open(file_, clock_.utc_now()));
-    LABHUB_TRY(state_.depth, spool_file::count(database));
-    LABHUB_TRY(state_.last, spool_file::last_position(database));
-    LABHUB_TRY(state_.acknowledged, spool_file::acknowledged(database));
-    LABHUB_TRY(std::unique_ptr<sqlite::Writer> writer, sqlite::Writer::start(std::move(database)));
-    writer_ = std::move(writer);
-    return {};
+}
+
+void Spool::push(Item item) {
+    if (waiting_.size() >= options_.max_waiting) drop_one_waiting();
+    waiting_.push_back(std::move(item));
+    if (!is_pacing_ || is_urgent_) wake_.cancel();
+}
+
+void Spool::opened(const Found& found) {
+    is_open_ = true;
+    state_.last = std::max(state_.last, found.last);
+    state_.acknowledged = std::max(state_.acknowledged, found.acknowledged);
+    state_.sent = std::max(state_.sent, found.sent);
+    state_.newest = std::max(state_.newest, found.newest);
+    state_.holding = storage_->holding();
+    ages_.begin(state_.last);
+    if (!found.was_replaced) return;
+    ++state_.replaced;
+    state_.replaced_why = found.damage;
 }
 
 void Spool::failed(const Error& error) {
@@ -60,119 +77,166 @@ void Spool::failed(const Error& error) {
                       format_duration(kRetry));
     state_.problem = error.to_string();
     retry_at_ = clock_.steady_now() + kRetry;
+    // A damaged one is set aside at once.
     if (error.code != ErrorCode::corrupt) return;
-    must_replace_ = true;
-    writer_.reset();
+    is_open_ = false;
+    retry_at_ = clock_.steady_now();
 }
 
 bool Spool::ready_to_store() {
     if (!state_.problem.empty() && clock_.steady_now() < retry_at_) return false;
-    if (writer_) return true;
-    auto opened = open();
-    if (!opened && opened.error().code == ErrorCode::corrupt) {
-        failed(opened.error());
-        opened = open();
-    }
-    if (!opened) {
-        failed(opened.error());
+    if (is_open_) return true;
+    const auto found = storage_->open(clock_.utc_now());
+    if (!found) {
+        failed(found.error());
+        retry_at_ = clock_.steady_now() + kRetry;
         return false;
     }
+    opened(*found);
     if (!state_.problem.empty()) spdlog::info("spool: open again");
     state_.problem.clear();
     return true;
 }
 
-Task<std::vector<Position>> Spool::store(const std::vector<Batch>* batches) {
-    std::vector<Position> positions(batches->size(), 0);
-    if (!ready_to_store()) {
-        state_.dropped += batches->size();
-        co_return positions;
+Task<Result<Changed>> Spool::change(std::vector<Row> rows) {
+    Change change;
+    const auto now = clock_.steady_now();
+    for (const Row& row : rows) ages_.stored(row.position, now);
+    change.rows = std::move(rows);
+    const auto forget = forget_;
+    const auto sent = sent_;
+    if (is_tidying_due()) {
+        change.forget = forget;
+        change.sent = sent;
+        tidied_at_ = now;
     }
-    std::vector<std::string> bytes, devices;
-    for (const Batch& batch : *batches) bytes.push_back(encode_batch(batch)), devices.push_back(batch.device);
-    auto work = [bytes = std::move(bytes), devices = std::move(devices), now = clock_.utc_now(), bounds = bounds_](
-                    sqlite::Database& database) { return spool_file::append(database, bytes, devices, now, bounds); };
-    auto writing = writer_->write(std::move(work));
-    auto appended = co_await within(kSlowestCommit, "store readings", std::move(writing));
-    if (!appended) {
-        failed(appended.error());
-        state_.dropped += batches->size();
-        co_return positions;
+    if (now - aged_at_ >= kLookAtAges) {
+        const auto of = [&](std::chrono::milliseconds age) { return ages_.limit(age, now, clock_.utc_now()); };
+        change.too_old = {of(options_.max_event_age), of(options_.max_event_age), of(options_.max_age)};
+        aged_at_ = now;
     }
+    const bool tidies = change.forget || change.sent;
+    auto changing = storage_->change(std::move(change));
+    auto changed = co_await std::move(changing);
+    if (!changed) co_return changed;
     if (!state_.problem.empty()) spdlog::info("spool: storing works again");
     state_.problem.clear();
-    state_.dropped += appended->dropped;
-    state_.depth += batches->size();
-    state_.depth -= std::min(state_.depth, appended->dropped);
-    state_.last = appended->positions.back();
-    co_return std::move(appended->positions);
+    for (std::size_t i = 0; i < kClasses; ++i) state_.dropped[i] += changed->dropped[i];
+    state_.unconfirmed += changed->unconfirmed;
+    state_.holding = storage_->holding();
+    if (!tidies) co_return changed;
+    if (sent) state_.sent = *sent;
+    if (sent_ == sent) sent_.reset();
+    if (forget) state_.acknowledged = std::max(state_.acknowledged, forget->upto);
+    if (forget && changed->forgot_all && forget_ && forget_->upto == forget->upto) forget_.reset();
+    co_return changed;
 }
 
-Task<void> Spool::forget_acknowledged() {
-    if (!acknowledgement_ || !writer_) co_return;
-    const Acknowledgement asked = *acknowledgement_;
-    auto work = [asked](sqlite::Database& database) {
-        return spool_file::acknowledge(database, asked.upto, asked.withheld, kForgetStep);
-    };
-    auto writing = writer_->write(std::move(work));
-    auto forgotten = co_await within(kSlowestCommit, "forget acknowledged readings", std::move(writing));
-    if (!forgotten) {
-        failed(forgotten.error());
-        acknowledgement_.reset();
+Task<void> Spool::store(std::vector<Waiting> batches) {
+    std::vector<Row> rows;
+    bool is_stored = ready_to_store();
+    for (const Waiting& each : batches) {
+        if (!is_stored) break;
+        rows.push_back(Row{++state_.last, each.of, each.batch});
+    }
+    const std::vector<Row> given = rows;
+    if (is_stored) {
+        auto changing = change(std::move(rows));
+        const auto changed = co_await std::move(changing);
+        // One that took too long may be stored yet: its position is as good as any, so that it isn't passed over.
+        is_stored = changed || changed.error().code == ErrorCode::timed_out;
+        if (!changed) failed(changed.error());
+    }
+    for (std::size_t i = 0; i < batches.size(); ++i) {
+        if (!is_stored) ++state_.dropped[static_cast<std::size_t>(batches[i].of)];
+        if (sink_) sink_(*batches[i].batch, is_stored ? given[i].position : 0);
+    }
+}
+
+bool Spool::is_tidying_due() const { return (forget_ || sent_) && clock_.steady_now() - tidied_at_ >= kTidy; }
+
+/// What is left to do of counting and forgetting, where no commit did it on the way.
+Task<void> Spool::tidy() {
+    if (!is_open_ || !state_.problem.empty()) co_return;
+    if (!state_.holding.counted) {
+        const auto counted = co_await storage_->count_some();
+        if (!counted) failed(counted.error());
+        state_.holding = storage_->holding();
         co_return;
     }
-    state_.depth -= std::min(state_.depth, *forgotten);
-    state_.acknowledged = std::max(state_.acknowledged, asked.upto);
-    if (*forgotten < kForgetStep && acknowledgement_->upto == asked.upto) acknowledgement_.reset();
+    if (!is_tidying_due()) co_return;
+    auto changing = change({});
+    const auto changed = co_await std::move(changing);
+    if (!changed) failed(changed.error());
 }
 
 Task<void> Spool::step() {
     if (!waiting_.empty() && waiting_.front().index() == 1) {
-        const auto event = std::move(std::get<1>(waiting_.front()));
+        const Event event = std::move(std::get<1>(waiting_.front()));
         waiting_.pop_front();
         event();
         co_return;
     }
-    std::vector<Batch> batches;
+    std::vector<Waiting> batches;
     while (!waiting_.empty() && waiting_.front().index() == 0) {
         batches.push_back(std::move(std::get<0>(waiting_.front())));
         waiting_.pop_front();
     }
+    is_urgent_ = false;
     if (!batches.empty()) {
-        const std::vector<Position> positions = co_await store(&batches);
-        for (std::size_t i = 0; i < batches.size(); ++i)
-            if (sink_) sink_(batches[i], positions[i]);
+        auto storing = store(std::move(batches));
+        co_await std::move(storing);
     }
-    co_await forget_acknowledged();
+    co_await tidy();
 }
 
 Task<void> Spool::flush() {
-    while (!waiting_.empty()) co_await step();
+    tidied_at_ = {};
+    do co_await step();
+    while (!waiting_.empty());
+}
+
+/// Lets a commit interval pass, unless something urgent comes.
+Task<void> Spool::pace() {
+    const auto until = Steady::now() + options_.commit_interval;
+    co_await sleep_for(std::min(options_.commit_interval, kUrgentCommit));
+    if (is_urgent_) co_return;
+    is_pacing_ = true;
+    wake_.expires_at(until);
+    co_await wake_.async_wait(as_result);
+    is_pacing_ = false;
+}
+
+bool Spool::has_work() const {
+    if (!waiting_.empty()) return true;
+    return is_open_ && (!state_.holding.counted || is_tidying_due());
 }
 
 Task<void> Spool::run() {
     ready_to_store();
     while (true) {
-        while (!waiting_.empty() || (acknowledgement_ && writer_)) {
+        while (has_work()) {
             co_await step();
-            if (waiting_.empty() || waiting_.front().index() == 0) co_await sleep_for(kCommitSpacing);
+            const bool is_event = !waiting_.empty() && waiting_.front().index() == 1;
+            if (!is_event) co_await pace();
         }
+        const bool tidies = is_open_ && (forget_ || sent_);
+        wake_.expires_at(tidies ? Steady::now() + kTidy : Steady::time_point::max());
         co_await wake_.async_wait(as_result);
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none) co_return;
     }
 }
 
-Task<Result<std::vector<Row>>> Spool::read_after(Position after, std::uint32_t limit) {
-    if (!writer_) {
+Task<Result<std::vector<Row>>> Spool::read_after(Position after, ReadLimit limit) {
+    if (!is_open_) {
         Error away{ErrorCode::unavailable, "the spool doesn't work", state_.problem};
         co_return away;
     }
-    // Kept alive here: a failure of another task may drop the spool's own.
-    const auto writer = writer_;
-    auto work = [after, limit](sqlite::Database& database) { return spool_file::read_after(database, after, limit); };
-    auto reading = writer->write(std::move(work));
-    co_return co_await within(kSlowestCommit * 5, "read stored readings", std::move(reading));
+    auto reading = storage_->read_after(after, limit);
+    auto rows = co_await std::move(reading);
+    if (!rows && rows.error().code == ErrorCode::corrupt) failed(rows.error());
+    co_return rows;
 }
 
 void Spool::acknowledge(Position upto, std::vector<std::string> withheld) {
@@ -181,9 +245,14 @@ void Spool::acknowledge(Position upto, std::vector<std::string> withheld) {
         return;
     }
     if (upto <= state_.acknowledged) return;
-    if (acknowledgement_ && acknowledgement_->upto > upto) return;
-    acknowledgement_ = Acknowledgement{upto, std::move(withheld)};
+    if (forget_ && forget_->upto > upto) return;
+    forget_ = Forget{upto, std::move(withheld)};
     wake_.cancel();
+}
+
+void Spool::note_sent(Position upto) {
+    if (upto <= std::max(state_.sent, sent_.value_or(0))) return;
+    sent_ = upto;
 }
 
 }  // namespace labhub::agent::spool

@@ -17,10 +17,10 @@
 namespace labhub::agent::spool {
 
 struct Options {
-    std::chrono::milliseconds max_age{std::chrono::hours{7 * 24}};          ///< of plain readings
-    std::chrono::milliseconds max_event_age{std::chrono::hours{90 * 24}};   ///< of alarms and changes of state
-    std::chrono::milliseconds commit_interval{100};                         ///< at least so long between two commits
-    std::size_t max_waiting = 256;                                          ///< batches that wait to be stored
+    std::chrono::milliseconds max_age{std::chrono::hours{7 * 24}};         ///< of plain readings
+    std::chrono::milliseconds max_event_age{std::chrono::hours{90 * 24}};  ///< of alarms and changes of state
+    std::chrono::milliseconds commit_interval{100};                        ///< at least so long between two commits
+    std::size_t max_waiting = 256;                                         ///< batches that wait to be stored
 };
 
 /// Everything measured passes through here: stored first, then given on to be sent, in the order it came.
@@ -41,9 +41,9 @@ class Spool {
         std::uint64_t replaced = 0;     ///< times a damaged spool was set aside and begun anew, since the start
         Position last = 0;              ///< no row has a higher one
         Position acknowledged = 0;
-        Position sent = 0;     ///< as told by note_sent, also before the last restart
-        UtcMillis newest;      ///< the latest time of any reading that was in the storage when it was opened; 0: none
-        std::string problem;   ///< empty: storing works
+        Position sent = 0;    ///< as told by note_sent, also before the last restart
+        UtcMillis newest;     ///< the latest time of any reading that was in the storage when it was opened; 0: none
+        std::string problem;  ///< empty: storing works
         std::string replaced_why;  ///< of the last time
 
         std::uint64_t depth() const { return total(holding.rows); }  ///< rows not acknowledged
@@ -88,6 +88,7 @@ class Spool {
     Task<void> tidy();
     Task<Result<Changed>> change(std::vector<Row> rows);
     bool is_tidying_due() const;
+    bool has_work() const;
     bool ready_to_store();
     void opened(const Found& found);
     void failed(const Error& error);
@@ -99,6 +100,7 @@ class Spool {
     Sink sink_;
     std::deque<Item> waiting_;
     bool is_urgent_ = false;
+    bool is_pacing_ = false;
     std::optional<Forget> forget_;
     std::optional<Position> sent_;
     RowAges ages_;

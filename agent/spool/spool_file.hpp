@@ -1,59 +1,69 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "agent/spool/batch_codec.hpp"
-#include "shared/base/clock.hpp"
+#include "agent/spool/storage.hpp"
 #include "shared/sqlite/database.hpp"
 
-namespace labhub::agent::spool {
+/// The SQLite side of FileStorage: what runs on the database's thread, inside its writer's transaction.
+namespace labhub::agent::spool::spool_file {
 
-/// Position of a row: rises with every row, also over restarts, a replaced file and a power cut that lost the last
-/// commits, because each start of the agent begins at the present time in milliseconds if that is higher. 0: none.
-using Position = std::int64_t;
+/// The shapes of rows this file knows, by number from 1. At most a few hundred; rows of further ones name their
+/// readings themselves.
+class Shapes {
+  public:
+    /// Reads them from the file, unless they were read and are still true.
+    Result<void> load(sqlite::Database& database);
+    /// A transaction was lost, and with it perhaps new shapes.
+    void distrust() { is_loaded_ = false; }
+    /// The number of the batch's shape, made if there is room; 0: none.
+    Result<std::uint32_t> number_of(sqlite::Database& database, const Batch& batch);
+    /// Null for one that isn't known.
+    const Shape* find(std::uint32_t number) const;
 
-struct Bounds {
-    std::uint64_t max_bytes = 256u << 20;
-    std::chrono::milliseconds max_age{std::chrono::hours{7 * 24}};
+  private:
+    std::vector<std::pair<std::uint32_t, Shape>> shapes_;
+    bool is_loaded_ = false;
 };
 
-/// A row as it is read back.
-struct Row {
-    Position position = 0;
-    Batch batch;
+/// Rows that went, by class, and how many of them had been sent.
+struct Gone {
+    PerClass rows{};
+    std::uint64_t unconfirmed = 0;  ///< of those: up to the mark of what was sent
+    void add(const Gone& other);
 };
 
-/// What one append did.
-struct Appended {
-    std::vector<Position> positions;  ///< one for each batch, in order
-    std::uint64_t dropped = 0;        ///< older rows that had to go
-    std::uint64_t depth = 0;          ///< rows now in the spool
+/// Opens or makes the file. Error corrupt when it must be replaced.
+Result<sqlite::Database> open(const std::filesystem::path& file, bool survives_power_cut);
+Result<Found> find(sqlite::Database& database);
+Result<void> set_mark(sqlite::Database& database, std::string_view key, std::int64_t at_least);
+/// Bytes in pages that hold something; the file itself keeps free pages for later.
+Result<std::uint64_t> used_bytes(sqlite::Database& database);
+
+Result<void> append(sqlite::Database& database, Shapes& shapes, const std::vector<Row>& rows);
+/// Forgets rows up to `upto`, but for those of `withheld` devices. At most `limit` rows.
+Result<Gone> forget(sqlite::Database& database, const Forget& forget, std::uint32_t limit);
+/// Drops rows of a class that are too old, at most a few hundred.
+Result<Gone> drop_old(sqlite::Database& database, Class of, const AgeLimit& limit, Position sent);
+/// Drops what is given up first until the file is within `max_bytes`.
+Result<Gone> drop_to_bounds(sqlite::Database& database, std::uint64_t max_bytes, Position sent);
+
+struct Slice {
+    PerClass rows{};
+    Position counted = 0;  ///< up to here
+    bool is_last = false;
 };
+/// Counts some of the rows after `after` and up to `until`.
+Result<Slice> count(sqlite::Database& database, Position after, Position until);
 
-/// The SQLite side of the spool. These run on the database's thread, inside its writer's transaction.
-namespace spool_file {
+struct Read {
+    std::vector<Row> rows;
+    Gone damaged;  ///< deleted
+};
+Result<Read> read_after(sqlite::Database& database, const Shapes& shapes, Position after, ReadLimit limit);
 
-/// Opens or makes the file and moves its positions past every former one. Error corrupt when it must be replaced.
-Result<sqlite::Database> open(const std::filesystem::path& file, UtcMillis now);
-/// Rows now in the spool; reads the whole index.
-Result<std::uint64_t> count(sqlite::Database& database);
-/// The position of the newest row there ever was, or the time of the last start.
-Result<Position> last_position(sqlite::Database& database);
-/// Up to which position the host has acknowledged.
-Result<Position> acknowledged(sqlite::Database& database);
-/// Appends encoded batches and drops the oldest rows while the file's used pages exceed the bounds or rows are too old.
-Result<Appended> append(sqlite::Database& database, const std::vector<std::string>& batches,
-                        const std::vector<std::string>& devices, UtcMillis now, const Bounds& bounds);
-/// Forgets rows up to `upto`, but for those of `withheld` devices. At most `limit` rows; returns how many went, so that
-/// the caller goes on while that is the limit.
-Result<std::uint64_t> acknowledge(sqlite::Database& database, Position upto, const std::vector<std::string>& withheld,
-                                  std::uint64_t limit);
-/// The oldest rows after `after`, at most `limit`. Damaged rows are deleted and left out.
-Result<std::vector<Row>> read_after(sqlite::Database& database, Position after, std::uint32_t limit);
-
-}  // namespace spool_file
-}  // namespace labhub::agent::spool
+}  // namespace labhub::agent::spool::spool_file

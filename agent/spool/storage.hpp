@@ -44,9 +44,9 @@ struct AgeLimit {
 
 /// One change of the storage, all of it or nothing.
 struct Change {
-    std::vector<Row> rows;                       ///< in ascending order of position
-    std::optional<Forget> forget;                ///< a part of it, if it is much
-    std::optional<Position> sent;                ///< rows up to here were sent to a host that doesn't acknowledge
+    std::vector<Row> rows;         ///< in ascending order of position
+    std::optional<Forget> forget;  ///< a part of it, if it is much
+    std::optional<Position> sent;  ///< rows up to here were sent to a host that doesn't acknowledge
     std::array<std::optional<AgeLimit>, kClasses> too_old;
 };
 
@@ -70,6 +70,7 @@ struct Found {
     Position sent = 0;          ///< to a host that doesn't acknowledge
     UtcMillis newest;           ///< the latest time of any reading stored so far; 0: none
     bool was_replaced = false;  ///< the former file was damaged and set aside
+    std::string damage;         ///< what was wrong with it, for people
 };
 
 /// How much is read back at once.

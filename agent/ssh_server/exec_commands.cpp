@@ -122,6 +122,7 @@ ssh::ExecResult ExecCommands::status() const {
     node.row({"agent", face_.version + ", up " + format_duration(up) + ", boot " + face_.boot_id});
     node.row({"broker", face_.broker()});
     node.row({"spool", face_.spool()});
+    node.row({"clock", face_.clock_state()});
     TextTable table({Align::left, Align::left, Align::left, Align::left});
     table.row({"DEVICE", "LINK", "ACTUATORS", "IN CONTROL"});
     for (const sampling::Device* device : face_.path.devices()) {

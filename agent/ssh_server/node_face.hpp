@@ -19,8 +19,9 @@ struct NodeFace {
     const Clock& clock;
     safety::CommandPath& path;
     const LogRing& log;
-    std::function<std::string()> broker;  ///< "connected to 127.0.0.1:1883 (bdSeq 3)"
-    std::function<std::string()> spool;   ///< "12 rows waiting, 0 dropped"
+    std::function<std::string()> broker;       ///< "connected to 127.0.0.1:1883 (bdSeq 3)"
+    std::function<std::string()> spool;        ///< "12 rows not acknowledged, 40 KiB, 0 dropped"
+    std::function<std::string()> clock_state;  ///< "synchronised"
 };
 
 }  // namespace labhub::agent::ssh_server

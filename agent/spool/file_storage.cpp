@@ -1,0 +1,213 @@
+#include "agent/spool/file_storage.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "agent/spool/spool_file.hpp"
+#include "agent/state/state_database.hpp"
+
+namespace labhub::agent::spool {
+namespace {
+
+constexpr std::chrono::milliseconds kSlowestCommit{2'000};
+constexpr std::chrono::milliseconds kSlowestRead{10'000};
+constexpr std::uint32_t kForgetStep = 2'000;
+
+void take_away(PerClass& from, const PerClass& gone) {
+    for (std::size_t i = 0; i < kClasses; ++i) from[i] -= std::min(from[i], gone[i]);
+}
+
+}  // namespace
+
+/// What belongs to the database's thread.
+struct FileStorage::Inside {
+    spool_file::Shapes shapes;
+    std::uint64_t max_bytes = 0;
+    Position sent = 0;
+};
+
+namespace {
+
+/// What one change did, and how much the file holds then.
+struct Done {
+    spool_file::Gone forgotten, dropped;
+    std::uint64_t bytes = 0;
+};
+
+}  // namespace
+
+FileStorage::FileStorage(std::filesystem::path file, Options options) : file_(std::move(file)), options_(options) {}
+
+FileStorage::~FileStorage() = default;
+
+Result<void> FileStorage::open_file(Found& found) {
+    LABHUB_TRY(sqlite::Database database, spool_file::open(file_, options_.survives_power_cut));
+    LABHUB_TRY(Found inside, spool_file::find(database));
+    inside.was_replaced = found.was_replaced;
+    inside.damage = found.damage;
+    found = std::move(inside);
+    newest_ = std::max(newest_, found.newest);
+    LABHUB_TRY(holding_.bytes, spool_file::used_bytes(database));
+    LABHUB_TRY(const spool_file::Slice first, spool_file::count(database, 0, std::numeric_limits<Position>::max()));
+    holding_.rows = first.rows;
+    holding_.counted = first.is_last;
+    counted_ = first.counted;
+    inside_ = std::make_shared<Inside>();
+    inside_->max_bytes = options_.max_bytes;
+    inside_->sent = found.sent;
+    LABHUB_TRY(std::unique_ptr<sqlite::Writer> writer, sqlite::Writer::start(std::move(database)));
+    writer_ = std::move(writer);
+    return {};
+}
+
+Result<Found> FileStorage::open(UtcMillis now) {
+    Found found;
+    writer_.reset();
+    auto opened = is_damaged_ ? Result<void>(Error{ErrorCode::corrupt, damage_}) : open_file(found);
+    if (!opened && opened.error().code == ErrorCode::corrupt) {
+        spdlog::error("{}: it is set aside and begun anew", opened.error().to_string());
+        found.was_replaced = true;
+        found.damage = opened.error().to_string();
+        LABHUB_CHECK(state::move_aside(file_, now));
+        is_damaged_ = false;
+        opened = open_file(found);
+    }
+    if (!opened) return opened.error();
+    // A power cut may have taken the last commits with it: their positions were seen by the host and must not come
+    // again.
+    found.last = std::max(found.last, now.count);
+    last_ = count_until_ = found.last;
+    return found;
+}
+
+/// Rows up to the last one are counted, a slice at a time; later ones as they come.
+void FileStorage::begin_counting() {
+    holding_.rows = {};
+    holding_.counted = false;
+    counted_ = 0;
+    count_until_ = last_;
+}
+
+void FileStorage::note(const Error& error) {
+    if (error.code == ErrorCode::corrupt) {
+        is_damaged_ = true;
+        damage_ = error.to_string();
+        writer_.reset();
+        return;
+    }
+    // Whether a change that took too long was made after all isn't known here.
+    begin_counting();
+}
+
+namespace {
+
+Result<Done> make(sqlite::Database& database, spool_file::Shapes& shapes, const Change& change, Position sent,
+                  std::uint64_t max_bytes, UtcMillis newest) {
+    LABHUB_CHECK(shapes.load(database));
+    LABHUB_CHECK(spool_file::append(database, shapes, change.rows));
+    if (change.sent) LABHUB_CHECK(spool_file::set_mark(database, "sent", *change.sent));
+    Done done;
+    if (change.forget) {
+        LABHUB_TRY(done.forgotten, spool_file::forget(database, *change.forget, kForgetStep));
+        LABHUB_CHECK(spool_file::set_mark(database, "newest", newest.count));
+    }
+    for (std::size_t of = 0; of < kClasses; ++of) {
+        if (!change.too_old[of]) continue;
+        LABHUB_TRY(const spool_file::Gone old,
+                   spool_file::drop_old(database, static_cast<Class>(of), *change.too_old[of], sent));
+        done.dropped.add(old);
+    }
+    if (max_bytes > 0) {
+        LABHUB_TRY(const spool_file::Gone over, spool_file::drop_to_bounds(database, max_bytes, sent));
+        if (total(over.rows) > 0) LABHUB_CHECK(spool_file::set_mark(database, "newest", newest.count));
+        done.dropped.add(over);
+    }
+    LABHUB_TRY(done.bytes, spool_file::used_bytes(database));
+    return done;
+}
+
+}  // namespace
+
+Task<Result<Changed>> FileStorage::change(Change change) {
+    if (!writer_) {
+        Error closed{ErrorCode::unavailable, "the spool's file is not open"};
+        co_return closed;
+    }
+    // Counting goes from the oldest row on: nothing there may go meanwhile.
+    if (!holding_.counted) change.forget.reset(), change.too_old = {};
+    PerClass added{};
+    for (const Row& row : change.rows) {
+        ++added[static_cast<std::size_t>(row.of)];
+        last_ = std::max(last_, row.position);
+        for (const Reading& reading : row.batch->readings) newest_ = std::max(newest_, reading.time);
+    }
+    auto work = [inside = inside_, change = std::move(change), newest = newest_,
+                 max_bytes = holding_.counted ? options_.max_bytes : 0](sqlite::Database& database) -> Result<Done> {
+        if (change.sent) inside->sent = std::max(inside->sent, *change.sent);
+        auto done = make(database, inside->shapes, change, inside->sent, max_bytes, newest);
+        if (!done) inside->shapes.distrust();
+        return done;
+    };
+    const auto writer = writer_;
+    auto writing = writer->write(std::move(work));
+    auto done = co_await within(kSlowestCommit, "store readings", std::move(writing));
+    if (!done) {
+        note(done.error());
+        co_return done.error();
+    }
+    for (std::size_t i = 0; i < kClasses; ++i) holding_.rows[i] += added[i];
+    take_away(holding_.rows, done->forgotten.rows);
+    take_away(holding_.rows, done->dropped.rows);
+    holding_.bytes = done->bytes;
+    Changed changed;
+    changed.dropped = done->dropped.rows;
+    changed.unconfirmed = done->dropped.unconfirmed;
+    for (std::size_t i = 0; i < kClasses; ++i) changed.dropped[i] += std::exchange(damaged_[i], 0);
+    changed.forgot_all = holding_.counted && total(done->forgotten.rows) < kForgetStep;
+    co_return changed;
+}
+
+Task<Result<std::vector<Row>>> FileStorage::read_after(Position after, ReadLimit limit) {
+    if (!writer_) {
+        Error closed{ErrorCode::unavailable, "the spool's file is not open"};
+        co_return closed;
+    }
+    auto work = [inside = inside_, after, limit](sqlite::Database& database) -> Result<spool_file::Read> {
+        LABHUB_CHECK(inside->shapes.load(database));
+        return spool_file::read_after(database, inside->shapes, after, limit);
+    };
+    const auto writer = writer_;
+    auto reading = writer->write(std::move(work));
+    auto read = co_await within(kSlowestRead, "read stored readings", std::move(reading));
+    if (!read) {
+        if (read.error().code == ErrorCode::corrupt) note(read.error());
+        co_return read.error();
+    }
+    take_away(holding_.rows, read->damaged.rows);
+    for (std::size_t i = 0; i < kClasses; ++i) damaged_[i] += read->damaged.rows[i];
+    co_return std::move(read->rows);
+}
+
+Task<Result<void>> FileStorage::count_some() {
+    if (holding_.counted || !writer_) co_return Result<void>();
+    const Position after = counted_, until = count_until_;
+    auto work = [after, until](sqlite::Database& database) { return spool_file::count(database, after, until); };
+    const auto writer = writer_;
+    auto counting = writer->write(std::move(work));
+    const auto slice = co_await within(kSlowestRead, "count stored readings", std::move(counting));
+    if (!slice) {
+        if (slice.error().code == ErrorCode::corrupt) note(slice.error());
+        co_return slice.error();
+    }
+    // Counting may have begun anew meanwhile.
+    if (after != counted_ || until != count_until_) co_return Result<void>();
+    for (std::size_t i = 0; i < kClasses; ++i) holding_.rows[i] += slice->rows[i];
+    counted_ = slice->counted;
+    holding_.counted = slice->is_last;
+    co_return Result<void>();
+}
+
+}  // namespace labhub::agent::spool
