@@ -16,10 +16,20 @@ BOOST_DESCRIBE_STRUCT(MetricView, (),
                       (name, kind, type, unit, description, minimum, maximum, safe_value, value, time, quality))
 struct DeviceView {
     std::string device, state;
+    std::optional<std::int64_t> since;
     std::optional<LeaseView> lease;
     std::vector<MetricView> metrics;
 };
-BOOST_DESCRIBE_STRUCT(DeviceView, (), (device, state, lease, metrics))
+BOOST_DESCRIBE_STRUCT(DeviceView, (), (device, state, since, lease, metrics))
+}  // namespace
+template <>
+struct MemberDocs<DeviceView> {
+    static constexpr MemberDoc list[] = {{"state", "online, stale or offline"},
+                                         {"since",
+                                          "when it came or went, in milliseconds of UTC since 1970: by its node's "
+                                          "word, or by the hub's clock where the node itself was lost"}};
+};
+namespace {
 struct DeviceReply {
     DeviceView device;
 };
@@ -82,6 +92,7 @@ Task<Result<DeviceReply>> get_device(Services& services, Call call, Nothing) {
     DeviceReply reply;
     reply.device.device = address->to_string();
     reply.device.state = state_of(services, **device);
+    if ((*device)->since) reply.device.since = (*device)->since->count;
     reply.device.lease = lease_view(services.leases, *address);
     for (const auto& metric : (*device)->metrics) reply.device.metrics.push_back(describe(**device, metric));
     co_return reply;

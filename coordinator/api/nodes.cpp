@@ -13,17 +13,19 @@ struct NodeDevice {
 BOOST_DESCRIBE_STRUCT(NodeDevice, (), (device, connected, problem, lease))
 struct NodeView {
     std::string node, state, reason, version, link;
-    std::optional<std::int64_t> last_seen;
+    std::optional<std::int64_t> last_seen, since;
     std::vector<NodeDevice> devices;
 };
-BOOST_DESCRIBE_STRUCT(NodeView, (), (node, state, reason, version, link, last_seen, devices))
+BOOST_DESCRIBE_STRUCT(NodeView, (), (node, state, reason, version, link, last_seen, since, devices))
 }  // namespace
 template <>
 struct MemberDocs<NodeView> {
-    static constexpr MemberDoc list[] = {
-        {"state", "online (readings come), stale (alive, but none come) or offline"},
-        {"link", "connected, or why the SSH session to it isn't"},
-        {"last_seen", "milliseconds of UTC since 1970; null when it hasn't been seen"}};
+    static constexpr MemberDoc list[] = {{"state", "online (readings come), stale (alive, but none come) or offline"},
+                                         {"link", "connected, or why the SSH session to it isn't"},
+                                         {"last_seen", "milliseconds of UTC since 1970; null when it hasn't been seen"},
+                                         {"since",
+                                          "when its readings began to come, or ceased, in milliseconds of UTC since "
+                                          "1970; null when it hasn't been seen"}};
 };
 namespace {
 struct NodeList {
@@ -47,6 +49,7 @@ Task<Result<NodeList>> list_nodes(Services& services, Call, Nothing) {
         shown.version = node.version;
         shown.link = link_text(node);
         if (node.last_seen) shown.last_seen = node.last_seen->count;
+        if (node.since) shown.since = node.since->count;
         for (const auto& [name, device] : node.devices) {
             shown.devices.push_back({device.address.to_string(), device.is_connected, device.problem,
                                      lease_view(services.leases, device.address)});

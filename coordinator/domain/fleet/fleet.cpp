@@ -108,7 +108,7 @@ void Fleet::node_born(const NodeId& id, UtcMillis time, const std::map<std::stri
     }
     node->is_born = node->is_fresh = true;
     node->reason.clear();
-    node->last_seen = time;
+    node->last_seen = node->since = time;
     node->metrics = node_metrics;
     const auto version = node_metrics.find("Node Info/Version");
     if (version != node_metrics.end()) node->version = labhub::to_string(version->second);
@@ -123,23 +123,28 @@ void Fleet::node_changed(const NodeId& id, const std::map<std::string, Value>& m
     for (const auto& [name, value] : metrics) node->metrics[name] = value;
 }
 
+void Fleet::lose(Node& node, const std::string& reason) {
+    node.is_fresh = false;
+    node.reason = reason;
+    node.since = clock_.utc_now();
+    for (auto& [name, device] : node.devices) {
+        if (device.is_connected) device.since = node.since;
+        for (auto& [metric, reading] : device.latest) reading.quality = Quality::stale;
+    }
+}
+
 void Fleet::node_died(const NodeId& id, const std::string& reason) {
     Node* const node = find(id);
     if (!node) return;
-    node->is_born = node->is_fresh = false;
-    node->reason = reason;
-    for (auto& [name, device] : node->devices)
-        for (auto& [metric, reading] : device.latest) reading.quality = Quality::stale;
+    node->is_born = false;
+    lose(*node, reason);
     spdlog::warn("node {} is {}: {}", id.value, to_string(node->state()), reason);
 }
 
 void Fleet::node_stale(const NodeId& id, const std::string& reason) {
     Node* const node = find(id);
     if (!node) return;
-    node->is_fresh = false;
-    node->reason = reason;
-    for (auto& [name, device] : node->devices)
-        for (auto& [metric, reading] : device.latest) reading.quality = Quality::stale;
+    lose(*node, reason);
     spdlog::warn("node {} is stale: {}", id.value, reason);
 }
 
@@ -148,25 +153,29 @@ void Fleet::node_heard_again(const NodeId& id) {
     if (!node) return;
     node->is_fresh = true;
     node->reason.clear();
+    node->since = clock_.utc_now();
     spdlog::info("node {} is heard again", id.value);
 }
 
-void Fleet::device_born(const DeviceAddress& address, std::vector<MetricInfo> metrics, std::vector<Reading> readings) {
+void Fleet::device_born(const DeviceAddress& address, UtcMillis time, std::vector<MetricInfo> metrics,
+                        std::vector<Reading> readings) {
     Node* const node = find(address.node);
     if (!node) return;
     Device& device = device_of(*node, address.device);
     device.is_connected = true;
+    device.since = time;
     device.problem.clear();
     device.metrics = std::move(metrics);
     for (auto& reading : readings) device.latest[reading.metric] = std::move(reading);
     tell_waiting();
 }
 
-void Fleet::device_died(const DeviceAddress& address, const std::string& reason) {
+void Fleet::device_died(const DeviceAddress& address, UtcMillis time, const std::string& reason) {
     Node* const node = find(address.node);
     if (!node) return;
     Device& device = device_of(*node, address.device);
     device.is_connected = false;
+    device.since = time;
     device.problem = reason;
     for (auto& [metric, reading] : device.latest) reading.quality = Quality::stale;
     spdlog::warn("device {} is away: {}", address.to_string(), reason);

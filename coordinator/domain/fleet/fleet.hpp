@@ -31,6 +31,9 @@ struct Device {
     DeviceAddress address;
     bool is_connected = false;
     std::string problem;  ///< why it isn't connected
+    /// Since when it is as its birth or death says: the time in that message, or this machine's where the whole node
+    /// died or fell silent (Sparkplug B 3.0, operational-behavior-edge-node-termination-host-action-*).
+    std::optional<UtcMillis> since;
     std::vector<MetricInfo> metrics;
     std::map<std::string, Reading> latest;
     std::deque<Sample> recent;  ///< the last kRecentSamples live ones in which a sensor was read, oldest first
@@ -43,6 +46,8 @@ struct Node {
     bool is_born = false;
     bool is_fresh = false;
     std::string reason;  ///< why it isn't online
+    /// Since when its messages are there, or missing; by this machine's clock where it died or fell silent.
+    std::optional<UtcMillis> since;
     std::string version;
     std::string boot_id;
     std::map<std::string, Value> metrics;  ///< the node's own, by its birth and what changed since
@@ -83,8 +88,9 @@ class Fleet {
     void node_died(const NodeId& node, const std::string& reason);
     void node_stale(const NodeId& node, const std::string& reason);
     void node_heard_again(const NodeId& node);
-    void device_born(const DeviceAddress& address, std::vector<MetricInfo> metrics, std::vector<Reading> readings);
-    void device_died(const DeviceAddress& address, const std::string& reason);
+    void device_born(const DeviceAddress& address, UtcMillis time, std::vector<MetricInfo> metrics,
+                     std::vector<Reading> readings);
+    void device_died(const DeviceAddress& address, UtcMillis time, const std::string& reason);
     void add_readings(const DeviceAddress& address, const std::vector<Reading>& readings);
     /// What a command's answer said: the device's latest values, but no sample, as nothing was measured.
     void note_applied(const DeviceAddress& address, const std::vector<Reading>& readings);
@@ -97,6 +103,7 @@ class Fleet {
     std::function<void(const NodeId&)> on_connected;
 
   private:
+    void lose(Node& node, const std::string& reason);
     Node* find(const NodeId& node);
     Device& device_of(Node& node, const std::string& device);
     void link_connected(const NodeId& node, const rpc::HelloReply& hello);

@@ -133,7 +133,7 @@ void Recorder::device_born(ingest::DeviceBorn born) {
         std::vector<Reading> readings;
         for (const auto& sample : born.samples)
             readings.push_back({born.schema->metrics[sample.metric].name, sample.value, sample.time, sample.quality});
-        fleet.device_born(born.schema->device, born.schema->metrics, std::move(readings));
+        fleet.device_born(born.schema->device, born.time, born.schema->metrics, std::move(readings));
     });
 }
 
@@ -142,7 +142,8 @@ void Recorder::node_died(ingest::NodeDied died) {
 }
 
 void Recorder::device_died(ingest::DeviceDied died) {
-    news_.tell([died = std::move(died)](fleet::Fleet& fleet) { fleet.device_died(died.device, died.reason); });
+    news_.tell(
+        [died = std::move(died)](fleet::Fleet& fleet) { fleet.device_died(died.device, died.time, died.reason); });
 }
 
 void Recorder::node_stale(ingest::NodeStale stale) {
