@@ -83,6 +83,7 @@ ingest::Options ingest_options(const Settings& settings) {
     options.broker = broker_options(settings);
     options.group = settings.group;
     options.host_id = settings.host_id;
+    options.reorder_window = settings.reorder_window;
     return options;
 }
 

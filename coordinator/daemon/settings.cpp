@@ -18,6 +18,9 @@ config::Options options_of(Settings& settings) {
     options.add("mqtt.group", &settings.group, "Sparkplug group of all nodes", config::name("group id"));
     options.add("mqtt.host_id", &settings.host_id, "Sparkplug host application id of this coordinator",
                 config::name("host id"));
+    options.add("mqtt.reorder_window", &settings.reorder_window,
+                "How long to wait for a node's message that is missing before the node is asked for all its births",
+                config::range(100ms, 60s));
     options.add(
         "ssh.key", &settings.ssh_key,
         "Private key the coordinator logs in to nodes with; made when missing; empty: ssh_ed25519_key in data.dir");

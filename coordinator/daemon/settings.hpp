@@ -19,6 +19,7 @@ struct Settings {
     std::string mqtt_username, mqtt_password;
     std::string group = "labhub";
     std::string host_id = "labhub";
+    std::chrono::milliseconds reorder_window{2'000};
     std::filesystem::path ssh_key;  ///< empty: <data_dir>/ssh_ed25519_key
     std::string ssh_user = "coordinator";
     std::filesystem::path enrolment = "/etc/labhub/nodes.toml";
