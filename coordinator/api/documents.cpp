@@ -1,6 +1,7 @@
 // What describes the hub itself: the OpenAPI document and the metrics for Prometheus.
 #include "coordinator/api/metrics.hpp"
 #include "coordinator/api/operations.hpp"
+#include "shared/base/text.hpp"
 
 namespace labhub::coordinator::api {
 namespace {
@@ -40,19 +41,74 @@ void add_broker_gauges(const Services& services, std::vector<Metrics::Reading>& 
                        true, "", "", static_cast<double>(*broker.messages_dropped)});
 }
 
+void add_ingest_counters(const Services& services, std::vector<Metrics::Reading>& now) {
+    const auto seen = services.recorder.ingest_counters();
+    now.push_back({"labhub_ingest_messages_total", "Messages of nodes received", true, "", "",
+                   static_cast<double>(seen.messages)});
+    const std::pair<const char*, std::uint64_t> events[] = {
+        {"malformed", seen.malformed},
+        {"gap", seen.gaps},
+        {"before_birth", seen.before_birth},
+        {"unknown_metric", seen.unknown_metrics},
+        {"unsupported_metric", seen.unsupported_metrics},
+        {"retained", seen.refused_retained},
+        {"foreign_death", seen.refused_deaths},
+        {"refused_time", seen.refused_times},
+        {"type_change", seen.type_changes},
+        {"impostor", seen.impostors},
+        {"rebirth_requested", seen.rebirths_requested},
+        {"broker_connected", seen.broker_connections},
+    };
+    for (const auto& [kind, count] : events)
+        now.push_back({"labhub_ingest_events_total", "What was out of order in the nodes' messages", true, "kind", kind,
+                       static_cast<double>(count)});
+}
+
+void add_recorder_counters(const Services& services, std::vector<Metrics::Reading>& now) {
+    const auto counts = services.recorder.counts();
+    now.push_back({"labhub_samples_stored_total", "Readings stored", true, "", "", static_cast<double>(counts.stored)});
+    now.push_back({"labhub_samples_duplicate_total", "Readings received again and ignored", true, "", "",
+                   static_cast<double>(counts.duplicates)});
+    now.push_back({"labhub_samples_dropped_total",
+                   "Readings there was no room for; their nodes keep them and send them again", true, "", "",
+                   static_cast<double>(counts.dropped)});
+    now.push_back({"labhub_samples_waiting", "Readings received and not stored yet", false, "", "",
+                   static_cast<double>(counts.waiting)});
+    const auto& limits = telemetry::StoredWithin::kMilliseconds;
+    double below = 0;
+    for (std::size_t i = 0; i < counts.stored_within.samples.size(); ++i) {
+        below += static_cast<double>(counts.stored_within.samples[i]);
+        now.push_back({"labhub_sample_stored_seconds_bucket", "Time from a live reading to its being on disk", true,
+                       "le", i < limits.size() ? format_number(limits[i] / 1000.) : "+Inf", below});
+    }
+}
+
+void add_alarm_gauges(const Services& services, std::vector<Metrics::Reading>& now) {
+    const auto counts = services.alarms.counts();
+    for (const auto& [severity, count] : counts.active)
+        now.push_back({"labhub_alarms", "Active alarms by severity", false, "severity",
+                       std::string(alarm::to_string(severity)), static_cast<double>(count)});
+    now.push_back({"labhub_alarms_unacknowledged", "Alarms nobody has acknowledged", false, "", "",
+                   static_cast<double>(counts.unacknowledged)});
+    now.push_back({"labhub_alarms_raised_total", "Alarms raised since the start", true, "", "",
+                   static_cast<double>(counts.raised)});
+    now.push_back({"labhub_alarm_rules", "Rules that watch metrics", false, "", "", static_cast<double>(counts.rules)});
+    for (const auto& channel : services.notifier.state()) {
+        now.push_back({"labhub_notifications_total", "Messages delivered, by channel", true, "channel", channel.name,
+                       static_cast<double>(channel.delivered)});
+        now.push_back({"labhub_notification_failures_total", "Attempts to deliver that failed, by channel", true,
+                       "channel", channel.name, static_cast<double>(channel.failed)});
+    }
+}
+
 Task<Result<http::Response>> get_metrics(Services& services, Call, Nothing) {
     std::vector<Metrics::Reading> now;
     add_node_gauges(services, now);
     add_job_gauges(services, now);
     add_broker_gauges(services, now);
-    const auto counts = services.recorder.counts();
-    now.push_back({"labhub_samples_stored_total", "Readings stored", true, "", "", static_cast<double>(counts.stored)});
-    now.push_back({"labhub_samples_duplicate_total", "Readings received again and ignored", true, "", "",
-                   static_cast<double>(counts.duplicates)});
-    now.push_back({"labhub_samples_dropped_total", "Readings given up while the store failed", true, "", "",
-                   static_cast<double>(counts.dropped)});
-    now.push_back({"labhub_samples_waiting", "Readings received and not stored yet", false, "", "",
-                   static_cast<double>(counts.waiting)});
+    add_alarm_gauges(services, now);
+    add_ingest_counters(services, now);
+    add_recorder_counters(services, now);
     now.push_back(
         {"labhub_leases", "Devices under a lease", false, "", "", static_cast<double>(services.leases.size())});
     co_return http::text_response(200, "text/plain; version=0.0.4; charset=utf-8", services.metrics.text(now));

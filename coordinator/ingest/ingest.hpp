@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "coordinator/ingest/counters.hpp"
 #include "coordinator/ingest/events.hpp"
 #include "shared/base/clock.hpp"
 #include "shared/base/ids.hpp"
@@ -26,24 +27,6 @@ struct Options {
     std::chrono::milliseconds rebirth_interval{5'000};  ///< at most one rebirth request for a node in this time
     std::chrono::milliseconds reconnect_first{250};     ///< back-off towards the broker, doubling with jitter
     std::chrono::milliseconds reconnect_most{10'000};
-};
-
-/// What has been seen since the start.
-struct Counters {
-    std::uint64_t messages = 0;             ///< MQTT messages received in the group
-    std::uint64_t readings = 0;             ///< handed to the sink
-    std::uint64_t malformed = 0;            ///< wrong topics, payloads that can't be decoded
-    std::uint64_t gaps = 0;                 ///< missing seq numbers that did not arrive in time
-    std::uint64_t before_birth = 0;         ///< data of a node or device that was not born in this session
-    std::uint64_t unknown_metrics = 0;      ///< metrics the birth didn't name
-    std::uint64_t unsupported_metrics = 0;  ///< metrics with a type or name we don't take
-    std::uint64_t refused_retained = 0;     ///< retained N* and D* messages
-    std::uint64_t refused_deaths = 0;       ///< NDEATH with another bdSeq than the session's
-    std::uint64_t refused_times = 0;        ///< readings stamped before 2000 or more than a day ahead
-    std::uint64_t type_changes = 0;         ///< metrics whose values or birth came with another type than before
-    std::uint64_t impostors = 0;            ///< births under a node's name by somebody who seems to be another
-    std::uint64_t rebirths_requested = 0;
-    std::uint64_t broker_connections = 0;
 };
 
 /// The coordinator's Sparkplug B host application: announces itself (STATE), keeps each node's session by the rules of

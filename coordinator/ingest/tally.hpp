@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "coordinator/ingest/ingest.hpp"
+#include "coordinator/ingest/counters.hpp"
 
 namespace labhub::coordinator::ingest {
 

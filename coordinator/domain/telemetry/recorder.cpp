@@ -1,5 +1,6 @@
 #include "coordinator/domain/telemetry/recorder.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -17,8 +18,13 @@ constexpr auto kLookAgain = 50ms;
 
 }  // namespace
 
-Recorder::Recorder(store::TelemetryStore& store, fleet::Fleet& fleet, asio::any_io_executor main)
-    : fleet_(fleet), main_(main), news_(fleet, main), intake_(kQueueBound), writer_(store) {}
+void StoredWithin::add(std::chrono::milliseconds took, std::size_t count) {
+    const auto place = std::lower_bound(kMilliseconds.begin(), kMilliseconds.end(), took.count());
+    samples[static_cast<std::size_t>(place - kMilliseconds.begin())] += count;
+}
+
+Recorder::Recorder(store::TelemetryStore& store, fleet::Fleet& fleet, asio::any_io_executor main, const Clock& clock)
+    : fleet_(fleet), clock_(clock), main_(main), news_(fleet, main), intake_(kQueueBound), writer_(store) {}
 
 void Recorder::start(Acknowledge acknowledge, RequestRebirth request_rebirth) {
     acknowledge_ = std::move(acknowledge);
@@ -62,6 +68,18 @@ void Recorder::take_in(const std::shared_ptr<const SampleGroup>& group) {
     if (is_stored) note_positions(*group);
 }
 
+void Recorder::count(const SampleGroup& group, const store::StoreCounts& stored) {
+    const UtcMillis now = clock_.utc_now();
+    const std::lock_guard lock(mutex_);
+    counts_.stored += stored.stored;
+    counts_.duplicates += stored.duplicates;
+    counts_.is_failing = false;
+    counts_.failure.clear();
+    for (const auto& each : group)
+        if (!each.historical && !each.samples.empty())
+            counts_.stored_within.add(now - each.samples.back().time, each.samples.size());
+}
+
 void Recorder::note_positions(const SampleGroup& group) {
     for (const auto& each : group)
         if (each.spool_position && !writer_.incomplete().contains(each.device().node))
@@ -80,15 +98,13 @@ bool Recorder::store_group(const SampleGroup& group) {
     while (true) {
         const auto stored = writer_.store(group);
         intake_.set_failing(!stored);
+        if (stored) {
+            count(group, *stored);
+            return true;
+        }
         {
             const std::lock_guard lock(mutex_);
-            counts_.is_failing = !stored;
-            if (stored) {
-                counts_.stored += stored->stored;
-                counts_.duplicates += stored->duplicates;
-                counts_.failure.clear();
-                return true;
-            }
+            counts_.is_failing = true;
             if (counts_.failure != stored.error().to_string())
                 spdlog::error("can't store readings: {}", stored.error().to_string());
             counts_.failure = stored.error().to_string();

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -14,10 +16,20 @@
 #include "coordinator/domain/telemetry/fleet_news.hpp"
 #include "coordinator/domain/telemetry/intake.hpp"
 #include "coordinator/domain/telemetry/series_writer.hpp"
+#include "coordinator/ingest/counters.hpp"
 #include "coordinator/ingest/events.hpp"
 #include "coordinator/store/telemetry_store.hpp"
 
 namespace labhub::coordinator::telemetry {
+
+/// How long it takes until a live reading is on disk, from its own time on: counts by upper bound. What took longer
+/// than the last is in the last place. Only as right as the nodes' clocks.
+struct StoredWithin {
+    static constexpr std::array kMilliseconds{10,  25,  50,  75,  100,  150,  200,  250,
+                                              300, 400, 500, 750, 1000, 2500, 5000, 10000};
+    std::array<std::uint64_t, kMilliseconds.size() + 1> samples{};
+    void add(std::chrono::milliseconds took, std::size_t count);
+};
 
 /// Counted since the start; readable from any thread through Recorder::counts().
 struct RecorderCounts {
@@ -27,6 +39,7 @@ struct RecorderCounts {
     std::uint64_t waiting = 0;  ///< samples received and not stored yet
     bool is_failing = false;    ///< the last commit failed
     std::string failure;
+    StoredWithin stored_within;
 };
 
 /// Takes what ingest receives to the store, to the fleet and, once it is on disk, back to the node as an
@@ -48,7 +61,7 @@ class Recorder final : public ingest::Sink {
     /// throw; the group may be kept, and taken to another thread.
     using Listener = std::function<void(const std::shared_ptr<const SampleGroup>&)>;
 
-    Recorder(store::TelemetryStore& store, fleet::Fleet& fleet, asio::any_io_executor main);
+    Recorder(store::TelemetryStore& store, fleet::Fleet& fleet, asio::any_io_executor main, const Clock& clock);
     ~Recorder() override { stop(); }
     /// Before start(). Any number of listeners.
     void listen(Listener listener) { listeners_.push_back(std::move(listener)); }
@@ -73,6 +86,10 @@ class Recorder final : public ingest::Sink {
     /// at most `limit`, and not at all while the device sends none.
     Task<void> wait_for_readings(DeviceAddress device, UtcMillis until, std::chrono::milliseconds limit);
 
+    /// What the ingest in front of it has seen, for who shows counters; all zero before it is told where to ask.
+    void ask_ingest(std::function<ingest::Counters()> counters) { ingest_counters_ = std::move(counters); }
+    ingest::Counters ingest_counters() const { return ingest_counters_ ? ingest_counters_() : ingest::Counters{}; }
+
     /// Main thread only: whether the broker is connected, and why not.
     bool is_broker_connected() const { return broker_connected_; }
     const std::string& broker_problem() const { return broker_problem_; }
@@ -81,15 +98,18 @@ class Recorder final : public ingest::Sink {
     void serve();
     void take_in(const std::shared_ptr<const SampleGroup>& group);
     bool store_group(const SampleGroup& group);
+    void count(const SampleGroup& group, const store::StoreCounts& stored);
     void note_positions(const SampleGroup& group);
     void acknowledge_due(bool now);
     std::optional<Steady::time_point> next_acknowledgement() const;
 
     fleet::Fleet& fleet_;
+    const Clock& clock_;
     asio::any_io_executor main_;
     Acknowledge acknowledge_;
     RequestRebirth request_rebirth_;
     std::vector<Listener> listeners_;
+    std::function<ingest::Counters()> ingest_counters_;
     FleetNews news_;
     Intake intake_;
     bool broker_connected_ = false;
