@@ -10,6 +10,7 @@
 #include <boost/asio/signal_set.hpp>
 
 #include "agent/agent.hpp"
+#include "agent/fleet/command_line.hpp"
 #include "shared/base/files.hpp"
 #include "shared/runtime/log.hpp"
 
@@ -69,7 +70,7 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", LABHUB_VERSION);
     app.fallthrough();
     CommandLine line;
-    app.add_option("--config", line.config, "the configuration file (TOML)")->required();
+    auto* const config_option = app.add_option("--config", line.config, "the configuration file (TOML)");
     app.add_option("--log-level", line.log_level, "trace, debug, info, warn, error or off")->capture_default_str();
     app.add_subcommand("check", "check the configuration file and say what is wrong with it")->callback([&] {
         line.check = true;
@@ -77,14 +78,19 @@ int main(int argc, char** argv) {
     app.add_subcommand("host-key",
                        "print the SSH host key and its fingerprint, for enrolment; makes the key if there is none")
         ->callback([&] { line.host_key = true; });
+    agent::fleet::Options fleet;
+    agent::fleet::add_options(app, fleet);
     agent::config::AgentConfig defaults;
     app.footer("Configuration file:\n" + agent::config::options_of(defaults).help());
     try {
         app.parse(argc, argv);
+        if (fleet.nodes == 0 && line.config.empty()) throw CLI::RequiredError("--config");
+        if (fleet.nodes > 0 && *config_option) throw CLI::ExcludesError("--simulate-fleet", "--config");
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
     if (auto started = start_logging("agent", line.log_level); !started) return fail(started.error(), 2);
+    if (fleet.nodes > 0) return agent::fleet::run(std::move(fleet));
     auto config = agent::config::load(line.config);
     if (!config) return fail(config.error(), 2);
     if (line.host_key) return show_host_key(*config);
