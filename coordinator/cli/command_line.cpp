@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "coordinator/cli/telemetry_grammar.hpp"
+
 namespace labhub::cli {
 namespace {
 
@@ -29,6 +31,7 @@ class Grammar {
         add_run();
         add_experiments();
         add_devices();
+        telemetry_.describe(app_);
     }
 
     Result<CommandLine> parse(int count, const char* const* arguments) {
@@ -48,6 +51,7 @@ class Grammar {
         if (line_.text) return line_;
         for (const auto& [command, fill] : commands_)
             if (command->parsed()) fill(line_);
+        if (auto telemetry = telemetry_.chosen()) line_.command = std::move(*telemetry);
         return line_;
     }
 
@@ -138,6 +142,7 @@ class Grammar {
     ReadCommand read_;
     SetCommand set_;
     HoldCommand hold_;
+    TelemetryGrammar telemetry_;
 };
 
 }  // namespace

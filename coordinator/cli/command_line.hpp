@@ -8,6 +8,7 @@
 #include "coordinator/cli/access.hpp"
 #include "coordinator/cli/experiments.hpp"
 #include "coordinator/cli/run.hpp"
+#include "coordinator/cli/telemetry.hpp"
 #include "coordinator/cli/up/settings.hpp"
 #include "shared/base/result.hpp"
 
@@ -37,7 +38,7 @@ struct HoldCommand {
 struct CommandLine {
     /// What to ask the hub, unless `up` is set.
     std::variant<NodesCommand, RunRequest, ExperimentsCommand, LogsRequest, StopCommand, ResultsCommand, ReadCommand,
-                 SetCommand, HoldCommand>
+                 SetCommand, HoldCommand, TelemetryCommand>
         command;
     std::optional<up::Settings> up;
     AccessRequest access;

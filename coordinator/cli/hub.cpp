@@ -7,15 +7,16 @@
 namespace labhub::cli {
 namespace {
 
+Error refusal_of(const http::ClientResponse& response, bool has_token) {
+    Error error = http::error_of(response);
+    if (error.code == ErrorCode::unauthenticated)
+        error.detail = has_token ? "the token is not one of this hub's: set LABHUB_TOKEN or LABHUB_TOKEN_FILE"
+                                 : "set LABHUB_TOKEN or LABHUB_TOKEN_FILE; `labhub up` keeps it in <data>/admin-token";
+    return error;
+}
+
 Result<boost::json::object> object_of(const http::ClientResponse& response, bool has_token) {
-    if (!response.ok()) {
-        Error error = http::error_of(response);
-        if (error.code == ErrorCode::unauthenticated)
-            error.detail = has_token
-                               ? "the token is not one of this hub's: set LABHUB_TOKEN or LABHUB_TOKEN_FILE"
-                               : "set LABHUB_TOKEN or LABHUB_TOKEN_FILE; `labhub up` keeps it in <data>/admin-token";
-        return error;
-    }
+    if (!response.ok()) return refusal_of(response, has_token);
     LABHUB_TRY(boost::json::value json, parse_json(response.body));
     if (!json.is_object())
         return Error{ErrorCode::malformed, "the answer is not a JSON object", "is this a labhub hub?"};
@@ -57,6 +58,14 @@ Task<Result<boost::json::object>> Hub::post(std::string target, boost::json::obj
     request.body = to_json(body);
     request.content_type = "application/json";
     return call(std::move(request));
+}
+
+Task<Result<void>> Hub::receive(http::ClientRequest request, http::Client::Sink sink) {
+    auto response = co_await client_.receive(std::move(request), std::move(sink));
+    reached_ = response.has_value();
+    if (!response) co_return std::move(response).error();
+    if (!response->ok()) co_return refusal_of(*response, has_token_);
+    co_return Result<void>();
 }
 
 Task<Result<void>> Hub::download(std::string target, std::filesystem::path to) {

@@ -32,6 +32,7 @@ struct Start {
     Task<ExitStatus> operator()(const SetCommand& set) const {
         return set_device(context, set.device, set.assignments);
     }
+    Task<ExitStatus> operator()(const TelemetryCommand& telemetry) const { return run_telemetry(context, telemetry); }
     Task<ExitStatus> operator()(const HoldCommand& hold) const { return hold_device(context, hold.device); }
 };
 

@@ -9,6 +9,8 @@
         print(sample.elapsed, sample.vial_A_180_degree)
     r.hold()                             # every actuator at its safe value
 
+    table = labhub.query(metric="vial_*_temp", start="-2h")   # stored readings, as a pandas table where pandas is there
+
 Calls wait while the hub is away and raise a `labhub.Error` for what it refuses. Standard library only.
 """
 
@@ -29,7 +31,7 @@ from .errors import (
     Unauthorized,
     Unavailable,
 )
-from .hub import Hub, connect
+from .hub import Hub, connect, query, series
 from .stream import Sample
 from .vessel import Metric, Vessel, vessel
 
@@ -57,6 +59,8 @@ __all__ = [
     "Vessel",
     "connect",
     "experiment",
+    "query",
+    "series",
     "sleep",
     "vessel",
 ]

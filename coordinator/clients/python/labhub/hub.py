@@ -7,13 +7,15 @@ import os
 import tempfile
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Dict, List, Mapping, Optional, Union
 from urllib.parse import quote
 
-from . import context, errors
+from . import context, errors, telemetry
 from .transport import Transport, encode
 
 if TYPE_CHECKING:
+    import pandas
+
     from .vessel import Vessel
 
 #: Seconds a script's call waits while the hub says that a node is away or that it is too busy.
@@ -77,6 +79,10 @@ class Hub:
         if not isinstance(document, dict):
             raise errors.Internal(f"{method} {self.url}{path}: the answer is not a JSON object", "is this a labhub hub?")
         return document
+
+    def save(self, path: str, sink: BinaryIO, **query: Any) -> None:
+        """A GET of any length into an open file, which is emptied first. It is whole when this returns."""
+        self._transport.request("GET", path, query, sink=sink)
 
     def health(self) -> Dict[str, Any]:
         """The hub's own state: `status` is healthy or degraded, with what is degraded and why."""
@@ -171,6 +177,62 @@ class Hub:
             raise
         return path
 
+    def series(self, names: telemetry.Words = None, **which: Any) -> List[Dict[str, Any]]:
+        """The stored series: dicts of `id`, `series` ("node/device/metric"), `node`, `device`, `metric`, `unit` (UCUM,
+        "Cel"), `first` and `last` (seconds since 1970, None where nothing was stored) and `count`.
+
+        names, device, metric: as for `query`.
+        """
+        return telemetry.series(self, names, **which)
+
+    def latest(self, names: telemetry.Words = None, **which: Any) -> List[Dict[str, Any]]:
+        """The newest stored reading of each series: dicts of `id`, `series`, `device`, `metric`, `unit`, `time` (seconds
+        since 1970), `value` and `quality` (good, bad, stale). names, device, metric: as for `query`.
+        """
+        return telemetry.latest(self, names, **which)
+
+    def query(
+        self, names: telemetry.Words = None, start: telemetry.Time = None, end: telemetry.Time = None, **how: Any
+    ) -> Union["pandas.DataFrame", List[Dict[str, Any]]]:
+        """Stored readings over time, as a pandas table where pandas is there, else as a list of dicts.
+
+        names: series as "node/device/metric", with * and ? where any characters will do, or ids; one or several.
+        device, metric: by their parts instead: device="sim-1/vessel", metric="vial_*_temp". All where nothing is named;
+        in a sandbox, of the leased device.
+        start, end: seconds since 1970, a datetime (without a zone it is local time), a timedelta (how long ago) or text:
+        RFC 3339, "-2h". Both ends are included.
+        experiment: its device and its time, where those are not named. Otherwise it is the last hour; in a sandbox,
+        since the script's start.
+        max_points: at most so many samples of each series, the extremes of each stretch at their true times. step with
+        aggregate ("avg", "min", "max", "last", "count"): one value for each step ("1m", or seconds). Neither: every
+        sample.
+        frame: False: no table; True: a table or an error.
+
+        The table: one row for each moment, ascending; index `time` (DatetimeIndex, UTC, milliseconds); a column for each
+        series, named by its metric, or by "node/device/metric" where several devices have it; NaN where there was no
+        sample or no value. `table.attrs["units"]` has the units by column. As a list: one dict for each moment with
+        `time` (seconds since 1970) and the series that have a sample then, None where it has no value.
+
+        Errors: NotFound (no such series; `detail` has near names), OutOfRange (too many points; start after end),
+        Malformed.
+        """
+        return telemetry.query(self, names, start, end, **how)
+
+    def export(
+        self,
+        target: Union[str, Path],
+        names: telemetry.Words = None,
+        start: telemetry.Time = None,
+        end: telemetry.Time = None,
+        **how: Any,
+    ) -> Path:
+        """Saves every reading at `target`, a .csv, .jsonl or .zip (with a manifest), of any length, and returns where.
+
+        layout: "wide", a column for each series, with its unit; "long", a row for each sample, with unit and quality. All
+        else as for `query`. Replaces a file whole or not at all.
+        """
+        return telemetry.export(self, target, names, start, end, **how)
+
     def close(self) -> None:
         """Closes this thread's connection. The next call opens a new one."""
         self._transport.close()
@@ -195,6 +257,18 @@ def connect(url: Optional[str] = None, token: Optional[str] = None, retry_for: O
             _SANDBOX_PATIENCE if context.in_sandbox() else 0.0,
         )
     )
+
+
+def query(
+    names: telemetry.Words = None, start: telemetry.Time = None, end: telemetry.Time = None, **how: Any
+) -> Union["pandas.DataFrame", List[Dict[str, Any]]]:
+    """`Hub.query` of the hub that `connect()` finds: stored readings as a table, or a list of dicts without pandas."""
+    return connect().query(names, start, end, **how)
+
+
+def series(names: telemetry.Words = None, **which: Any) -> List[Dict[str, Any]]:
+    """`Hub.series` of the hub that `connect()` finds: what is stored, with unit, first, last and count."""
+    return connect().series(names, **which)
 
 
 def experiment_path(experiment_id: str, rest: str = "") -> str:
