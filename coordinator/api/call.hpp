@@ -4,11 +4,13 @@
 #include <string>
 
 #include "coordinator/broker/broker_watch.hpp"
+#include "coordinator/domain/alarms/alarms.hpp"
 #include "coordinator/domain/commands/commander.hpp"
 #include "coordinator/domain/fleet/fleet.hpp"
 #include "coordinator/domain/jobs/engine.hpp"
 #include "coordinator/domain/leases/leases.hpp"
 #include "coordinator/domain/telemetry/recorder.hpp"
+#include "coordinator/notify/notifier.hpp"
 #include "shared/http/message.hpp"
 
 namespace labhub::coordinator::api {
@@ -43,6 +45,8 @@ struct Services {
     telemetry::Recorder& recorder;
     Metrics& metrics;
     const broker::BrokerWatch& broker;
+    alarms::Alarms& alarms;
+    const notify::Notifier& notifier;
     const Clock& clock;
     asio::thread_pool& pool;
 };

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "coordinator/api/alarm_body.hpp"
 #include "coordinator/api/operations.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/text.hpp"
@@ -20,8 +21,9 @@ struct Config {
     std::optional<double> cpus;
     std::optional<std::map<std::string, std::string>> environment;
     std::optional<bool> queue;
+    std::optional<std::vector<ExperimentAlarmBody>> alarms;
 };
-BOOST_DESCRIBE_STRUCT(Config, (), (device, time_limit, memory, output_limit, cpus, environment, queue))
+BOOST_DESCRIBE_STRUCT(Config, (), (device, time_limit, memory, output_limit, cpus, environment, queue, alarms))
 }  // namespace
 template <>
 struct MemberDocs<Config> {
@@ -32,7 +34,8 @@ struct MemberDocs<Config> {
         {"output_limit", "bytes of /app/output, or text as '1g'; 1g when left out"},
         {"cpus", "cores, 1 when left out"},
         {"environment", "variables for the script"},
-        {"queue", "false: refuse when the device is leased; true (default): wait for it"}};
+        {"queue", "false: refuse when the device is leased; true (default): wait for it"},
+        {"alarms", "what is watched while the experiment holds its device"}};
 };
 namespace {
 
@@ -69,6 +72,9 @@ Result<jobs::Submission> submission_of(const Call& call, const Services& service
     submission.environment = std::move(config.environment).value_or(std::map<std::string, std::string>{});
     submission.queue = config.queue.value_or(true);
     LABHUB_TRY(submission.device, device_of(call, services, config.device));
+    LABHUB_TRY(submission.alarms,
+               declared_from(config.alarms.value_or(std::vector<ExperimentAlarmBody>{}), services.alarms.settings()));
+    LABHUB_CHECK(services.alarms.check_declared(submission.device, submission.alarms));
     return submission;
 }
 
@@ -101,7 +107,7 @@ struct MemberDocs<Experiment> {
         {"status", "queued, preparing, running, stopping, completed, failed, stopped or timed_out"},
         {"reason",
          "why it ended: user, time_limit, out_of_memory, disk_limit, exit_status, signal, node_lost, lease_lost, "
-         "runner_lost or sandbox_failed; empty otherwise"},
+         "runner_lost, sandbox_failed or alarm; empty otherwise"},
         {"created_at", "milliseconds of UTC since 1970, as all times here"},
         {"queue_position", "1 is next; null when it isn't queued"}};
 };

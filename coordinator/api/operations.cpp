@@ -11,6 +11,7 @@ std::vector<Operation> all_operations() {
     add_hardware(list);
     add_experiments(list);
     add_containers(list);
+    add_alarms(list);
     add_maintenance(list);
     add_documents(list);
     return list;

@@ -9,6 +9,7 @@ namespace labhub::coordinator::api {
 
 void add_health(std::vector<Operation>& list);
 void add_hardware(std::vector<Operation>& list);
+void add_alarms(std::vector<Operation>& list);
 void add_experiments(std::vector<Operation>& list);
 void add_containers(std::vector<Operation>& list);
 void add_maintenance(std::vector<Operation>& list);

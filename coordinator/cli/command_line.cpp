@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "coordinator/cli/alarms_grammar.hpp"
 #include "coordinator/cli/telemetry_grammar.hpp"
 
 namespace labhub::cli {
@@ -32,6 +33,7 @@ class Grammar {
         add_experiments();
         add_devices();
         telemetry_.describe(app_);
+        alarms_.describe(app_);
     }
 
     Result<CommandLine> parse(int count, const char* const* arguments) {
@@ -52,6 +54,7 @@ class Grammar {
         for (const auto& [command, fill] : commands_)
             if (command->parsed()) fill(line_);
         if (auto telemetry = telemetry_.chosen()) line_.command = std::move(*telemetry);
+        if (auto alarms = alarms_.chosen()) line_.command = std::move(*alarms);
         return line_;
     }
 
@@ -143,6 +146,7 @@ class Grammar {
     SetCommand set_;
     HoldCommand hold_;
     TelemetryGrammar telemetry_;
+    AlarmsGrammar alarms_;
 };
 
 }  // namespace

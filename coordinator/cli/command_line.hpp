@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "coordinator/cli/access.hpp"
+#include "coordinator/cli/alarms.hpp"
 #include "coordinator/cli/experiments.hpp"
 #include "coordinator/cli/run.hpp"
 #include "coordinator/cli/telemetry.hpp"
@@ -38,7 +39,7 @@ struct HoldCommand {
 struct CommandLine {
     /// What to ask the hub, unless `up` is set.
     std::variant<NodesCommand, RunRequest, ExperimentsCommand, LogsRequest, StopCommand, ResultsCommand, ReadCommand,
-                 SetCommand, HoldCommand, TelemetryCommand>
+                 SetCommand, HoldCommand, TelemetryCommand, AlarmsCommand>
         command;
     std::optional<up::Settings> up;
     AccessRequest access;

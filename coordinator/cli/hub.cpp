@@ -68,6 +68,13 @@ Task<Result<void>> Hub::receive(http::ClientRequest request, http::Client::Sink 
     co_return Result<void>();
 }
 
+Task<Result<boost::json::object>> Hub::remove(std::string target) {
+    http::ClientRequest request;
+    request.method = "DELETE";
+    request.target = std::move(target);
+    return call(std::move(request));
+}
+
 Task<Result<void>> Hub::download(std::string target, std::filesystem::path to) {
     auto done = co_await client_.download(std::move(target), std::move(to));
     // A refusal of the hub and a broken connection are told apart by the code only where no answer can have it.

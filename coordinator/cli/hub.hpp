@@ -21,6 +21,8 @@ class Hub {
     /// `target` is the encoded path and query: "/api/nodes".
     Task<Result<boost::json::object>> get(std::string target);
     Task<Result<boost::json::object>> post(std::string target, boost::json::object body);
+    /// DELETE
+    Task<Result<boost::json::object>> remove(std::string target);
     /// A GET whose answer may be of any length and take any time: it goes to `sink` as it comes.
     Task<Result<void>> receive(http::ClientRequest request, http::Client::Sink sink);
     Task<Result<void>> download(std::string target, std::filesystem::path to);

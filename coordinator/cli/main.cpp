@@ -33,6 +33,7 @@ struct Start {
         return set_device(context, set.device, set.assignments);
     }
     Task<ExitStatus> operator()(const TelemetryCommand& telemetry) const { return run_telemetry(context, telemetry); }
+    Task<ExitStatus> operator()(const AlarmsCommand& alarms) const { return run_alarms(context, alarms); }
     Task<ExitStatus> operator()(const HoldCommand& hold) const { return hold_device(context, hold.device); }
 };
 

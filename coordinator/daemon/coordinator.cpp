@@ -11,6 +11,7 @@
 #include "coordinator/api/operations.hpp"
 #include "coordinator/api/router.hpp"
 #include "coordinator/broker/broker_watch.hpp"
+#include "coordinator/daemon/alarm_wiring.hpp"
 #include "coordinator/ingest/ingest.hpp"
 #include "coordinator/link/enrolment.hpp"
 #include "coordinator/loops/reconcilers.hpp"
@@ -65,6 +66,8 @@ mqtt::ConnectOptions broker_options(const Settings& settings) {
     broker.port = settings.mqtt_port;
     broker.username = settings.mqtt_username;
     broker.password = settings.mqtt_password;
+    if (!settings.mqtt_tls_authority.empty())
+        broker.tls = mqtt::TlsFiles{settings.mqtt_tls_authority, settings.mqtt_tls_certificate, settings.mqtt_tls_key};
     return broker;
 }
 
@@ -78,11 +81,19 @@ mirror::MirrorOptions mirror_options(const Settings& settings) {
     return options;
 }
 
-ingest::Options ingest_options(const Settings& settings) {
+/// By which a node's births are told from somebody else's.
+std::map<NodeId, std::string> host_keys_of(const std::vector<link::Enrolment>& enrolments) {
+    std::map<NodeId, std::string> keys;
+    for (const auto& each : enrolments) keys[each.node] = each.host_key_fingerprint;
+    return keys;
+}
+
+ingest::Options ingest_options(const Settings& settings, const std::vector<link::Enrolment>& enrolments) {
     ingest::Options options;
     options.broker = broker_options(settings);
     options.group = settings.group;
     options.host_id = settings.host_id;
+    options.host_keys = host_keys_of(enrolments);
     options.reorder_window = settings.reorder_window;
     return options;
 }
@@ -106,28 +117,45 @@ class SandboxListeners {
     std::set<JobId> open_;
 };
 
+/// What the configuration says of alarms, and what carries their notifications.
+struct AlarmParts {
+    alarms::Alarms::Settings rules;
+    notify::NotifierSettings channels;
+    std::unique_ptr<notify::Courier> courier;
+};
+
+Result<AlarmParts> alarm_parts(const AlarmSettings& settings) {
+    AlarmParts parts;
+    LABHUB_TRY(parts.rules, alarm_rules_of(settings));
+    LABHUB_TRY(parts.channels, channels_of(settings));
+    LABHUB_TRY(parts.courier, notify::Courier::start());
+    return parts;
+}
+
 }  // namespace
 
 /// Every part of the program, in the order they are made; the order of the members is that of their ends, reversed.
 struct Coordinator::Parts {
     Parts(asio::any_io_executor executor, const Settings& settings, UniqueFd folder_lock, std::string token_in,
           std::unique_ptr<sqlite::Writer> writer_in, std::unique_ptr<store::TelemetryStore> telemetry_in,
-          const fs::path& runner, jobs::EngineSettings engine_settings)
+          const fs::path& runner, jobs::EngineSettings engine_settings, const std::vector<link::Enrolment>& enrolments,
+          AlarmParts alarm_parts)
         : lock(std::move(folder_lock)),
           token(std::move(token_in)),
           writer(std::move(writer_in)),
           telemetry(std::move(telemetry_in)),
           job_store(*writer),
           command_store(*writer),
+          alarm_store(*writer),
           fleet(executor, clock),
-          recorder(*telemetry, fleet, executor),
-          ingest(ingest_options(settings), clock, recorder),
+          recorder(*telemetry, fleet, executor, clock),
+          ingest(ingest_options(settings, enrolments), clock, recorder),
           leases(fleet, job_store, clock, settings.lease_time_to_live),
           commander(fleet, leases, command_store, clock,
                     [this](std::string_view outcome, double seconds) { metrics.observe_command(outcome, seconds); }),
           mirror(executor, mirror_options(settings), fleet, commander, clock),
           broker_watch(executor, broker_options(settings)),
-          results(settings.data_dir / "experiments", fleet, *telemetry, command_store, pool),
+          results(settings.data_dir / "experiments", fleet, *telemetry, command_store, alarm_store, pool),
           launcher(executor, runner),
           server(executor, http::ServerLimits{},
                  [this](http::Request request) { return router.handle(std::move(request)); }),
@@ -143,7 +171,10 @@ struct Coordinator::Parts {
                 pool,
                 {[this](const JobId& job, UniqueFd listener) { return sandboxes.open(job, std::move(listener)); },
                  [this](const JobId& job) { sandboxes.close(job); }}}),
-          services{fleet, leases, commander, jobs, results, recorder, metrics, broker_watch, clock, pool},
+          alarms(executor, std::move(alarm_parts.rules), std::move(alarm_parts.channels),
+                 std::move(alarm_parts.courier), {alarm_store, fleet, leases, commander, jobs, clock}),
+          services{fleet,        leases,          commander,         jobs,  results, recorder, metrics,
+                   broker_watch, alarms.alarms(), alarms.notifier(), clock, pool},
           router(services, api::all_operations(), token),
           reconcilers(executor, clock) {}
 
@@ -156,6 +187,7 @@ struct Coordinator::Parts {
     std::unique_ptr<store::TelemetryStore> telemetry;
     store::JobStore job_store;
     store::CommandStore command_store;
+    store::AlarmStore alarm_store;
     fleet::Fleet fleet;
     telemetry::Recorder recorder;
     ingest::Ingest ingest;
@@ -168,6 +200,7 @@ struct Coordinator::Parts {
     http::Server server;
     SandboxListeners sandboxes;
     jobs::Engine jobs;
+    AlarmWiring alarms;
     api::Services services;
     api::Router router;
     loops::Reconcilers reconcilers;
@@ -210,6 +243,8 @@ Task<Result<void>> Coordinator::start() {
     if (!engine) co_return std::move(engine).error();
     auto runner = find_runner(settings_, program_);
     if (!runner) co_return std::move(runner).error();
+    auto alarms = alarm_parts(settings_.alarms);
+    if (!alarms) co_return std::move(alarms).error();
     auto token = load_or_create_token(settings_.data_dir / "admin-token");
     if (!token) co_return std::move(token).error();
     auto writer = open_database(settings_.data_dir / "labhub.db");
@@ -218,7 +253,8 @@ Task<Result<void>> Coordinator::start() {
     if (!telemetry) co_return telemetry.error().within("telemetry.db");
 
     parts_ = std::make_unique<Parts>(context_.get_executor(), settings_, std::move(*lock), std::move(*token),
-                                     std::move(*writer), std::move(*telemetry), *runner, std::move(*engine));
+                                     std::move(*writer), std::move(*telemetry), *runner, std::move(*engine),
+                                     *enrolments, std::move(*alarms));
     Parts& parts = *parts_;
     parts.fleet.on_connected = [&parts](const NodeId&) { parts.reconcilers.nudge("lease renewal"); };
     parts.leases.on_lost = [&parts](const leases::Lease& lease, const Error& why) {
@@ -226,6 +262,8 @@ Task<Result<void>> Coordinator::start() {
     };
     auto jobs_started = co_await parts.jobs.start();
     if (!jobs_started) co_return jobs_started;
+    auto alarms_started = co_await parts.alarms.start(parts.reconcilers);
+    if (!alarms_started) co_return alarms_started;
     if (settings_.ready_sandboxes > 0) {
         // Beside the jobs' folders, of which one becomes a part: no job's id begins with a dot.
         runner::ReadySandboxes ready{parts.jobs.usual_spec(), settings_.data_dir / "experiments" / ".ready",
@@ -237,9 +275,10 @@ Task<Result<void>> Coordinator::start() {
     if (!port) co_return port.error().within("http.listen");
     for (auto& enrolment : *enrolments)
         parts.fleet.enrol(std::move(enrolment), settings_.ssh_user, settings_.ssh_key_path());
-    parts.recorder.start([&ingest = parts.ingest](NodeId node,
-                                                  std::int64_t position) { ingest.acknowledge(node, position); },
-                         [&ingest = parts.ingest](NodeId node) { ingest.request_rebirth(node); });
+    parts.recorder.ask_ingest([&ingest = parts.ingest] { return ingest.counters(); });
+    parts.recorder.start(
+        [&ingest = parts.ingest](NodeId node, std::int64_t position) { ingest.acknowledge(node, position); },
+        [&ingest = parts.ingest](NodeId node) { ingest.request_rebirth(node); });
     if (auto started = parts.ingest.start(); !started) co_return started;
     parts.broker_watch.start();
     if (settings_.mirror) parts.mirror.start();
@@ -258,6 +297,7 @@ Task<void> Coordinator::stop() {
     if (!parts_) co_return;
     co_await parts_->server.stop();
     co_await parts_->reconcilers.stop();
+    co_await parts_->alarms.stop();
     co_await parts_->jobs.close();
     co_await parts_->launcher.close();
     co_await parts_->mirror.stop();

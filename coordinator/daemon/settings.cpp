@@ -15,6 +15,11 @@ config::Options options_of(Settings& settings) {
     options.add("mqtt.port", &settings.mqtt_port, "TCP port of the MQTT broker", config::range(1, 65535));
     options.add("mqtt.username", &settings.mqtt_username, "User name at the broker; empty for none");
     options.add("mqtt.password", &settings.mqtt_password, "Password at the broker");
+    options.add("mqtt.tls_authority", &settings.mqtt_tls_authority,
+                "CA certificates (PEM) the broker's is checked against; empty: no TLS");
+    options.add("mqtt.tls_certificate", &settings.mqtt_tls_certificate,
+                "Our certificate (PEM), for a broker that asks for one");
+    options.add("mqtt.tls_key", &settings.mqtt_tls_key, "Private key (PEM) of mqtt.tls_certificate");
     options.add("mqtt.group", &settings.group, "Sparkplug group of all nodes", config::name("group id"));
     options.add("mqtt.host_id", &settings.host_id, "Sparkplug host application id of this coordinator",
                 config::name("host id"));
@@ -49,6 +54,7 @@ config::Options options_of(Settings& settings) {
                 config::range(4, 100'000));
     options.add("mirror.refresh", &settings.mirror_refresh,
                 "An unchanged value is shown again, with its new time, after so long", config::range(1s, 24h));
+    add_alarm_options(options, settings.alarms);
     return options;
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "coordinator/daemon/alarm_settings.hpp"
 #include "shared/base/result.hpp"
 #include "shared/config/options.hpp"
 
@@ -17,6 +18,8 @@ struct Settings {
     std::string mqtt_host = "127.0.0.1";
     std::uint16_t mqtt_port = 1883;
     std::string mqtt_username, mqtt_password;
+    std::filesystem::path mqtt_tls_authority;                  ///< empty: no TLS
+    std::filesystem::path mqtt_tls_certificate, mqtt_tls_key;  ///< empty: none of ours
     std::string group = "labhub";
     std::string host_id = "labhub";
     std::chrono::milliseconds reorder_window{2'000};
@@ -33,6 +36,7 @@ struct Settings {
     int ready_sandboxes = 1;
     std::chrono::milliseconds node_lost_after{15'000};
     std::chrono::milliseconds lease_time_to_live{30'000};
+    AlarmSettings alarms;
 
     std::filesystem::path ssh_key_path() const { return ssh_key.empty() ? data_dir / "ssh_ed25519_key" : ssh_key; }
 };

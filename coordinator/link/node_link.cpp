@@ -256,4 +256,19 @@ Task<Result<std::vector<std::string>>> NodeLink::logs(unsigned lines, std::chron
     co_return Outcome(std::vector<std::string>(got.begin(), got.end()));
 }
 
+Task<Result<void>> NodeLink::acknowledge_alarm(std::string device, std::string metric, std::string principal,
+                                               std::string comment, std::chrono::milliseconds timeout) {
+    rpc::Request request;
+    auto& body = *request.mutable_acknowledge_alarm();
+    body.set_device(device);
+    body.set_metric(metric);
+    body.set_principal(principal);
+    body.set_comment(comment);
+    auto asking = Impl::ask(impl_, std::move(request), timeout);
+    const auto reply = co_await std::move(asking);
+    if (!reply) co_return Result<void>(reply.error());
+    if (!reply->has_acknowledge_alarm()) co_return Result<void>(wrong_reply());
+    co_return Result<void>();
+}
+
 }  // namespace labhub::coordinator::link

@@ -81,6 +81,10 @@ class NodeLink {
     /// The last lines of the agent's log.
     Task<Result<std::vector<std::string>>> logs(unsigned lines, std::chrono::milliseconds timeout = kDefaultTimeout);
 
+    /// Tells the agent that a person has seen the alarm of that metric. Errors not_found; unsupported by an old agent.
+    Task<Result<void>> acknowledge_alarm(std::string device, std::string metric, std::string principal,
+                                         std::string comment, std::chrono::milliseconds timeout = kDefaultTimeout);
+
   private:
     class Impl;
     std::shared_ptr<Impl> impl_;

@@ -13,6 +13,8 @@ using sqlite::Statement;
 std::string encode_request(const Job& job) {
     boost::json::object environment;
     for (const auto& [name, value] : job.environment) environment[name] = value;
+    boost::json::array declared;
+    for (const auto& alarm : job.alarms) declared.push_back(alarms::to_json_object(alarm));
     return to_json(boost::json::object{{"memory_bytes", job.limits.memory_bytes},
                                        {"cpus", job.limits.cpus},
                                        {"pids", job.limits.pids},
@@ -20,7 +22,20 @@ std::string encode_request(const Job& job) {
                                        {"output_bytes", job.limits.output_bytes},
                                        {"log_bytes", job.limits.log_bytes},
                                        {"tmp_bytes", job.limits.tmp_bytes},
-                                       {"environment", std::move(environment)}});
+                                       {"environment", std::move(environment)},
+                                       {"alarms", std::move(declared)}});
+}
+
+Result<void> decode_alarms(const boost::json::object& object, Job& job) {
+    const auto* const stored = object.if_contains("alarms");
+    if (!stored || !stored->is_array()) return {};
+    for (const auto& each : stored->get_array()) {
+        if (!each.is_object())
+            return Error{ErrorCode::corrupt, "a stored alarm of job " + job.id.value + " is not an object"};
+        LABHUB_TRY(auto declared, alarms::experiment_alarm_from(each.get_object()));
+        job.alarms.push_back(std::move(declared));
+    }
+    return {};
 }
 
 Result<void> decode_request(std::string_view text, Job& job) {
@@ -43,7 +58,7 @@ Result<void> decode_request(std::string_view text, Job& job) {
     if (const auto* environment = object.if_contains("environment"); environment && environment->is_object())
         for (const auto& entry : environment->get_object())
             if (entry.value().is_string()) job.environment.emplace(entry.key(), entry.value().get_string());
-    return {};
+    return decode_alarms(object, job);
 }
 
 template <class T>

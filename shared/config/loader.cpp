@@ -81,6 +81,12 @@ struct Assign {
         *target = *value;
         return {};
     }
+    Result<void> operator()(std::optional<double>* target) const {
+        double number = 0;
+        LABHUB_CHECK((*this)(&number));
+        *target = number;
+        return {};
+    }
     Result<void> operator()(std::chrono::milliseconds* target) const {
         LABHUB_TRY(*target, duration(node));
         return {};

@@ -14,6 +14,7 @@ struct DefaultText {
     std::string operator()(const std::string* value) const { return value->empty() ? "" : in_quotes(*value); }
     std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
     std::string operator()(const double* value) const { return format_number(*value); }
+    std::string operator()(const std::optional<double>* value) const { return *value ? format_number(**value) : ""; }
     std::string operator()(const std::chrono::milliseconds* value) const { return in_quotes(format_duration(*value)); }
     std::string operator()(const std::filesystem::path* value) const {
         return value->empty() ? "" : in_quotes(value->string());
@@ -39,6 +40,7 @@ struct TypeName {
     std::string operator()(const std::string*) const { return "text"; }
     std::string operator()(const bool*) const { return "true or false"; }
     std::string operator()(const double*) const { return "number"; }
+    std::string operator()(const std::optional<double>*) const { return "number"; }
     std::string operator()(const std::chrono::milliseconds*) const { return "duration"; }
     std::string operator()(const std::filesystem::path*) const { return "path"; }
     std::string operator()(const std::vector<std::string>*) const { return "array of text"; }

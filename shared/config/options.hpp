@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -17,8 +18,8 @@ namespace labhub::config {
 
 /// Where an option's value goes. Durations are written as text ("1h30m", "500ms") or as plain seconds.
 using Target = std::variant<std::string*, bool*, int*, std::int64_t*, std::uint16_t*, std::uint32_t*, std::uint64_t*,
-                            double*, std::chrono::milliseconds*, std::filesystem::path*, std::vector<std::string>*,
-                            std::map<std::string, std::chrono::milliseconds>*>;
+                            double*, std::optional<double>*, std::chrono::milliseconds*, std::filesystem::path*,
+                            std::vector<std::string>*, std::map<std::string, std::chrono::milliseconds>*>;
 
 class Options;
 

@@ -37,6 +37,9 @@ class Commander {
     /// Puts every actuator at its safe value; whoever may reach the device may do this.
     Task<Result<std::vector<Reading>>> hold(DeviceAddress device, std::string principal, std::string reason);
 
+    /// Asked before each command of a job; its Error is the answer. Unset: all may.
+    std::function<Result<void>(const JobId&)> may_command;
+
     static constexpr std::chrono::milliseconds kDeadline{5'000};
 
   private:

@@ -166,7 +166,9 @@ void Fleet::device_born(const DeviceAddress& address, UtcMillis time, std::vecto
     device.since = time;
     device.problem.clear();
     device.metrics = std::move(metrics);
-    for (auto& reading : readings) device.latest[reading.metric] = std::move(reading);
+    for (const auto& reading : readings) device.latest[reading.metric] = reading;
+    if (on_device_born) on_device_born(address);
+    if (on_readings) on_readings(address, readings);
     tell_waiting();
 }
 
@@ -200,6 +202,7 @@ void Fleet::add_readings(const DeviceAddress& address, const std::vector<Reading
         if (device.recent.back().time == reading.time) device.recent.back().values[reading.metric] = reading.value;
     }
     while (device.recent.size() > kRecentSamples) device.recent.pop_front();
+    if (on_readings) on_readings(address, readings);
     tell_waiting();
 }
 

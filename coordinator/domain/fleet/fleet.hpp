@@ -101,6 +101,9 @@ class Fleet {
 
     /// Called when a node's agent was connected to (each time). One listener: the job engine.
     std::function<void(const NodeId&)> on_connected;
+    /// Called when a device was born, and for each batch of live readings. One listener: the alarms.
+    std::function<void(const DeviceAddress&)> on_device_born;
+    std::function<void(const DeviceAddress&, const std::vector<Reading>&)> on_readings;
 
   private:
     void lose(Node& node, const std::string& reason);

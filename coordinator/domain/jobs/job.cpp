@@ -20,7 +20,7 @@ constexpr std::array<std::pair<Status, std::string_view>, 8> kStatusNames{{
 std::string signal_text(int signal) { return "signal " + std::to_string(signal) + " (" + ::strsignal(signal) + ")"; }
 
 Status status_for(std::string_view why, const Ending& ending) {
-    if (why == reason::kUser) return Status::stopped;
+    if (why == reason::kUser || why == reason::kAlarm) return Status::stopped;
     if (why == reason::kTimeLimit) return Status::timed_out;
     if (!why.empty()) return Status::failed;
     return ending.exit_code.value_or(-1) == 0 && ending.signal == 0 ? Status::completed : Status::failed;

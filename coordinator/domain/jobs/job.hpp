@@ -5,7 +5,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "coordinator/domain/alarms/alarm.hpp"
 #include "shared/base/clock.hpp"
 #include "shared/base/ids.hpp"
 
@@ -33,6 +35,7 @@ inline constexpr std::string_view kNodeLost = "node_lost";
 inline constexpr std::string_view kLeaseLost = "lease_lost";
 inline constexpr std::string_view kRunnerLost = "runner_lost";
 inline constexpr std::string_view kSandboxFailed = "sandbox_failed";
+inline constexpr std::string_view kAlarm = "alarm";
 }  // namespace reason
 
 /// What a job may use. The defaults are the old hub's (contract, section 3).
@@ -57,6 +60,7 @@ struct Job {
     std::string script;
     Limits limits;
     std::map<std::string, std::string> environment;
+    std::vector<alarms::ExperimentAlarm> alarms;  ///< watched while it holds its device
     std::string secret;
     std::string stop_reason;  ///< a stop was asked for: why
     LeaseId lease;

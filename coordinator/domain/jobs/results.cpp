@@ -19,6 +19,9 @@ namespace json = boost::json;
 const std::vector<std::string> kEntries{"experiment.json", "script.py",     "stdout.txt",   "stderr.txt",
                                         "exitcode.txt",    "telemetry.csv", "commands.csv", "output"};
 
+/// Of an experiment's alarms, the last ones are in its description.
+constexpr std::int64_t kMostAlarmEvents = 1'000;
+
 /// A CSV file (RFC 4180) written line by line to a temporary file and renamed when it is whole.
 class CsvFile {
   public:
@@ -81,6 +84,8 @@ json::value time_or_null(const std::optional<UtcMillis>& time) {
 json::object describe_job(const Job& job) {
     json::object environment;
     for (const auto& [name, value] : job.environment) environment[name] = value;
+    json::array alarms;
+    for (const auto& declared : job.alarms) alarms.push_back(coordinator::alarms::to_json_object(declared));
     json::object limits{{"memory_bytes", job.limits.memory_bytes},
                         {"cpus", job.limits.cpus},
                         {"pids", job.limits.pids},
@@ -103,7 +108,9 @@ json::object describe_job(const Job& job) {
         {"device", job.device.to_string()},
         {"node", job.device.node.value},
         {"image", "host"},
-        {"request", json::object{{"environment", std::move(environment)}, {"limits", std::move(limits)}}},
+        {"request",
+         json::object{
+             {"environment", std::move(environment)}, {"limits", std::move(limits)}, {"alarms", std::move(alarms)}}},
         {"times", std::move(times)},
         {"versions", std::move(versions)},
         {"peak_memory_bytes", job.peak_memory_bytes ? json::value(*job.peak_memory_bytes) : json::value(nullptr)},
@@ -136,7 +143,7 @@ Task<Result<void>> Results::write(Job job) {
         auto commands = co_await write_commands(job);
         if (!commands && first) first = std::move(commands);
     }
-    auto description = write_description(job);
+    auto description = co_await write_description(job);
     if (!description && first) first = std::move(description);
     auto pack = [folder = folder_of(job.id), target = zip_of(job.id),
                  script = std::move(job.script)]() -> Result<void> {
@@ -191,12 +198,23 @@ Task<Result<void>> Results::write_commands(Job job) {
     co_return (*file)->finish();
 }
 
-Result<void> Results::write_description(const Job& job) const {
+Task<Result<void>> Results::write_description(Job job) {
     auto description = describe_job(job);
+    store::AlarmHistoryQuery query;
+    query.job = job.id;
+    query.limit = kMostAlarmEvents;
+    auto events = co_await alarms_.history(std::move(query));
+    json::array alarms;
+    if (events)
+        for (auto event = events->rbegin(); event != events->rend(); ++event)
+            alarms.push_back(coordinator::alarms::to_json_object(*event));
+    description["alarms"] = std::move(alarms);
     if (const auto device = fleet_.device(job.device)) description["metrics"] = describe_metrics((*device)->metrics);
     const auto node = fleet_.nodes().find(job.device.node);
     if (node != fleet_.nodes().end()) description["versions"].as_object()["agent"] = node->second.version;
-    return write_file(folder_of(job.id) / "experiment.json", to_pretty_json(description));
+    auto written = write_file(folder_of(job.id) / "experiment.json", to_pretty_json(description));
+    if (written && !events) co_return std::move(events).error();
+    co_return written;
 }
 
 Result<std::vector<ResultFile>> Results::list(const JobId& job) const {

@@ -8,6 +8,7 @@
 
 #include "coordinator/domain/fleet/fleet.hpp"
 #include "coordinator/domain/jobs/job.hpp"
+#include "coordinator/store/alarm_store.hpp"
 #include "coordinator/store/command_store.hpp"
 #include "coordinator/store/telemetry_store.hpp"
 
@@ -24,8 +25,8 @@ struct ResultFile {
 class Results {
   public:
     Results(std::filesystem::path folder, fleet::Fleet& fleet, store::TelemetryStore& telemetry,
-            store::CommandStore& commands, asio::thread_pool& pool)
-        : folder_(std::move(folder)), fleet_(fleet), telemetry_(telemetry), commands_(commands), pool_(pool) {}
+            store::CommandStore& commands, store::AlarmStore& alarms, asio::thread_pool& pool)
+        : folder_(std::move(folder)), fleet_(fleet), telemetry_(telemetry), commands_(commands), alarms_(alarms), pool_(pool) {}
 
     std::filesystem::path folder_of(const JobId& job) const { return folder_ / job.value; }
     std::filesystem::path zip_of(const JobId& job) const { return folder_of(job) / "results.zip"; }
@@ -41,12 +42,13 @@ class Results {
   private:
     Task<Result<void>> write_telemetry(Job job);
     Task<Result<void>> write_commands(Job job);
-    Result<void> write_description(const Job& job) const;
+    Task<Result<void>> write_description(Job job);
 
     std::filesystem::path folder_;
     fleet::Fleet& fleet_;
     store::TelemetryStore& telemetry_;
     store::CommandStore& commands_;
+    store::AlarmStore& alarms_;
     asio::thread_pool& pool_;
 };
 

@@ -101,6 +101,7 @@ Result<Job> make_job(Submission submission, UtcMillis now) {
     job.requested_by = std::move(submission.requested_by);
     job.script = std::move(submission.script);
     job.environment = std::move(submission.environment);
+    job.alarms = std::move(submission.alarms);
     job.secret = random_hex(16);
     job.created = now;
     return job;

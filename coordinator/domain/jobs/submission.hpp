@@ -20,6 +20,7 @@ struct Submission {
     std::optional<std::string> output_limit;  ///< as memory
     std::optional<double> cpus;
     std::map<std::string, std::string> environment;
+    std::vector<alarms::ExperimentAlarm> alarms;
     bool queue = true;  ///< false: refuse it at once when the device is leased
 };
 

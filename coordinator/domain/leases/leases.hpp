@@ -23,6 +23,7 @@ class Leases {
     const Lease* find(const DeviceAddress& device) const;
     const Lease* find(const LeaseId& id) const;
     std::size_t size() const { return leases_.size(); }
+    const std::map<DeviceAddress, Lease>& all() const { return leases_; }
     /// Error conflict: who holds the device and until when.
     Result<void> check_free(const DeviceAddress& device) const;
 
