@@ -145,6 +145,8 @@ void Agent::make_edge_node() {
     broker.port = config_.mqtt.port;
     broker.username = config_.mqtt.username;
     broker.password = config_.mqtt.password;
+    if (!config_.mqtt.tls_authority.empty())
+        broker.tls = mqtt::TlsFiles{config_.mqtt.tls_authority, config_.mqtt.tls_certificate, config_.mqtt.tls_key};
     broker.keepalive = std::chrono::duration_cast<std::chrono::seconds>(config_.mqtt.keepalive);
     edge_node_ = std::make_unique<edge_node::EdgeNode>(executor_, std::move(settings), std::move(broker), clock_,
                                                        spool_, path_, bd_seq_);

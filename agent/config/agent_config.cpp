@@ -129,6 +129,11 @@ rules::Options options_of(AgentConfig& config) {
     options.add("mqtt.port", &config.mqtt.port, "TCP port of the MQTT broker", rules::range(1, 65'535));
     options.add("mqtt.username", &config.mqtt.username, "User name at the broker; empty for none");
     options.add("mqtt.password", &config.mqtt.password, "Password at the broker");
+    options.add("mqtt.tls_authority", &config.mqtt.tls_authority,
+                "CA certificates (PEM) the broker's is checked against; empty: no TLS");
+    options.add("mqtt.tls_certificate", &config.mqtt.tls_certificate,
+                "Our certificate (PEM), for a broker that asks for one");
+    options.add("mqtt.tls_key", &config.mqtt.tls_key, "Private key (PEM) of mqtt.tls_certificate");
     options.add("mqtt.keepalive", &config.mqtt.keepalive, "MQTT keepalive",
                 rules::range(milliseconds{5'000}, milliseconds{3'600'000}));
     options.add("mqtt.primary_host", &config.mqtt.primary_host,

@@ -28,6 +28,8 @@ struct MqttConfig {
     std::uint16_t port = 1883;
     std::string username;  ///< empty: none
     std::string password;
+    std::filesystem::path tls_authority;             ///< empty: no TLS
+    std::filesystem::path tls_certificate, tls_key;  ///< empty: none of ours
     std::chrono::milliseconds keepalive{30'000};
     std::string primary_host = "labhub";  ///< the host application whose STATE steers replay
 };

@@ -1,4 +1,5 @@
 """The mirror for people: retained JSON topics of every present value, and `…/set`, over a real mosquitto."""
+import contextlib
 import json
 import socket
 import subprocess
@@ -248,6 +249,52 @@ class BrokerConfig(unittest.TestCase):
         wait_for("the refusal", lambda: refused)
         stranger.loop_stop()
         self.assertNotEqual(refused[0], 0)
+
+    def test_nodes_and_coordinator_prove_who_they_are_by_certificate(self):
+        """`--tls`: the whole lab over TLS, each client known by its certificate's common name."""
+        tls, port = self.lab.folder / "tls", free_port()
+        tls.mkdir()
+        authority(tls, ["coordinator", "sim-1", "sim-2"])
+        subprocess.run([BIN / "labhub-coordinator", "broker-config", "--config", self.lab.folder / "coordinator.toml", "--tls", tls,
+                        "--output", self.folder, "--listen", f"127.0.0.1:{port}"], check=True, timeout=30)
+        for file in [tls, *tls.iterdir(), *self.folder.iterdir()]:
+            file.chmod(0o755)
+        self.lab.end("broker")
+        self.lab.start("broker", "mosquitto", "-c", self.folder / "labhub.conf")
+        for file, name in [("coordinator.toml", "coordinator"), ("sim-1/agent.toml", "sim-1"), ("sim-2/agent.toml", "sim-2")]:
+            path = self.lab.folder / file
+            path.write_text(path.read_text().replace(f"[mqtt]\nport = {self.lab.broker_port}", f"""[mqtt]
+host = "localhost"
+port = {port}
+tls_authority = "{tls}/ca.crt"
+tls_certificate = "{tls}/{name}.crt"
+tls_key = "{tls}/{name}.key"
+"""))
+        for name in self.lab.names:
+            self.lab.start_simulator(name)
+            self.lab.start_agent(name)
+        self.lab.start_coordinator()
+        self.lab.wait_until_online()
+        stranger, welcomed = mqtt.Client(), []
+        stranger.tls_set(str(tls / "ca.crt"))  # no certificate of its own
+        stranger.on_connect = lambda _client, _data, _flags, code: welcomed.append(code)
+        with contextlib.suppress(OSError):
+            stranger.connect("localhost", port)
+        for _ in range(10):
+            stranger.loop(0.1)
+        self.assertEqual(welcomed, [])
+
+
+def authority(folder, names):
+    """ca.crt, server.crt for localhost and a certificate for each name, with their keys, by openssl."""
+    def openssl(*arguments):
+        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, timeout=60)
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", "-x509", *key, "-keyout", folder / "ca.key", "-out", folder / "ca.crt", "-subj", "/CN=lab", "-days", 2)
+    for name, common_name in [("server", "localhost"), *((name, name) for name in names)]:
+        openssl("req", *key, "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.csr", "-subj", f"/CN={common_name}")
+        openssl("x509", "-req", "-in", folder / f"{name}.csr", "-CA", folder / "ca.crt", "-CAkey", folder / "ca.key", "-CAcreateserial",
+                "-out", folder / f"{name}.crt", "-days", 2)
 
 
 if __name__ == "__main__":
