@@ -123,9 +123,7 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view by
 }  // namespace
 
 bool fits(const JobSpec& like, const JobSpec& job) {
-    const auto bounds = [](const Limits& l) {
-        return std::tie(l.memory_bytes, l.cpus, l.pids, l.output_bytes, l.output_files, l.tmp_bytes);
-    };
+    const auto bounds = [](const Limits& l) { return std::tie(l.output_bytes, l.output_files, l.tmp_bytes); };
     std::size_t bytes = 0;
     for (const auto& argument : job.argv) bytes += argument.size();
     for (const auto& [name, value] : job.environment) bytes += name.size() + value.size();

@@ -43,8 +43,9 @@ struct JobSpec {
     std::filesystem::path cache_folder;
 };
 
-/// Whether a sandbox made after `like`, in advance, is what `job` asks for: the same bounds, host folders and runtime,
-/// and arguments and environment that labhub-init can be told (init_protocol.h).
+/// Whether a sandbox made after `like`, in advance, can be what `job` asks for: the same size of output and /tmp, host
+/// folders and runtime (memory, processors and processes can still be set), and arguments and environment that
+/// labhub-init can be told (init_protocol.h).
 bool fits(const JobSpec& like, const JobSpec& job);
 
 /// JOB_DIR/job.json. Errors not_found, malformed (says which member and what would be right), out_of_range.

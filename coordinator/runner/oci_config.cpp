@@ -90,10 +90,10 @@ json::object process(const JobSpec& spec, const BundleOptions& options) {
 json::object resources(const Limits& limits, const BundleOptions& options) {
     json::object memory{{"limit", limits.memory_bytes}};
     if (options.limit_swap) memory["swap"] = limits.memory_bytes;
-    const auto quota = static_cast<std::int64_t>(std::llround(limits.cpus * static_cast<double>(kCpuPeriodUs)));
+    const CpuQuota cpu = cpu_quota(limits);
     return {{"devices", json::array{json::object{{"allow", false}, {"access", "rwm"}}}},
             {"memory", std::move(memory)},
-            {"cpu", {{"quota", quota}, {"period", kCpuPeriodUs}}},
+            {"cpu", {{"quota", cpu.quota_us}, {"period", cpu.period_us}}},
             {"pids", {{"limit", limits.pids}}}};
 }
 
@@ -133,6 +133,10 @@ json::object linux_part(const JobSpec& spec, const BundleSources& sources, const
 }
 
 }  // namespace
+
+CpuQuota cpu_quota(const Limits& limits) {
+    return {std::llround(limits.cpus * static_cast<double>(kCpuPeriodUs)), kCpuPeriodUs};
+}
 
 std::string cgroup_path(const JobId& job) { return "/labhub/" + job.value; }
 

@@ -30,6 +30,13 @@ struct BundleOptions {
     bool waits = false;              ///< labhub-init is told by its lifeline what to run, and with which environment
 };
 
+/// Processor time as cgroups bound it: so much of each period.
+struct CpuQuota {
+    std::int64_t quota_us = 0;
+    std::uint64_t period_us = 0;
+};
+CpuQuota cpu_quota(const Limits& limits);
+
 /// "/labhub/<job id>", in every cgroup hierarchy.
 std::string cgroup_path(const JobId& job);
 /// The host's number for the script's user.

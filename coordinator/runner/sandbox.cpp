@@ -26,6 +26,7 @@ namespace fs = std::filesystem;
 constexpr const char* kWorkplaces[] = {"/mnt", "/media", "/srv", "/boot", "/home", "/opt"};
 constexpr std::size_t kMaxScript = 16u << 20;
 constexpr int kDeleteSeconds = 30;
+constexpr int kUpdateSeconds = 10;
 
 bool contains(const fs::path& folder, const fs::path& path) {
     const auto mismatch = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
@@ -120,6 +121,32 @@ Result<void> Sandbox::take_job(const fs::path& job_dir) {
     const fs::path folder = sandbox_folder(job_dir);
     if (::rename(folder_.c_str(), folder.c_str()) != 0) return system_error("rename to " + folder.string(), errno);
     folder_ = folder;
+    return {};
+}
+
+Result<void> Sandbox::set_limits(const Limits& limits) const {
+    const CpuQuota cpu = cpu_quota(limits);
+    Command command;
+    command.argv = {choice_.program,
+                    "--root",
+                    (folder_ / "state").string(),
+                    "--log",
+                    (workplace_ / "runtime.log").string(),
+                    "update",
+                    "--memory",
+                    std::to_string(limits.memory_bytes),
+                    "--cpu-period",
+                    std::to_string(cpu.period_us),
+                    "--cpu-quota",
+                    std::to_string(cpu.quota_us),
+                    "--pids-limit",
+                    std::to_string(limits.pids)};
+    if (options_.limit_swap) {
+        command.argv.insert(command.argv.end(), {"--memory-swap", std::to_string(limits.memory_bytes)});
+    }
+    command.argv.push_back(container_name(name_));
+    LABHUB_TRY(const pid_t pid, start_process(command));
+    if (wait_process(pid, kUpdateSeconds) != 0) return Error{ErrorCode::unsupported, runtime_error()};
     return {};
 }
 

@@ -34,6 +34,9 @@ class Sandbox {
     /// The same in `folder` for any job with the limits of `like`, whose id is the sandbox's name.
     static Result<Sandbox> prepare_waiting(const JobSpec& like, const std::filesystem::path& folder,
                                            const RuntimeChoice& choice);
+    /// Has the runtime set memory, processors and processes of a sandbox that waits. Error unsupported, with what the
+    /// runtime said.
+    Result<void> set_limits(const Limits& limits) const;
     /// Puts the job's script into a sandbox that waits, and the sandbox's folder into the job's: once. Whatever fails,
     /// the job's folder is as it was.
     Result<void> take_job(const std::filesystem::path& job_dir);

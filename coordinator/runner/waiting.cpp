@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <memory>
 #include <optional>
+#include <tuple>
 
 #include <spdlog/spdlog.h>
 
@@ -111,12 +112,18 @@ bool is_alive(pid_t init) {
     return ::waitid(P_PID, static_cast<id_t>(init), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
 }
 
+/// What fits() leaves to be set.
+std::tuple<std::uint64_t, double, std::uint32_t> settable(const Limits& limits) {
+    return {limits.memory_bytes, limits.cpus, limits.pids};
+}
+
 /// The sandbox is the job's when this succeeds; the job's folder is as it was when not.
 Result<void> take(Waiting& waiting, const JobSpec& like, const JobSpec& job, const fs::path& job_dir) {
     if (!is_alive(waiting.standing.init)) return Error{ErrorCode::unavailable, "it has died"};
     if (!fits(like, job)) return Error{ErrorCode::conflict, "the job asks for another one"};
     LABHUB_CHECK(run_message(job));
     if (host_files_mark() != waiting.host) return Error{ErrorCode::conflict, "files of the host have changed since"};
+    if (settable(like.limits) != settable(job.limits)) LABHUB_CHECK(waiting.sandbox.set_limits(job.limits));
     LABHUB_CHECK(waiting.sandbox.take_job(job_dir));
     waiting.is_taken = true;
     return {};

@@ -15,8 +15,9 @@ namespace fs = std::filesystem;
 
 class Ready : public Lab {
   protected:
-    void keep(std::size_t count = 1) {
-        launcher_->keep_ready({usual_spec(), ready_folder(), count});
+    void keep(std::size_t count = 1) { keep_like(usual_spec(), count); }
+    void keep_like(JobSpec like, std::size_t count = 1) {
+        launcher_->keep_ready({std::move(like), ready_folder(), count});
         ASSERT_TRUE(await([&] { return launcher_->ready_count() == count; }))
             << read_file(ready_folder() / waiting_name() / "runner.log").value_or("");
     }
@@ -118,16 +119,72 @@ TEST_F(Ready, SandboxThatWaitedHoldsItsLimits) {
     EXPECT_EQ(out(), "as many as it may\n") << err();
 }
 
-TEST_F(Ready, JobWithOtherLimitsGetsASandboxOfItsOwn) {
+TEST_F(Ready, SandboxThatWaitedGetsMemoryProcessorsAndProcessesOfTheJob) {
+    ASSERT_NO_FATAL_FAILURE(keep());
+    for (const std::uint64_t mebibytes : {128u, 1024u}) {
+        ASSERT_TRUE(await([&] { return launcher_->ready_count() == 1; }));
+        const auto waiting = waiting_runner();
+        ASSERT_TRUE(waiting);
+        const Ended ended =
+            run("import os\n"
+                "pids = 0\n"
+                "try:\n"
+                "    while pids < 300:\n"
+                "        if os.fork() == 0:\n"
+                "            os._exit(0)\n"
+                "        pids += 1\n"
+                "except OSError:\n"
+                "    pass\n"
+                "os.write(1, f'{pids} {os.environ[\"OMP_NUM_THREADS\"]}\\n'.encode())\n"
+                "x = bytearray(700 << 20)\n"
+                "print('had it')\n",
+                [&](JobSpec& spec) {
+                    spec.limits.memory_bytes = mebibytes << 20;
+                    spec.limits.pids = 20;
+                    spec.limits.cpus = 2;
+                });
+        EXPECT_EQ(heard_[last_].runner, *waiting);
+        // init and the script take two of the twenty.
+        const std::string forks = "18 2\n";
+        EXPECT_EQ(out(), mebibytes == 128u ? forks : forks + "had it\n") << err() << log_of(last_);
+        EXPECT_EQ(ended.reason, mebibytes == 128u ? "out_of_memory" : "") << err();
+    }
+}
+
+TEST_F(Ready, JobWithAnotherSizeOfOutputGetsASandboxOfItsOwn) {
     ASSERT_NO_FATAL_FAILURE(keep());
     const auto waiting = waiting_runner();
     ASSERT_TRUE(waiting);
-    const auto smaller = [](JobSpec& spec) { spec.limits.memory_bytes = 128u << 20; };
+    const auto smaller = [](JobSpec& spec) { spec.limits.output_bytes = 128u << 20; };
     EXPECT_EQ(run("print('here')\n", smaller).exit_code, 0);
     EXPECT_EQ(out(), "here\n");
     EXPECT_NE(heard_[last_].runner, *waiting);
     EXPECT_EQ(launcher_->ready_count(), 1u);
     EXPECT_EQ(waiting_runner(), waiting);
+}
+
+TEST_F(Ready, WorksWithRuncToo) {
+    if (!fs::exists("/usr/sbin/runc") && !fs::exists("/usr/bin/runc")) GTEST_SKIP() << "runc is not installed";
+    const auto with_runc = [&](JobSpec& spec) {
+        spec.runtime = "runc";
+        spec.cache_folder = data_ / "cache";
+    };
+    fs::create_directories(data_ / "cache");
+    JobSpec like = usual_spec();
+    with_runc(like);
+    ASSERT_NO_FATAL_FAILURE(keep_like(like));
+    const std::string name = waiting_name();
+    const auto waiting = waiting_runner();
+    ASSERT_TRUE(waiting);
+    const Ended ended = run("print('had it')\nx = bytearray(700 << 20)\n", [&](JobSpec& spec) {
+        with_runc(spec);
+        spec.limits.memory_bytes = 64u << 20;
+    });
+    EXPECT_EQ(heard_[last_].runner, *waiting);
+    EXPECT_EQ(heard_[last_].started->runtime.substr(0, 4), "runc");
+    EXPECT_EQ(out(), "had it\n") << err() << log_of(last_);
+    EXPECT_EQ(ended.reason, "out_of_memory");
+    EXPECT_TRUE(await([&] { return is_gone(name); }, std::chrono::seconds{10})) << what_is_left(name);
 }
 
 TEST_F(Ready, TwoJobsNeverShareOne) {

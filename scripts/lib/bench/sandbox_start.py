@@ -16,7 +16,7 @@ ROUNDS = 30
 WARM_UP = 3
 FIRST_LINE = "import time\nprint(time.time_ns(), flush=True)\n"
 #: Not the default, so that no sandbox made in advance fits.
-OTHER_LIMITS = {"memory": "500m"}
+OTHER_LIMITS = {"output_limit": "1000m"}
 #: After a sandbox has been made in advance: what was begun with it is over then.
 SETTLE = 0.2
 #: Where the runner's own mount namespace has the bundle: the first of these it could use.

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <functional>
+
 #include <gtest/gtest.h>
 
 #include "coordinator/runner/job_report.hpp"
@@ -95,6 +97,35 @@ TEST_F(JobFolder, StateReadsBackAsWritten) {
     EXPECT_EQ(read->ended->cpu_ms, 8u);
     EXPECT_EQ(read->notes, state.notes);
     EXPECT_TRUE(read->hide_unified);
+}
+
+TEST(ReadySandbox, FitsAJobWhoseMemoryAndProcessorsDiffer) {
+    JobSpec job = example();
+    job.job_id = JobId{"job-2"};
+    job.limits.memory_bytes *= 2;
+    job.limits.cpus = 4;
+    job.limits.pids = 5;
+    job.limits.time_limit_ms = 1;
+    job.environment = {{"C", "3"}};
+    EXPECT_TRUE(fits(example(), job));
+}
+
+TEST(ReadySandbox, DoesNotFitAJobThatNeedsAnotherOneOrTellsTooMuch) {
+    const auto fits_when = [](const std::function<void(JobSpec&)>& adjust) {
+        JobSpec job = example();
+        adjust(job);
+        return fits(example(), job);
+    };
+    EXPECT_FALSE(fits_when([](JobSpec& job) { job.limits.output_bytes += 1; }));
+    EXPECT_FALSE(fits_when([](JobSpec& job) { job.limits.output_files += 1; }));
+    EXPECT_FALSE(fits_when([](JobSpec& job) { job.limits.tmp_bytes += 1; }));
+    EXPECT_FALSE(fits_when([](JobSpec& job) { job.runtime = "runc"; }));
+    EXPECT_FALSE(fits_when([](JobSpec& job) { job.python_path = "/elsewhere"; }));
+    EXPECT_FALSE(fits_when([](JobSpec& job) { job.api_port = 8001; }));
+    EXPECT_FALSE(fits_when([](JobSpec& job) { job.environment["LONG"] = std::string(40'000, 'x'); }));
+    EXPECT_FALSE(fits_when([](JobSpec& job) {
+        for (int i = 0; i < 600; ++i) job.environment["V" + std::to_string(i)] = "";
+    }));
 }
 
 TEST_F(JobFolder, OneRunnerWorksOnItAtATime) {
