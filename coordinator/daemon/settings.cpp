@@ -38,7 +38,7 @@ config::Options options_of(Settings& settings) {
                 "OCI runtime: auto, runc, crun, or the path of a program with their command line", config::not_empty());
     options.add("jobs.max_running", &settings.max_running, "Sandboxes at one time", config::range(1, 1000));
     options.add("jobs.ready_sandboxes", &settings.ready_sandboxes,
-                "Sandboxes made in advance, each for the next job with the default limits; 0: none",
+                "Sandboxes made in advance, each for the next job with the default output_limit; 0: none",
                 config::range(0, 16));
     options.add("jobs.node_lost_after", &settings.node_lost_after,
                 "A job ends when its node is out of reach for so long", config::range(1s, 24h));
