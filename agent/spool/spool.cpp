@@ -196,15 +196,16 @@ Task<void> Spool::flush() {
     while (!waiting_.empty());
 }
 
-/// Lets a commit interval pass, unless something urgent comes.
+/// Lets a commit interval pass; something urgent cuts it short, but not to nothing.
 Task<void> Spool::pace() {
-    const auto until = Steady::now() + options_.commit_interval;
-    co_await sleep_for(std::min(options_.commit_interval, kUrgentCommit));
-    if (is_urgent_) co_return;
+    const auto begun = Steady::now();
     is_pacing_ = true;
-    wake_.expires_at(until);
-    co_await wake_.async_wait(as_result);
+    wake_.expires_at(begun + options_.commit_interval);
+    if (!is_urgent_) co_await wake_.async_wait(as_result);
     is_pacing_ = false;
+    const auto least = begun + std::min(options_.commit_interval, kUrgentCommit);
+    const auto now = Steady::now();
+    if (now < least) co_await sleep_for(least - now);
 }
 
 bool Spool::has_work() const {

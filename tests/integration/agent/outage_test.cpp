@@ -15,8 +15,10 @@ constexpr const char* kNodeCommands = "spBv1.0/labhub/NCMD/sim-1";
 std::map<std::int64_t, bool> samples(const std::vector<Seen>& seen, const std::string& name) {
     std::map<std::int64_t, bool> times;
     for (const Seen& each : seen) {
-        const auto* const metric = each.topic.type == MessageType::ddata ? metric_of(each, name) : nullptr;
-        if (metric) times.emplace(metric->timestamp->count, metric->is_historical);
+        if (each.topic.type != MessageType::ddata) continue;
+        // A replayed message holds several samples of a metric.
+        for (const auto& metric : each.payload.metrics)
+            if (metric.name == name) times.emplace(metric.timestamp->count, metric.is_historical);
     }
     return times;
 }
@@ -81,8 +83,9 @@ TEST_F(Outage, OfTheHostEndsWithWhatItHasNotAcknowledged) {
     const auto count_history = [](const std::vector<Seen>& seen) {
         std::size_t historical = 0;
         for (const Seen& each : seen) {
-            const auto* const metric = each.topic.type == MessageType::ddata ? metric_of(each, "vial_A_temp") : nullptr;
-            historical += metric && metric->is_historical ? 1 : 0;
+            if (each.topic.type != MessageType::ddata) continue;
+            for (const auto& metric : each.payload.metrics)
+                historical += metric.name == "vial_A_temp" && metric.is_historical ? 1 : 0;
         }
         return historical;
     };

@@ -15,7 +15,7 @@ TEST(BdSeq, BeginsAtZeroRisesAtEachConnectAndOverRestartsAndWraps) {
     for (int restart = 0; restart < 3; ++restart) {
         auto database = state::StateDatabase::open(folder.path(), clock);
         ASSERT_TRUE(database);
-        BdSeq bd_seq(*database, clock);
+        StoredBdSeq bd_seq(*database, clock);
         for (int connect = 0; connect < 100; ++connect) EXPECT_EQ(test::run(io, bd_seq.next()), expected++ % 256);
     }
 }
@@ -26,10 +26,17 @@ TEST(BdSeq, RisesWithoutADatabase) {
     asio::io_context io(1);
     auto database = state::StateDatabase::open(folder.path(), clock);
     ASSERT_TRUE(database);
-    BdSeq bd_seq(*database, clock);
+    StoredBdSeq bd_seq(*database, clock);
     EXPECT_EQ(test::run(io, bd_seq.next()), 0);
     database->writer().stop();
     EXPECT_EQ(test::run(io, bd_seq.next()), 1);
+}
+
+TEST(BdSeq, RisesInMemoryAndWraps) {
+    asio::io_context io(1);
+    MemoryBdSeq bd_seq(UtcMillis{254'000});
+    EXPECT_EQ(test::run(io, bd_seq.next()), 255);
+    EXPECT_EQ(test::run(io, bd_seq.next()), 0);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "agent/edge_node/births.hpp"
 
+#include <map>
+
 #include <gtest/gtest.h>
 
 #include "agent/edge_node/commands.hpp"
@@ -19,7 +21,7 @@ class BirthsTest : public testing::Test {
 
 TEST_F(BirthsTest, ADeviceIsBornWithEveryMetricItsUnitAndItsLimits) {
     device_.prime({{"stirrer", 40.0, clock_.utc_now(), Quality::good}});
-    const auto birth = device_birth(device_);
+    const auto birth = device_birth(device_, {});
     ASSERT_EQ(birth.metrics.size(), device_.metrics().size());
     const auto& stirrer = birth.metrics[1];
     EXPECT_EQ(stirrer.value, Value{40.0});
@@ -28,21 +30,62 @@ TEST_F(BirthsTest, ADeviceIsBornWithEveryMetricItsUnitAndItsLimits) {
     EXPECT_EQ(birth.metrics[3].quality, Quality::bad) << "never read";
 }
 
+sparkplug::Payload data_of(const BornMetrics& born, const spool::Batch& batch, spool::Position position) {
+    sparkplug::Payload data;
+    add_readings(data, born, batch, position > 0);
+    mark(data, position, batch.clock_unsure);
+    return data;
+}
+
 TEST_F(BirthsTest, TheFirstMetricOfDataCarriesTheSpoolPosition) {
     const spool::Batch batch{
         "vessel", {{"stirrer", 1.0, clock_.utc_now(), Quality::good}, {"led", {}, clock_.utc_now(), Quality::bad}}};
-    const auto data = device_data(device_, batch, 77, true);
+    const BornMetrics born(device_birth(device_, {}));
+    const auto data = data_of(born, batch, 77);
     ASSERT_EQ(data.metrics.size(), 2u);
     EXPECT_EQ(data.metrics[0].properties.at(sparkplug::property::kSpoolPosition), Value{std::int64_t{77}});
     EXPECT_TRUE(data.metrics[1].properties.empty());
     EXPECT_TRUE(data.metrics[0].is_historical && data.metrics[1].is_historical);
-    EXPECT_TRUE(device_data(device_, batch, 0, false).metrics[0].properties.empty());
+    EXPECT_EQ(data.metrics[1].datatype, sparkplug::DataType::boolean) << "a null value needs its type";
+    EXPECT_TRUE(data_of(born, batch, 0).metrics[0].properties.empty());
 }
 
-TEST_F(BirthsTest, LeavesOutReadingsOfMetricsTheDeviceDoesNotHaveAnyMore) {
+TEST_F(BirthsTest, DataOfAClockThatIsNotSureSaySo) {
+    const spool::Batch batch{"vessel", {{"stirrer", 1.0, clock_.utc_now(), Quality::good}}, true};
+    const auto data = data_of(BornMetrics(device_birth(device_, {})), batch, 0);
+    EXPECT_EQ(data.metrics[0].properties.at(sparkplug::property::kClock), Value{std::string("unsynchronised")});
+}
+
+TEST_F(BirthsTest, LeavesOutReadingsOfMetricsTheBirthDidNotName) {
     const spool::Batch batch{
         "vessel", {{"gone", 1.0, clock_.utc_now(), Quality::good}, {"led", true, clock_.utc_now(), Quality::good}}};
-    EXPECT_EQ(device_data(device_, batch, 5, true).metrics.size(), 1u);
+    EXPECT_EQ(data_of(BornMetrics(device_birth(device_, {})), batch, 5).metrics.size(), 1u);
+}
+
+TEST_F(BirthsTest, ExtraMetricsAreBornAndHaveData) {
+    ExtraMetric alarm;
+    alarm.info.name = "alarm/vial_A_temp";
+    alarm.info.type = ValueType::text;
+    alarm.latest = {"alarm/vial_A_temp", std::string("none"), clock_.utc_now(), Quality::good};
+    const auto birth = device_birth(device_, {alarm});
+    EXPECT_EQ(birth.metrics.back().name, "alarm/vial_A_temp");
+    const spool::Batch batch{"vessel", {{"alarm/vial_A_temp", std::string("high"), clock_.utc_now(), Quality::good}}};
+    EXPECT_EQ(data_of(BornMetrics(birth), batch, 5).metrics.size(), 1u);
+}
+
+TEST_F(BirthsTest, ANodeSaysWhatItsSpoolAndClockDo) {
+    spool::Spool::State spool;
+    spool.dropped = {1, 2, 30};
+    spool.replaced = 1;
+    sampling::ClockState clock;
+    clock.is_synchronised = false;
+    const auto metrics = node_metrics(spool, clock, {});
+    std::map<std::string, Value> values;
+    for (const auto& each : metrics) values[each.name] = each.value;
+    EXPECT_EQ(values.at("Node Info/Spool Dropped"), Value{std::int64_t{33}});
+    EXPECT_EQ(values.at("Node Info/Spool Dropped Alarms"), Value{std::int64_t{1}});
+    EXPECT_EQ(values.at("Node Info/Spool Replaced"), Value{std::int64_t{1}});
+    EXPECT_EQ(values.at("Node Info/Clock"), Value{std::string("unsynchronised")});
 }
 
 std::string dcmd(std::vector<sparkplug::Metric> metrics, std::optional<UtcMillis> time) {

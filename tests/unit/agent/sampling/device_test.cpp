@@ -42,6 +42,35 @@ TEST_F(SamplingTest, TimesOfAMetricRiseStrictlyAlsoWhenTheClockStepsBack) {
     for (std::size_t i = 1; i < given_.size(); ++i) EXPECT_GT(given_[i][0].time, given_[i - 1][0].time);
 }
 
+TEST_F(SamplingTest, TimesOfAFormerRunNeverComeAgain) {
+    const UtcMillis newest = clock_.utc_now();
+    clock_.step_utc(-5000ms);
+    device_->start_after(newest);
+    for (int i = 0; i < 3; ++i) device_->accept({Reading{"led", true, clock_.utc_now(), Quality::good}});
+    EXPECT_EQ(given_[0][0].time, newest + 1ms);
+    EXPECT_EQ(given_[2][0].time, newest + 3ms);
+}
+
+TEST_F(SamplingTest, TellsChangesOfStateFromPlainReadings) {
+    std::vector<std::string> changed;
+    device_->listen_to_changes([&](const Device&, std::vector<Reading> readings) {
+        for (const Reading& reading : readings) changed.push_back(reading.metric);
+    });
+    const auto accept = [&](const char* metric, Value value, Quality quality = Quality::good) {
+        changed.clear();
+        device_->accept({Reading{metric, std::move(value), clock_.utc_now(), quality}});
+        return !changed.empty();
+    };
+    EXPECT_FALSE(accept("vial_A_temp", 36.0)) << "the first is no change";
+    EXPECT_FALSE(accept("vial_A_temp", 37.0)) << "a sensor's number";
+    EXPECT_TRUE(accept("vial_A_temp", {}, Quality::bad));
+    EXPECT_FALSE(accept("vial_A_temp", {}, Quality::bad));
+    EXPECT_TRUE(accept("vial_A_temp", 37.0));
+    EXPECT_FALSE(accept("stirrer", 0.0));
+    EXPECT_TRUE(accept("stirrer", 40.0)) << "an actuator";
+    EXPECT_FALSE(accept("stirrer", 40.0));
+}
+
 TEST_F(SamplingTest, ReadsWhatIsDueAndKeepsTheLatest) {
     Sampler sampler(*device_, Schedule(1s, {{"vial_A_temp", 100ms}}), clock_);
     test::run(io_, sampler.tick());
