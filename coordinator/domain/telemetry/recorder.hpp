@@ -18,7 +18,7 @@
 #include "coordinator/domain/telemetry/series_writer.hpp"
 #include "coordinator/ingest/counters.hpp"
 #include "coordinator/ingest/events.hpp"
-#include "coordinator/store/telemetry_store.hpp"
+#include "coordinator/store/telemetry/telemetry_store.hpp"
 
 namespace labhub::coordinator::telemetry {
 

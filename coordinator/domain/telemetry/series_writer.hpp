@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "coordinator/domain/telemetry/intake.hpp"
-#include "coordinator/store/telemetry_store.hpp"
+#include "coordinator/store/telemetry/telemetry_store.hpp"
 
 namespace labhub::coordinator::telemetry {
 
@@ -24,8 +24,17 @@ class SeriesWriter {
     const std::set<NodeId>& incomplete() const { return incomplete_; }
 
   private:
+    struct Known {
+        ingest::DeviceSchemaPtr schema;       ///< held, so that no other schema can have its address
+        std::vector<store::SeriesId> series;  ///< by metric; SeriesId{} where there is none to be had
+    };
+    const Known& known(const ingest::DeviceSchemaPtr& schema);
+
     store::TelemetryStore& store_;
+    std::unordered_map<const ingest::DeviceSchema*, Known> known_;
+    std::vector<store::NewSample> samples_;
     std::set<NodeId> incomplete_;
+    std::uint64_t without_series_ = 0;
 };
 
 }  // namespace labhub::coordinator::telemetry
