@@ -45,10 +45,10 @@ struct Decoded {
 };
 
 /// Lenient in what it receives: integers are cut to the declared width and sign-extended, UInt32 is taken from either
-/// field, NaN and infinities are null, a missing datatype or name comes from `births`. With `births` given, metrics it
-/// doesn't know are left out and counted; without, every named and typed metric is taken (births, deaths, commands).
-/// Error malformed where the bytes are no payload at all, too_large above kMaxPayloadBytes, unsupported for a
-/// compressed payload.
+/// field, NaN and infinities are null and of bad quality, a missing datatype or name comes from `births`. With `births`
+/// given, metrics it doesn't know are left out and counted; without, every named and typed metric is taken (births,
+/// deaths, commands). Error malformed where the bytes are no payload at all, too_large above kMaxPayloadBytes,
+/// unsupported for a compressed payload.
 Result<Decoded> decode(std::string_view bytes, const MetricCatalog* births = nullptr);
 
 /// The seq alone, without decoding the metrics: for messages that may have to wait their turn. Nothing where there is

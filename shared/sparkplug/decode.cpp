@@ -143,6 +143,9 @@ Taken take_metric(const pb::Metric& in, const MetricCatalog* births, Metric& met
     metric.is_historical = in.is_historical();
     metric.is_transient = in.is_transient();
     if (in.has_properties()) take_properties(in.properties(), metric);
+    // A number that is not finite: null, and not to be trusted, whatever the sender says of it.
+    const bool is_null = in.is_null() || in.value_case() == pb::Metric::VALUE_NOT_SET;
+    if (!is_null && std::holds_alternative<std::monostate>(metric.value)) metric.quality = Quality::bad;
     return Taken::yes;
 }
 
