@@ -2,7 +2,7 @@
 import sparkplug
 from edge_scenario import REBIRTH, STATE
 from host_scenario import ACKNOWLEDGE, CLIENT
-from edge_rules import A_MINUTE, every_will, no_will, published, unsubscribe
+from edge_rules import A_MINUTE, every_will, no_will, published
 from rules import Rule, every, move_before, remove, require, rewrite, spoil, spoil_json, spoil_metric, spoil_payload, spoil_will, spoil_will_json
 
 
@@ -61,16 +61,39 @@ def _same_time(recording):
 same_time = Rule("the timestamp of the birth is that of the Will", _same_time, spoil_json(lambda c: c.update(timestamp=c["timestamp"] + 1)))
 
 
+def covers(subscription, topic):
+    """Whether an MQTT topic filter matches a topic."""
+    wanted, given = subscription.split("/"), topic.split("/")
+    for place, part in enumerate(wanted):
+        if part == "#":
+            return True
+        if place >= len(given) or part not in ("+", given[place]):
+            return False
+    return len(wanted) == len(given)
+
+
+NEEDED = [STATE] + [f"spBv1.0/labhub/{verb}/any" for verb in ("NBIRTH", "NDATA", "NDEATH")] + [f"spBv1.0/labhub/{verb}/any/one" for verb in ("DBIRTH", "DDATA", "DDEATH")]
+
+
 def _subscribed(recording):
     for session in recording.sessions():
         birth = require(published(session), "a publication")[0]
         filters = {s["topic"] for p in session[:session.index(birth)] if p.kind == "subscribe" for s in p.record["subscriptions"]}
-        assert STATE in filters, f"the own STATE is not subscribed before {birth}"
-        assert "spBv1.0/labhub/#" in filters or "spBv1.0/#" in filters, f"the nodes' topics are not subscribed before {birth}"
+        for topic in NEEDED:
+            assert any(covers(f, topic) for f in filters), f"{topic} is not subscribed before {birth}"
 
 
-subscribed = Rule("the own STATE and the nodes' topics are subscribed after CONNECT, before STATE is published", _subscribed,
-                  unsubscribe("/STATE/", topic="x"), unsubscribe("/#", topic="x"), move_before(before_birth, lambda r: r.find(kind="subscribe")))
+def deaf_to(topic):
+    def do(recording):
+        for packet in recording.of_client("subscribe"):
+            for each in packet.record["subscriptions"]:
+                if covers(each["topic"], topic):
+                    each["topic"] = "x"
+    return do
+
+
+subscribed = Rule("the own STATE and the nodes' births, data and deaths are subscribed after CONNECT, before STATE is published", _subscribed,
+                  *[deaf_to(topic) for topic in NEEDED], move_before(before_birth, lambda r: r.find(kind="subscribe")))
 
 
 def _clean(recording):
@@ -82,7 +105,7 @@ clean_session = Rule("each CONNECT is of MQTT 3.1.1 with Clean Session", _clean,
 
 
 def _client_id(recording):
-    for connect in require([p for p in recording.packets if p.kind == "connect"], "CONNECT"):
+    for connect in require([p for p in recording.packets if p.kind == "connect" and p.will and p.will.verb == "STATE"], "CONNECT"):
         assert connect.client == CLIENT, f"{connect} has the client id {connect.client}"
 
 
@@ -133,7 +156,7 @@ farewell_time = Rule("the death published before leaving has the time of leaving
 
 def _disconnects(recording):
     for word in last_words(recording):
-        following = [p for p in recording.of_client() if p.place > word.place and p.connection == word.connection]
+        following = [p for p in recording.of_client() if p.place > word.place and p.connection == word.connection and p.kind != "puback"]
         assert word.verb == "STATE" and is_offline(word) and following[0].kind == "disconnect", f"no DISCONNECT follows {word}"
 
 

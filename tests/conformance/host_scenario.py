@@ -16,8 +16,8 @@ REORDER_WINDOW_MS = 1200
 class FakeNode:
     """An edge node that breaks the rules on demand: its messages are published by the broker itself."""
 
-    def __init__(self, observer, name, bd_seq=0):
-        self.observer, self.name, self.bd_seq, self.seq = observer, name, bd_seq, 0
+    def __init__(self, observer, name, host_key, bd_seq=0):
+        self.observer, self.name, self.host_key, self.bd_seq, self.seq = observer, name, host_key, bd_seq, 0
 
     def topic(self, verb, device=None):
         return "/".join(["spBv1.0", GROUP, verb, self.name] + ([device] if device else []))
@@ -33,7 +33,7 @@ class FakeNode:
         self.seq = 0
         t = now()
         self.send("NBIRTH", None, [sparkplug.metric("bdSeq", self.bd_seq, sparkplug.INT64, t), sparkplug.metric(REBIRTH, False, sparkplug.BOOLEAN, t),
-                                   sparkplug.metric(ACKNOWLEDGE, 0, sparkplug.INT64, t)])
+                                   sparkplug.metric(ACKNOWLEDGE, 0, sparkplug.INT64, t), sparkplug.metric("Node Info/SSH Host Key", self.host_key, sparkplug.STRING, t)])
 
     def device_born(self, device, *metrics):
         self.send("DBIRTH", device, metrics or [sparkplug.metric("level", 0.0, sparkplug.DOUBLE, now())])
@@ -53,6 +53,7 @@ class HostScenario(ObservedLab):
     def _configure(self):
         super()._configure()
         key = next(line for line in (self.folder / "nodes.toml").read_text().splitlines() if line.startswith("host_key"))
+        self.host_key = key.split('"')[1]
         (self.folder / "nodes.toml").write_text("".join(f'[[node]]\nid = "{n}"\nssh = "127.0.0.1:9"\n{key}\n' for n in ("bench-1", "bench-2")))
         coordinator = self.folder / "coordinator.toml"
         coordinator.write_text(coordinator.read_text().replace("[mqtt]\n", f'[mqtt]\nreorder_window = "{REORDER_WINDOW_MS}ms"\n'))
@@ -89,7 +90,7 @@ class HostScenario(ObservedLab):
         self.observer.mark("settings", reorder_window_ms=REORDER_WINDOW_MS)
         self.start_coordinator()
         self.observer.wait("STATE online", self.says(True))
-        self.node_one = FakeNode(self.observer, "bench-1", bd_seq=7)
+        self.node_one = FakeNode(self.observer, "bench-1", self.host_key, bd_seq=7)
         self.live_and_die()
         self.come_late()
         self.leave_a_gap()
@@ -160,7 +161,7 @@ class HostScenario(ObservedLab):
         self.mark("gap mended")
 
     def send_what_needs_a_rebirth(self):
-        stranger = FakeNode(self.observer, "bench-2")
+        stranger = FakeNode(self.observer, "bench-2", self.host_key)
         place = self.observer.mark("data before birth")
         stranger.data("flask", 1.0, seq=5)
         self.observer.wait("a rebirth request", self.asks_rebirth(stranger), place)
