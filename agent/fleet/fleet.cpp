@@ -62,7 +62,8 @@ Result<std::unique_ptr<Fleet>> Fleet::make(asio::any_io_executor executor, Optio
     LABHUB_TRY(mqtt::ConnectOptions broker, broker_of(options));
     std::optional<Ledger> ledger;
     if (!options.ledger.empty()) {
-        LABHUB_TRY(ledger, Ledger::open(options.ledger));
+        LABHUB_TRY(ledger,
+                   Ledger::open(options.ledger, options.state.empty() ? Ledger::Begin::empty : Ledger::Begin::at_end));
     }
     LABHUB_TRY(fs::path folder, temporary_folder());
     auto state = state::StateDatabase::open(folder, SystemClock());
@@ -73,15 +74,18 @@ Result<std::unique_ptr<Fleet>> Fleet::make(asio::any_io_executor executor, Optio
     auto metrics = std::make_shared<const std::vector<MetricInfo>>(simulated_metrics(wanted.metrics));
     fleet->shared_.emplace(Shared{executor, wanted, fleet->clock_, std::move(broker), std::move(metrics),
                                   fleet->state_.writer(), fleet->ledger_ ? &*fleet->ledger_ : nullptr, new_id()});
-    for (std::uint32_t i = 0; i < wanted.nodes; ++i)
-        fleet->nodes_.push_back(std::make_unique<Node>(*fleet->shared_, wanted.first + i));
+    for (std::uint32_t i = 0; i < wanted.nodes; ++i) {
+        LABHUB_TRY(std::unique_ptr<Node> node, Node::make(*fleet->shared_, wanted.first + i));
+        fleet->nodes_.push_back(std::move(node));
+    }
     return fleet;
 }
 
 Task<void> Fleet::start_nodes() {
     const auto begun = clock_.steady_now();
+    const auto count = static_cast<std::int64_t>(nodes_.size());
     for (std::size_t i = 0; i < nodes_.size() && is_sampling_; ++i) {
-        const auto due = begun + options_.ramp * i / nodes_.size();
+        const Steady::time_point due = begun + options_.ramp * static_cast<std::int64_t>(i) / count;
         if (due > clock_.steady_now()) co_await sleep_for(due - clock_.steady_now());
         co_await nodes_[i]->start(tasks_);
         started_ = i + 1;
@@ -94,10 +98,11 @@ Task<Result<void>> Fleet::sample() {
     const auto period =
         std::chrono::duration_cast<Steady::duration>(std::chrono::duration<double>(1 / options_.rate_hz));
     const auto begun = clock_.steady_now();
-    const std::size_t count = nodes_.size();
-    for (std::uint64_t turn = count; is_sampling_; ++turn) {
-        const std::size_t index = turn % count;
-        const auto due = begun + period * (turn / count) + period * index / count;
+    const auto count = static_cast<std::int64_t>(nodes_.size());
+    for (std::int64_t turn = count; is_sampling_; ++turn) {
+        const std::int64_t place = turn % count;
+        const auto index = static_cast<std::size_t>(place);
+        const Steady::time_point due = begun + period * (turn / count) + period * place / count;
         const auto now = clock_.steady_now();
         if (options_.duration > 0ms && due > begun + options_.duration) break;
         if (due > now) {

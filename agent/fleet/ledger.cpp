@@ -8,8 +8,9 @@
 
 namespace labhub::agent::fleet {
 
-Result<Ledger> Ledger::open(const std::filesystem::path& file) {
-    UniqueFd opened{::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+Result<Ledger> Ledger::open(const std::filesystem::path& file, Begin begin) {
+    const int how = begin == Begin::empty ? O_TRUNC : O_APPEND;
+    UniqueFd opened{::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | how, 0644)};
     if (!opened) return system_error("open " + file.string(), errno);
     return Ledger(std::move(opened), file.string());
 }

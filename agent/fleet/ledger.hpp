@@ -15,8 +15,9 @@ namespace labhub::agent::fleet {
 /// far as the kernel goes, before its node can send it. Thread: the fleet's.
 class Ledger {
   public:
-    /// Makes the file or empties it. Errors as open(2) gave them.
-    static Result<Ledger> open(const std::filesystem::path& file);
+    enum class Begin { empty, at_end };
+    /// Makes the file where there is none; `begin` says what becomes of one there is. Errors as open(2) gave them.
+    static Result<Ledger> open(const std::filesystem::path& file, Begin begin);
 
     /// Errors as write(2) gave them: from then on the file is not complete.
     Result<void> record(const std::string& node, const std::string& device, const std::vector<Reading>& readings);

@@ -71,6 +71,7 @@ void add_options(CLI::App& app, Options& options) {
     add("--replay", options.replay_messages_per_second, "stored messages a node sends again in a second")
         ->check(CLI::Range(1u, 10'000u));
     add("--ledger", options.ledger, "write every reading to this file: node,device,metric,time_ms,value");
+    add("--state", options.state, "folder for spools that outlive this process; the ledger is then continued");
     add_duration(app, "--ramp", options.ramp, "time over which the nodes start");
     add_duration(app, "--duration", options.duration, "time of sampling; 0s: until a signal");
     add_duration(app, "--drain", options.drain, "how long to wait at the end for acknowledgements");

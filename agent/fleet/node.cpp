@@ -2,6 +2,9 @@
 
 #include <cstdio>
 
+#include "agent/spool/file_storage.hpp"
+#include "agent/spool/memory_storage.hpp"
+
 namespace labhub::agent::fleet {
 namespace {
 
@@ -17,6 +20,18 @@ edge_node::Settings settings_of(const Shared& shared, const std::string& name) {
     return settings;
 }
 
+std::unique_ptr<spool::Storage> storage_of(const Options& options, const std::string& name) {
+    if (options.state.empty()) return std::make_unique<spool::MemoryStorage>(options.spool_bytes);
+    spool::FileStorage::Options file;
+    file.max_bytes = options.spool_bytes;
+    return std::make_unique<spool::FileStorage>(options.state / name / "spool.sqlite", file);
+}
+
+std::unique_ptr<edge_node::BdSeq> bd_seq_of(std::optional<state::StateDatabase>& state, const Clock& clock) {
+    if (state) return std::make_unique<edge_node::StoredBdSeq>(*state, clock);
+    return std::make_unique<edge_node::MemoryBdSeq>(clock.utc_now());
+}
+
 }  // namespace
 
 std::string node_name(std::uint32_t number) {
@@ -25,25 +40,51 @@ std::string node_name(std::uint32_t number) {
     return name;
 }
 
-Node::Node(const Shared& shared, std::uint32_t number)
+Result<std::unique_ptr<Node>> Node::make(const Shared& shared, std::uint32_t number) {
+    std::optional<state::StateDatabase> state;
+    if (!shared.options.state.empty()) {
+        const auto folder = shared.options.state / node_name(number);
+        LABHUB_CHECK(make_folder(shared.options.state, 0700));
+        LABHUB_CHECK(make_folder(folder, 0700));
+        LABHUB_TRY(state, state::StateDatabase::open(folder, shared.clock));
+    }
+    return std::unique_ptr<Node>(new Node(shared, number, std::move(state)));
+}
+
+Node::Node(const Shared& shared, std::uint32_t number, std::optional<state::StateDatabase> state)
     : name_(node_name(number)),
+      state_(std::move(state)),
       ledger_(shared.ledger),
       driver_(new SignalDriver(shared.metrics, shared.options.seed, number, shared.clock)),
       device_(kDevice, std::unique_ptr<firmware_bridge::Driver>(driver_), shared.clock),
-      audit_(shared.state, shared.clock),
+      audit_(state_ ? state_->writer() : shared.state, shared.clock),
       path_(shared.executor, shared.clock, audit_, {}),
-      spool_(shared.executor, std::make_unique<spool::MemoryStorage>(shared.options.spool_bytes), {}, shared.clock),
-      bd_seq_(shared.clock.utc_now()),
-      edge_node_(shared.executor, settings_of(shared, name_), shared.broker, shared.clock, spool_, path_, bd_seq_) {
+      spool_(shared.executor, storage_of(shared.options, name_), {}, shared.clock),
+      bd_seq_(bd_seq_of(state_, shared.clock)),
+      edge_node_(shared.executor, settings_of(shared, name_), shared.broker, shared.clock, spool_, path_, *bd_seq_) {
     path_.add(device_);
-    const auto keep = [this](const sampling::Device& device, std::vector<Reading> readings) {
-        if (ledger_ && recorded_) recorded_ = ledger_->record(name_, device.id(), readings);
+    // What is only in memory is produced when it is measured. What is kept for another life is so once it is stored: a
+    // kill takes what was measured since the last commit with it, as it takes the driver.
+    const bool is_kept = state_.has_value();
+    const auto keep = [this, is_kept](const sampling::Device& device, std::vector<Reading> readings) {
+        if (!is_kept) record(device.id(), readings);
         produced_ += readings.size();
         spool_.append(spool::Class::reading, spool::Batch{device.id(), std::move(readings)});
     };
     device_.listen(keep);
     device_.listen_to_changes(keep);
-    spool_.give_to([this](const spool::Batch& batch, spool::Position position) { edge_node_.live(batch, position); });
+    if (is_kept) {
+        spool_.open();
+        device_.start_after(spool_.state().newest);
+    }
+    spool_.give_to([this, is_kept](const spool::Batch& batch, spool::Position position) {
+        if (is_kept && !batch.device.empty()) record(batch.device, batch.readings);
+        edge_node_.live(batch, position);
+    });
+}
+
+void Node::record(const std::string& device, const std::vector<Reading>& readings) {
+    if (ledger_ && recorded_) recorded_ = ledger_->record(name_, device, readings);
 }
 
 Task<void> Node::start(TaskGroup& tasks) {

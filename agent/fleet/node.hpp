@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/edge_node/edge_node.hpp"
@@ -10,8 +11,8 @@
 #include "agent/safety/audit_log.hpp"
 #include "agent/safety/command_path.hpp"
 #include "agent/sampling/device.hpp"
-#include "agent/spool/memory_storage.hpp"
 #include "agent/spool/spool.hpp"
+#include "agent/state/state_database.hpp"
 
 namespace labhub::agent::fleet {
 
@@ -30,10 +31,12 @@ struct Shared {
     std::string boot_id;
 };
 
-/// One simulated node: everything of the agent but SSH and hardware, with its spool in memory. Thread: the fleet's.
+/// One simulated node: everything of the agent but SSH and hardware. Its spool is in memory, or, where the options name
+/// a state folder, in a file there that its next life goes on with. Thread: the fleet's.
 class Node {
   public:
-    Node(const Shared& shared, std::uint32_t number);
+    /// Error: its state can't be opened.
+    static Result<std::unique_ptr<Node>> make(const Shared& shared, std::uint32_t number);
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
 
@@ -49,7 +52,11 @@ class Node {
     const spool::Spool::State& spool() const { return spool_.state(); }
 
   private:
+    Node(const Shared& shared, std::uint32_t number, std::optional<state::StateDatabase> state);
+    void record(const std::string& device, const std::vector<Reading>& readings);
+
     std::string name_;
+    std::optional<state::StateDatabase> state_;
     Ledger* ledger_;
     Result<void> recorded_;
     std::uint64_t produced_ = 0;
@@ -58,7 +65,7 @@ class Node {
     safety::AuditLog audit_;
     safety::CommandPath path_;
     spool::Spool spool_;
-    edge_node::MemoryBdSeq bd_seq_;
+    std::unique_ptr<edge_node::BdSeq> bd_seq_;
     edge_node::EdgeNode edge_node_;
 };
 

@@ -29,6 +29,7 @@ struct Options {
     std::uint64_t spool_bytes = 8u << 20;           ///< of each node, in memory
     std::uint32_t replay_messages_per_second = 50;  ///< of each node
     std::filesystem::path ledger;                   ///< empty: none is kept
+    std::filesystem::path state;  ///< folder of the nodes' spools and bdSeq, for another life; empty: in memory
 };
 
 }  // namespace labhub::agent::fleet
