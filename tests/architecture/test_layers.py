@@ -24,6 +24,7 @@ RULES = [
     Rule("shared/", ("agent/", "coordinator/", "firmware-bridge/"),
          "shared holds mechanism only; what knows a program's policy belongs to that program"),
     Rule("shared/base/", ("shared/",), "base is below everything", allowed=("shared/base/",)),
+    Rule("shared/alarm/", ("shared/",), "alarms are decided by value and time alone", allowed=("shared/base/", "shared/alarm/")),
     Rule("shared/runtime/", ("shared/",), "runtime stands on base alone", allowed=("shared/base/", "shared/runtime/")),
     *(Rule(f"shared/{room}/", tuple(f"shared/{other}/" for other in ADAPTERS if other != room),
            "adapters stand beside each other: one that needs another is two rooms in one") for room in ADAPTERS),
@@ -40,6 +41,8 @@ RULES = [
          "a store keeps what it is given; it calls nobody"),
     Rule("coordinator/api/", ("coordinator/loops/", "coordinator/daemon/", "shared/sqlite/", "shared/mqtt/", "shared/ssh/"),
          "a route decodes, calls the domain and encodes, nothing more"),
+    Rule("coordinator/notify/", ("coordinator/api/", "coordinator/loops/", "coordinator/daemon/", "shared/http/", "shared/mqtt/", "shared/ssh/"),
+         "it carries what the outbox holds and knows nobody else"),
     Rule("coordinator/loops/", ("coordinator/api/", "shared/http/"), "a reconciler drives the domain and serves nobody"),
     Rule("coordinator/broker/", ("coordinator/domain/", "coordinator/api/", "coordinator/store/", "coordinator/daemon/"),
          "the broker's own affairs: a connection to it and its configuration, whatever is said over it"),
@@ -66,8 +69,10 @@ WALLS = [
     Wall(r"mosquitto\.h", "shared/mqtt/", "one place knows libmosquitto's callbacks and reconnect traps"),
     Wall(r"libssh/", "shared/ssh/", "one place knows libssh's re-entrant callbacks"),
     Wall(r"sqlite3\.h", "shared/sqlite/", "one place knows statements, locks and result codes"),
+    Wall(r"curl/", "coordinator/notify/", "one place knows libcurl's options and threads"),
     Wall(r"toml\+\+", "shared/config/", "options are described in a table, not read from a tree"),
     Wall(r"CLI/", "", "only programs have a command line"),
+    Wall(r"zlib\.h", "coordinator/ingest/", "one place unpacks what strangers send, within a bound"),
     Wall(r"termios\.h", "firmware-bridge/", "the only place that knows a wire to hardware"),
 ]
 # A program reads its own command line; the simulator and the terminal client are programs too.

@@ -50,7 +50,9 @@ void Alarms::watch(const DeviceAddress& device) {
     auto before = std::exchange(entry.watched, {});
     for (auto& rule : rules_for(device)) {
         const auto same = std::find_if(before.begin(), before.end(), [&](const Watched& old) {
-            return old.rule->id == rule->id && old.rule->metric == rule->metric && old.rule->limits == rule->limits;
+            // One that was found already has been moved from.
+            return old.rule && old.rule->id == rule->id && old.rule->metric == rule->metric &&
+                   old.rule->limits == rule->limits;
         });
         if (same != before.end()) {
             same->rule = rule;

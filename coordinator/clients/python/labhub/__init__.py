@@ -8,6 +8,7 @@
     for sample in r.stream(period=5, duration=3600):
         print(sample.elapsed, sample.vial_A_180_degree)
     r.hold()                             # every actuator at its safe value
+    print(labhub.alarms())               # what is out of its limits
 
     table = labhub.query(metric="vial_*_temp", start="-2h")   # stored readings, as a pandas table where pandas is there
 
@@ -31,7 +32,7 @@ from .errors import (
     Unauthorized,
     Unavailable,
 )
-from .hub import Hub, connect, query, series
+from .hub import Hub, alarms, connect, query, series
 from .stream import Sample
 from .vessel import Metric, Vessel, vessel
 
@@ -57,6 +58,7 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "Vessel",
+    "alarms",
     "connect",
     "experiment",
     "query",

@@ -233,12 +233,32 @@ class Hub:
         """
         return telemetry.export(self, target, names, start, end, **how)
 
+    def alarms(self, device: Optional[str] = None, severity: Optional[str] = None) -> List[Dict[str, Any]]:
+        """The alarms that are active or not acknowledged, newest first: `metric`, `device`, `condition`, `severity`,
+        `active`, `acknowledged`, `message` and more. Only of `device` and of at least `severity` where these are given.
+        """
+        return self.get("/api/alarms", device=device, severity=severity)["alarms"]
+
+    def acknowledge_alarm(self, alarm_id: str, comment: str = "") -> Dict[str, Any]:
+        """Says that a person has seen an alarm; returns it. Error Forbidden in a sandbox: a script is no person."""
+        path = f"/api/alarms/{quote(alarm_id, safe='')}/acknowledge"
+        return self.call("POST", path, body={"comment": comment})["alarm"]
+
+    def alarm_history(self, limit: int = 100, **query: Any) -> List[Dict[str, Any]]:
+        """What was raised, cleared and acknowledged, newest first. `query`: device, metric, experiment, alarm, from, to."""
+        return self.get("/api/alarms/history", limit=limit, **query)["events"]
+
     def close(self) -> None:
         """Closes this thread's connection. The next call opens a new one."""
         self._transport.close()
 
     def __repr__(self) -> str:
         return f"<labhub.Hub {self.url}>"
+
+
+def alarms(device: Optional[str] = None, severity: Optional[str] = None, hub: Optional[Hub] = None) -> List[Dict[str, Any]]:
+    """The alarms that are active or not acknowledged: see `Hub.alarms`."""
+    return (hub or connect()).alarms(device, severity)
 
 
 def connect(url: Optional[str] = None, token: Optional[str] = None, retry_for: Optional[float] = None) -> Hub:

@@ -91,6 +91,7 @@ TEST_F(NotifierTest, TellsOfWhatHappensTogetherInOneMessage) {
     wait_until_delivered();
     happen(6);
     EXPECT_EQ(count_in(messages(2)[1]), 1u);
+    wait_until_delivered();
     EXPECT_EQ(notifier_->state()[0].delivered, 2u);
 }
 
