@@ -25,6 +25,13 @@ std::unique_ptr<firmware_bridge::Driver> make_driver(asio::any_io_executor execu
     return firmware_bridge::BoardDriver::make(std::move(executor), std::move(options));
 }
 
+std::vector<alarms::Rule> alarm_rules(const std::vector<config::AlarmConfig>& configured) {
+    std::vector<alarms::Rule> rules;
+    for (const config::AlarmConfig& each : configured)
+        rules.push_back({each.device, each.metric, each.limits, each.reaction == "safe", each.actuators});
+    return rules;
+}
+
 std::unique_ptr<spool::Storage> make_storage(const config::AgentConfig& config) {
     spool::FileStorage::Options options;
     options.max_bytes = config.spool.max_bytes;
@@ -59,6 +66,7 @@ Agent::Agent(asio::any_io_executor executor, config::AgentConfig config, state::
       bd_seq_(state_, clock_),
       audit_(state_.writer(), clock_),
       path_(executor, clock_, audit_, limits_of(config_.safety)),
+      alarms_(executor, alarm_rules(config_.alarms), path_, state_.writer(), clock_),
       spool_(executor, make_storage(config_), options_of(config_.spool), clock_),
       sampling_(executor),
       work_(executor) {}
@@ -78,9 +86,11 @@ Result<void> Agent::make_devices() {
     for (const config::DeviceConfig& wanted : config_.devices) {
         auto device = std::make_unique<sampling::Device>(wanted.id, make_driver(executor_, wanted), clock_);
         device->listen([this](const sampling::Device& from, std::vector<Reading> readings) {
+            alarms_.take(from.id(), readings);
             keep(spool::Class::reading, from, std::move(readings));
         });
         device->listen_to_changes([this](const sampling::Device& from, std::vector<Reading> readings) {
+            alarms_.take(from.id(), readings);
             keep(spool::Class::state_change, from, std::move(readings));
         });
         device->listen_to_link(
@@ -98,6 +108,17 @@ void Agent::keep(spool::Class of, const sampling::Device& from, std::vector<Read
     spool_.append(of, spool::Batch{from.id(), std::move(readings), unsure});
 }
 
+void Agent::keep_alarm(const std::string& device, Reading state) {
+    const bool unsure = clock_watch_.is_unsure(state.time);
+    spool_.append(spool::Class::alarm, spool::Batch{device, {std::move(state)}, unsure});
+}
+
+std::vector<edge_node::ExtraMetric> Agent::alarm_metrics(const std::string& device) const {
+    std::vector<edge_node::ExtraMetric> extras;
+    for (auto& [info, latest] : alarms_.metrics_of(device)) extras.push_back({std::move(info), std::move(latest)});
+    return extras;
+}
+
 ssh_server::NodeFace Agent::face() {
     return {config_.node.id,
             LABHUB_VERSION,
@@ -108,7 +129,8 @@ ssh_server::NodeFace Agent::face() {
             log_,
             [this] { return edge_node_->describe(); },
             [this] { return spool_text(); },
-            [this] { return clock_text(); }};
+            [this] { return clock_text(); },
+            alarms_};
 }
 
 Result<void> Agent::make_ssh() {
@@ -140,6 +162,7 @@ void Agent::make_edge_node() {
     settings.replay.bytes_in_flight = config_.spool.replay_bytes_in_flight;
     settings.delivery.window = 2 * config_.mqtt.keepalive + kReorderTime;
     settings.clock = [this] { return clock_watch_.state(); };
+    settings.extras = [this](const std::string& device) { return alarm_metrics(device); };
     mqtt::ConnectOptions broker;
     broker.host = config_.mqtt.host;
     broker.port = config_.mqtt.port;
@@ -157,9 +180,12 @@ void Agent::start() {
     // Before anything is read, so that no time of a former run comes again.
     spool_.open();
     for (const auto& device : devices_) device->start_after(spool_.state().newest);
+    alarms_.start([this](const std::string& device, Reading state) { keep_alarm(device, std::move(state)); },
+                  spool_.state().newest);
     for (const auto& device : devices_) work_.spawn("open " + device->id(), open_device(device.get()));
     for (const auto& sampler : samplers_) sampling_.spawn("sampling", sampler->run());
     work_.spawn("dead-man", path_.watch());
+    work_.spawn("alarms", alarms_.watch());
     work_.spawn("spool", spool_.run());
     work_.spawn("clock", clock_watch_.run());
     work_.spawn("edge node", edge_node_->run());
@@ -213,6 +239,7 @@ std::string Agent::clock_text() const {
 Task<void> Agent::stop() {
     spdlog::info("stopping: actuators go safe");
     co_await sampling_.stop();
+    co_await alarms_.stop();
     co_await path_.stop();
     co_await ssh_->stop();
     co_await spool_.flush();

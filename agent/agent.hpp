@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "agent/alarms/node_alarms.hpp"
 #include "agent/config/agent_config.hpp"
 #include "agent/edge_node/edge_node.hpp"
 #include "agent/safety/audit_log.hpp"
@@ -38,11 +39,13 @@ class Agent {
     Result<void> make_devices();
     Result<void> make_ssh();
     void make_edge_node();
+    std::vector<edge_node::ExtraMetric> alarm_metrics(const std::string& device) const;
     ssh_server::NodeFace face();
     Task<void> open_device(sampling::Device* device);
     Task<void> link_changed(sampling::Device* device, sampling::LinkChange change);
     /// Stores readings of a device and sends them.
     void keep(spool::Class of, const sampling::Device& from, std::vector<Reading> readings);
+    void keep_alarm(const std::string& device, Reading state);
     std::string spool_text() const;
     std::string clock_text() const;
 
@@ -57,6 +60,7 @@ class Agent {
     std::vector<std::unique_ptr<sampling::Device>> devices_;
     safety::AuditLog audit_;
     safety::CommandPath path_;
+    alarms::NodeAlarms alarms_;
     spool::Spool spool_;
     std::unique_ptr<edge_node::EdgeNode> edge_node_;
     std::unique_ptr<ssh_server::SshFront> ssh_front_;

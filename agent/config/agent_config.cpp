@@ -1,5 +1,6 @@
 #include "agent/config/agent_config.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <set>
 
@@ -100,6 +101,44 @@ void describe_spool(rules::Options& options, SpoolConfig& spool) {
                 rules::range(16u << 10, 64u << 20));
 }
 
+void describe_alarm(rules::Options& item, AlarmConfig& alarm) {
+    item.add("device", &alarm.device, "The device; may be left out where there is one only");
+    item.add("metric", &alarm.metric, "What is watched", rules::name("metric").required());
+    item.add("lowlow", &alarm.limits.lowlow, "Major at or below this, in the metric's unit");
+    item.add("low", &alarm.limits.low, "Minor at or below this");
+    item.add("high", &alarm.limits.high, "Minor at or above this");
+    item.add("highhigh", &alarm.limits.highhigh, "Major at or above this");
+    item.add("hysteresis", &alarm.limits.hysteresis, "How far back inside a limit the value must be to clear",
+             rules::at_least(0));
+    item.add("delay", &alarm.limits.delay, "So long the condition must hold",
+             rules::range(milliseconds{0}, milliseconds{std::chrono::hours{1}}));
+    item.add("no_data", &alarm.limits.no_data, "No reading for so long is an alarm, invalid; 0s: never",
+             rules::range(milliseconds{0}, milliseconds{std::chrono::hours{24}}));
+    item.add("quality", &alarm.limits.quality, "Whether a reading without a usable value is an alarm, invalid");
+    item.add("reaction", &alarm.reaction,
+             "safe: what it names goes to its safe values, and stays there until the alarm has cleared and was "
+             "acknowledged; report: it is only told",
+             rules::one_of({"safe", "report"}));
+    item.add("actuators", &alarm.actuators, "Those that go safe; empty: all of the device");
+}
+
+Result<void> check_alarms(AgentConfig& config) {
+    std::set<std::pair<std::string, std::string>> seen;
+    for (AlarmConfig& alarm : config.alarms) {
+        const std::string place = "[[alarm]] of " + alarm.metric;
+        if (alarm.device.empty() && config.devices.size() == 1) alarm.device = config.devices.front().id;
+        const bool is_known = std::any_of(config.devices.begin(), config.devices.end(),
+                                          [&](const DeviceConfig& device) { return device.id == alarm.device; });
+        if (!is_known)
+            return Error{ErrorCode::malformed, place + " is for no device: '" + alarm.device + "'",
+                         "name one of [[device]]"};
+        if (auto good = alarm::check_limits(alarm.limits); !good) return good.error().within(place);
+        if (!seen.insert({alarm.device, alarm.metric}).second)
+            return Error{ErrorCode::malformed, place + " is given twice", "one for each metric of a device"};
+    }
+    return {};
+}
+
 Result<void> check_devices(const AgentConfig& config) {
     std::set<std::string> ids;
     std::set<std::string> ports;
@@ -141,6 +180,7 @@ rules::Options options_of(AgentConfig& config) {
     describe_ssh(options, config.ssh);
     options.list("device", &config.devices, "A device attached to this node", describe_device);
     describe_spool(options, config.spool);
+    options.list("alarm", &config.alarms, "What this node watches by itself, network or not", describe_alarm);
     options.add("safety.manual_hold", &config.safety.manual_hold,
                 "How long a manual setting stays without a further one before actuators go to their safe values",
                 rules::range(milliseconds{1'000}, milliseconds{std::chrono::hours{24 * 7}}));
@@ -152,6 +192,7 @@ Result<AgentConfig> load(const std::filesystem::path& file) {
     rules::Options options = options_of(config);
     LABHUB_CHECK(options.load_file(file));
     if (auto good = check_devices(config); !good) return good.error().within(file.string());
+    if (auto good = check_alarms(config); !good) return good.error().within(file.string());
     if (config.ssh.host_key.empty()) config.ssh.host_key = config.node.data_dir / "ssh_host_ed25519_key";
     return config;
 }

@@ -10,6 +10,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 
+#include "shared/alarm/limit_check.hpp"
 #include "shared/base/result.hpp"
 #include "shared/config/options.hpp"
 #include "shared/ssh/keys.hpp"
@@ -70,6 +71,15 @@ struct SpoolConfig {
     std::uint64_t replay_bytes_in_flight = 256u << 10;
 };
 
+/// What the node watches by itself.
+struct AlarmConfig {
+    std::string device;  ///< empty in the file: the only one
+    std::string metric;
+    alarm::Limits limits;
+    std::string reaction = "safe";
+    std::vector<std::string> actuators;  ///< those made safe; empty: all
+};
+
 struct SafetyConfig {
     std::chrono::milliseconds manual_hold{std::chrono::minutes{10}};
 };
@@ -82,6 +92,7 @@ struct AgentConfig {
     std::vector<DeviceConfig> devices;
     SpoolConfig spool;
     SafetyConfig safety;
+    std::vector<AlarmConfig> alarms;
 };
 
 /// The option table over `config`, which must outlive it: for loading, --help and the reference page.

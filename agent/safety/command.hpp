@@ -52,6 +52,7 @@ struct Hold {
     Asker asker;
     std::string device;
     std::string reason;
+    std::vector<std::string> actuators;  ///< only these; empty: all
 };
 
 /// Grants, renews or (ttl 0) ends the control of a device.

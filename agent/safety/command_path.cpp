@@ -138,6 +138,7 @@ Result<std::vector<Setpoint>> CommandPath::check(Controlled* device, const Comma
     for (const Setpoint& wish : command.setpoints) {
         LABHUB_TRY(const MetricInfo* const metric, find_metric(device->device.metrics(), wish.metric));
         LABHUB_TRY(Value value, check_setpoint(*metric, wish.value));
+        if (interlock) LABHUB_CHECK(interlock(device->device.id(), *metric, value));
         checked.push_back(Setpoint{wish.metric, std::move(value)});
     }
     return checked;

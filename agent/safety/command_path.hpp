@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -41,8 +42,8 @@ class CommandPath {
     /// before, timed_out (deadline), not_found and unavailable (device), conflict (lease), then each value: not_found,
     /// malformed, out_of_range, forbidden (a sensor). All are checked before any is applied.
     Task<Result<Applied>> apply(Command command);
-    /// Everything safe now, whoever holds the lease, which goes on. Errors forbidden, not_found, unavailable (it is
-    /// made safe as soon as it is found again).
+    /// Everything (or what Hold names) safe now, whoever holds the lease, which goes on. Errors forbidden, not_found,
+    /// unavailable (it is made safe as soon as it is found again).
     Task<Result<std::vector<Reading>>> hold(Hold hold);
     /// Grants, renews or ends a lease. A lease of another id that is present gives way after the device was made safe:
     /// who may have what is decided by the coordinator's lease table, and this is how it says so. Errors forbidden,
@@ -60,6 +61,10 @@ class CommandPath {
     Task<void> watch();
     /// Lets no further command begin, makes every device safe, and ends the path's own tasks.
     Task<void> stop();
+
+    /// Asked for each value before it is applied, and before any is: what is held safe by an alarm. Its Error is the
+    /// answer. Making safe doesn't ask.
+    std::function<Result<void>(const std::string& device, const MetricInfo& metric, const Value& value)> interlock;
 
     /// Of a known device.
     const Control& control(const std::string& device) const { return devices_.at(device)->control; }
@@ -88,7 +93,7 @@ class CommandPath {
     Task<Outcome> decide(Command command);
     Task<Outcome> execute(Controlled* device, Command command);
     Result<std::vector<Setpoint>> check(Controlled* device, const Command& command) const;
-    Task<Result<std::vector<Reading>>> make_safe(Controlled* device, AuditEntry entry);
+    Task<Result<std::vector<Reading>>> make_safe(Controlled* device, AuditEntry entry, std::vector<Setpoint> only = {});
     Task<Result<void>> end_lease(Controlled* device, LeaseGrant grant);
     Task<Result<void>> begin_lease(Controlled* device, LeaseGrant grant);
     AuditEntry entry(std::string event, const Controlled& device, Asker asker) const;

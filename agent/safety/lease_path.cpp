@@ -1,4 +1,6 @@
 // The part of CommandPath that begins and ends control: leases, holds, the dead-man.
+#include <algorithm>
+
 #include <spdlog/spdlog.h>
 
 #include "agent/safety/command_path.hpp"
@@ -14,17 +16,31 @@ Error role_needed(const Asker& asker, std::string_view what, Role needed) {
                  "it takes the role " + std::string(to_string(needed))};
 }
 
+/// Where these actuators are safe; those the device doesn't have are left out.
+std::vector<Setpoint> safe_values(const std::vector<MetricInfo>& metrics, const std::vector<std::string>& actuators) {
+    std::vector<Setpoint> values;
+    for (const MetricInfo& metric : metrics) {
+        const bool is_wanted = std::find(actuators.begin(), actuators.end(), metric.name) != actuators.end();
+        if (is_wanted && metric.kind == MetricKind::actuator) values.push_back({metric.name, metric.safe_value});
+    }
+    return values;
+}
+
 }  // namespace
 
-Task<Result<std::vector<Reading>>> CommandPath::make_safe(Controlled* device, AuditEntry entry) {
+Task<Result<std::vector<Reading>>> CommandPath::make_safe(Controlled* device, AuditEntry entry,
+                                                          std::vector<Setpoint> only) {
     auto turn = co_await device->turn.take();
     if (!turn) {
         device->safe_pending = true;
         reschedule();
         co_return turn.error();
     }
-    auto done = co_await device->device.driver().safe();
-    device->safe_pending = !done.has_value();
+    const bool is_all = only.empty();
+    auto making = is_all ? device->device.driver().safe() : device->device.driver().write(std::move(only));
+    auto done = co_await std::move(making);
+    // What was to be made safe as a whole isn't by a part of it.
+    if (is_all || !done) device->safe_pending = !done.has_value();
     if (done) {
         *done = device->device.accept(std::move(*done));
         entry.applied = *done;
@@ -51,9 +67,10 @@ Task<Result<CommandPath::Readings>> CommandPath::do_hold(Hold hold) {
     }
     AuditEntry record = entry("hold", **found, hold.asker);
     record.reason = hold.reason;
-    auto held = co_await make_safe(*found, std::move(record));
+    auto only = safe_values((*found)->device.metrics(), hold.actuators);
+    auto held = co_await make_safe(*found, std::move(record), std::move(only));
     // With a lease its holder stays in control; a hold by hand ends what was set by hand.
-    if ((*found)->control.lease().empty()) (*found)->control.end();
+    if (hold.actuators.empty() && (*found)->control.lease().empty()) (*found)->control.end();
     reschedule();
     co_return held;
 }

@@ -78,6 +78,8 @@ Task<ssh::ExecResult> ExecCommands::carry_out(safety::Asker asker, ExecCommand c
     if (std::holds_alternative<VersionCommand>(command.what)) co_return answer("labhub-agent " + face_.version + "\n");
     if (std::holds_alternative<StatusCommand>(command.what)) co_return status();
     if (const auto* wish = std::get_if<LogsCommand>(&command.what)) co_return logs(wish->lines);
+    if (const auto* wish = std::get_if<AckCommand>(&command.what))
+        co_return acknowledge(asker, command.device, wish->metric);
     const auto device = face_.path.find(command.device);
     if (!device) co_return failure(device.error(), command.device.empty() ? 2 : 1);
     if (const auto* wish = std::get_if<SensorsCommand>(&command.what)) co_return sensors(**device, wish->json);
@@ -115,6 +117,13 @@ Task<ssh::ExecResult> ExecCommands::hold(safety::Asker asker, sampling::Device* 
     co_return answer(device->id() + " is safe\n" + acknowledged(*device, *held));
 }
 
+ssh::ExecResult ExecCommands::acknowledge(const safety::Asker& asker, const std::string& device,
+                                          const std::string& metric) const {
+    const auto done = face_.alarms.acknowledge(device, metric, asker, "");
+    if (!done) return failure(done.error());
+    return answer(done->empty() ? "nothing to acknowledge\n" : "acknowledged: " + *done + "\n");
+}
+
 ssh::ExecResult ExecCommands::status() const {
     const auto up = std::chrono::duration_cast<std::chrono::seconds>(face_.clock.steady_now() - face_.started);
     TextTable node({Align::left, Align::left});
@@ -133,7 +142,8 @@ ssh::ExecResult ExecCommands::status() const {
         const std::string safe = device->is_safe() ? "safe" : device->is_connected() ? "active" : "not known";
         table.row({device->id(), link, safe, face_.path.control(device->id()).describe()});
     }
-    return answer(node.to_string() + "\n" + table.to_string());
+    const std::string alarms = face_.alarms.describe();
+    return answer(node.to_string() + "\n" + table.to_string() + (alarms.empty() ? "" : "\nALARMS\n" + alarms));
 }
 
 ssh::ExecResult ExecCommands::sensors(const sampling::Device& device, bool as_json) const {

@@ -21,6 +21,7 @@ class ExecCommands {
     Task<ssh::ExecResult> carry_out(safety::Asker asker, ExecCommand command);
     Task<ssh::ExecResult> set(safety::Asker asker, sampling::Device* device, SetCommand wish);
     Task<ssh::ExecResult> hold(safety::Asker asker, sampling::Device* device);
+    ssh::ExecResult acknowledge(const safety::Asker& asker, const std::string& device, const std::string& metric) const;
     ssh::ExecResult status() const;
     ssh::ExecResult sensors(const sampling::Device& device, bool json) const;
     ssh::ExecResult get(const sampling::Device& device, const std::string& metric) const;

@@ -91,6 +91,12 @@ Result<ExecCommand> parse_rest(ExecCommand command, Words words) {
         command.what = GetCommand{std::string(words[1])};
         return command;
     }
+    if (verb == "ack") {
+        if (words.size() < 2) return wrong("ack needs the metric of an alarm", "ack METRIC, or: ack all");
+        LABHUB_CHECK(no_more(words, 2));
+        command.what = AckCommand{std::string(words[1])};
+        return command;
+    }
     if (verb == "set") {
         LABHUB_TRY(const std::string lease, take_option(words, "--lease"));
         LABHUB_TRY(SetCommand set, parse_set(words));
@@ -126,6 +132,7 @@ std::string_view usage() {
            "get METRIC                 one reading\n"
            "set METRIC=VALUE …         change actuators, as in: set stirrer=40 led=on\n"
            "hold                       every actuator to its safe value, now\n"
+           "ack METRIC|all             says that you have seen an alarm of this node\n"
            "logs [N]                   the last N lines of the agent's log (50)\n"
            "version                    of the agent\n"
            "With several devices add --device ID. A device that is leased can be set with --lease ID only.\n";
@@ -133,13 +140,13 @@ std::string_view usage() {
 
 Result<ExecCommand> parse_exec(std::string_view line) {
     Words words = words_of(line);
-    if (words.empty()) return wrong("no command", "one of: status, sensors, get, set, hold, logs, version, help");
-    constexpr std::string_view kVerbs[] = {"status", "sensors", "get", "set", "hold", "logs", "version", "help"};
+    if (words.empty()) return wrong("no command", "one of: status, sensors, get, set, hold, ack, logs, version, help");
+    constexpr std::string_view kVerbs[] = {"status", "sensors", "get", "set", "hold", "ack", "logs", "version", "help"};
     bool known = false;
     for (const std::string_view verb : kVerbs) known = known || words[0] == verb;
     if (!known)
         return wrong(shown(words[0]) + " is not a command",
-                     "one of: status, sensors, get, set, hold, logs, version, help");
+                     "one of: status, sensors, get, set, hold, ack, logs, version, help");
     ExecCommand command;
     LABHUB_TRY(command.device, take_option(words, "--device"));
     return parse_rest(std::move(command), std::move(words));

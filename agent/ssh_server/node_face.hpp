@@ -3,6 +3,7 @@
 #include <functional>
 #include <string>
 
+#include "agent/alarms/node_alarms.hpp"
 #include "agent/safety/command_path.hpp"
 #include "agent/ssh_server/log_ring.hpp"
 #include "shared/base/clock.hpp"
@@ -22,6 +23,7 @@ struct NodeFace {
     std::function<std::string()> broker;       ///< "connected to 127.0.0.1:1883 (bdSeq 3)"
     std::function<std::string()> spool;        ///< "12 rows not acknowledged, 40 KiB, 0 dropped"
     std::function<std::string()> clock_state;  ///< "synchronised"
+    alarms::NodeAlarms& alarms;
 };
 
 }  // namespace labhub::agent::ssh_server

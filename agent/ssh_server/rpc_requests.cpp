@@ -31,6 +31,7 @@ Task<rpc::Reply> RpcRequests::answer(ssh::Principal who, rpc::Request request) {
         case rpc::Request::kLease: reply = co_await lease(asker, std::move(*request.mutable_lease())); break;
         case rpc::Request::kRead: reply = read(request.read()); break;
         case rpc::Request::kLogs: reply = logs(request.logs()); break;
+        case rpc::Request::kAcknowledgeAlarm: reply = acknowledge_alarm(asker, request.acknowledge_alarm()); break;
         case rpc::Request::BODY_NOT_SET: {
             const Error unknown{ErrorCode::unsupported, "this agent doesn't know that kind of request",
                                 "it is " + face_.version};
@@ -122,6 +123,16 @@ rpc::Reply RpcRequests::logs(const rpc::LogsRequest& request) const {
     rpc::Reply reply;
     rpc::LogsReply& logs = *reply.mutable_logs();
     for (const std::string& line : face_.log.last(request.lines())) logs.add_lines(printable(line, line.size()));
+    return reply;
+}
+
+rpc::Reply RpcRequests::acknowledge_alarm(safety::Asker asker, const rpc::AcknowledgeAlarmRequest& request) const {
+    asker = on_behalf(std::move(asker), request.principal());
+    const auto done =
+        face_.alarms.acknowledge(request.device(), request.metric(), asker, printable(request.comment(), 1'000));
+    if (!done) return refused(done.error());
+    rpc::Reply reply;
+    reply.mutable_acknowledge_alarm();
     return reply;
 }
 

@@ -21,6 +21,7 @@ class RpcRequests {
     Task<rpc::Reply> lease(safety::Asker asker, rpc::LeaseRequest request);
     rpc::Reply read(const rpc::ReadRequest& request) const;
     rpc::Reply logs(const rpc::LogsRequest& request) const;
+    rpc::Reply acknowledge_alarm(safety::Asker asker, const rpc::AcknowledgeAlarmRequest& request) const;
 
     const NodeFace& face_;
 };

@@ -20,6 +20,11 @@ const std::array kMigrations{sqlite::Migration{"0001_agent_state", R"sql(
         seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time_ms INTEGER NOT NULL,
         outcome TEXT, message TEXT, detail TEXT, applied TEXT);
     CREATE TABLE node_state(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+)sql"},
+                             sqlite::Migration{"0002_alarms", R"sql(
+    CREATE TABLE node_alarm(
+        device TEXT NOT NULL, metric TEXT NOT NULL, state TEXT NOT NULL, worst INTEGER NOT NULL,
+        since_ms INTEGER NOT NULL, PRIMARY KEY(device, metric)) WITHOUT ROWID;
 )sql"}};
 
 Result<sqlite::Database> open_checked(const std::filesystem::path& file) {

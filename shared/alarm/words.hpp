@@ -25,7 +25,7 @@ Result<Condition> condition_from(std::string_view name);
 /// that has cleared and was not acknowledged yet keeps its condition: "cleared highhigh unacknowledged".
 struct NodeAlarm {
     Severity severity = Severity::none;     ///< none: it is normal, or has cleared
-    Condition condition = Condition::none;  ///< the present one, or that which was the worst before it cleared
+    Condition condition = Condition::none;  ///< the present one, or the last one before it cleared
     bool is_acknowledged = true;
 
     bool operator==(const NodeAlarm&) const = default;

@@ -47,6 +47,27 @@ TEST_F(AgentConfigTest, ReadsKeysDevicesAndSamplingPeriods) {
     EXPECT_EQ(config->ssh.authorized_keys.at(0).name, "ada");
 }
 
+TEST_F(AgentConfigTest, ReadsAlarmsForItsOneDevice) {
+    const auto config = load_text(good("[[alarm]]\nmetric = \"vial_A_temp\"\nhighhigh = 45\nno_data = \"10s\"\n"
+                                       "actuators = [\"peltier\"]\n"));
+    ASSERT_TRUE(config) << config.error().to_string();
+    const AlarmConfig& alarm = config->alarms.at(0);
+    EXPECT_EQ(alarm.device, "vessel");
+    EXPECT_EQ(alarm.limits.highhigh, 45.0);
+    EXPECT_FALSE(alarm.limits.high);
+    EXPECT_EQ(alarm.limits.no_data, 10s);
+    EXPECT_EQ(alarm.reaction, "safe");
+}
+
+TEST_F(AgentConfigTest, RefusesAlarmsThatCanNotBe) {
+    const std::string begin = "[[alarm]]\nmetric = \"vial_A_temp\"\n";
+    EXPECT_NE(load_text(good(begin + "high = 45\nlow = 46\n")).error().to_string().find("lowlow < low"),
+              std::string::npos);
+    EXPECT_FALSE(load_text(good(begin + "device = \"other\"\nhigh = 45\n")));
+    EXPECT_FALSE(load_text(good(begin + "high = 45\n" + begin + "high = 46\n")));
+    EXPECT_FALSE(load_text(good(begin + "quality = false\n"))) << "there is nothing to watch";
+}
+
 TEST_F(AgentConfigTest, NamesEachMistakeWithItsPlaceAndWhatWouldBeRight) {
     const std::tuple<std::string, const char*, const char*> mistakes[] = {
         {good("[mqtt]\nprot = 1\n"), "agent.toml:8:1: mqtt.prot", "mqtt.port"},

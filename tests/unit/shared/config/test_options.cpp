@@ -99,6 +99,19 @@ role = "coordinator"
     EXPECT_EQ(settings.keys[1].name, "hub");
 }
 
+TEST(Options, TellsANumberThatIsNotSetFromEveryNumber) {
+    std::optional<double> low, high;
+    Options options;
+    options.add("low", &low, "The lower limit");
+    options.add("high", &high, "The upper limit", at_least(0));
+    ASSERT_TRUE(options.load_text("high = 40"));
+    EXPECT_FALSE(low);
+    EXPECT_EQ(high, 40.0);
+    EXPECT_FALSE(options.load_text("high = -1"));
+    EXPECT_FALSE(options.load_text("low = \"cold\""));
+    EXPECT_NE(options.reference().find("| `low` | number |  |"), std::string::npos) << options.reference();
+}
+
 TEST(Options, KeepsDefaultsOfWhatTheFileDoesNotSay) {
     Settings settings;
     ASSERT_TRUE(table_of(settings).load_text("node.id = 'n1'"));
