@@ -72,28 +72,28 @@ sparkplug::Payload device_birth(const sampling::Device& device, const std::vecto
 }
 
 BornMetrics::BornMetrics(const sparkplug::Payload& birth) {
-    types_.reserve(birth.metrics.size());
+    told_.reserve(birth.metrics.size());
     for (const sparkplug::Metric& each : birth.metrics)
-        if (each.datatype) types_.emplace_back(each.name, *each.datatype);
-    std::sort(types_.begin(), types_.end());
+        if (each.datatype) told_.push_back({each.name, *each.datatype, each.timestamp.value_or(UtcMillis{0})});
+    std::sort(told_.begin(), told_.end(), [](const Told& a, const Told& b) { return a.name < b.name; });
 }
 
-const sparkplug::DataType* BornMetrics::find(std::string_view name) const {
-    const auto found = std::lower_bound(types_.begin(), types_.end(), name,
-                                        [](const auto& each, std::string_view wanted) { return each.first < wanted; });
-    return found == types_.end() || found->first != name ? nullptr : &found->second;
+const BornMetrics::Told* BornMetrics::find(std::string_view name) const {
+    const auto found = std::lower_bound(told_.begin(), told_.end(), name,
+                                        [](const Told& each, std::string_view wanted) { return each.name < wanted; });
+    return found == told_.end() || found->name != name ? nullptr : &*found;
 }
 
 void add_readings(sparkplug::Payload& data, const BornMetrics& born, const spool::Batch& batch, bool historical) {
     data.metrics.reserve(data.metrics.size() + batch.readings.size());
     for (const Reading& reading : batch.readings) {
-        const sparkplug::DataType* const type = born.find(reading.metric);
-        if (!type) continue;
+        const BornMetrics::Told* const told = born.find(reading.metric);
+        if (!told) continue;
         sparkplug::Metric made = metric(reading.metric, reading.value);
-        made.datatype = *type;
+        made.datatype = told->type;
         made.timestamp = reading.time;
         made.quality = reading.quality;
-        made.is_historical = historical;
+        made.is_historical = historical || reading.time < told->time;
         data.metrics.push_back(std::move(made));
     }
 }

@@ -51,14 +51,21 @@ sparkplug::Payload device_birth(const sampling::Device& device, const std::vecto
 class BornMetrics {
   public:
     explicit BornMetrics(const sparkplug::Payload& birth);
-    /// The type that was said; nothing for a metric that wasn't named.
-    const sparkplug::DataType* find(std::string_view name) const;
+    struct Told {
+        std::string name;
+        sparkplug::DataType type;
+        UtcMillis time;  ///< of the value that was told
+    };
+    /// What was said of it; nothing for a metric that wasn't named.
+    const Told* find(std::string_view name) const;
 
   private:
-    std::vector<std::pair<std::string, sparkplug::DataType>> types_;  ///< sorted by name
+    std::vector<Told> told_;  ///< sorted by name
 };
 
-/// The readings of a batch as metrics of a DDATA or NDATA. Those the birth didn't name are left out.
+/// The readings of a batch as metrics of a DDATA or NDATA. Those the birth didn't name are left out; those older than
+/// the value it told are historical whatever `historical` says, as live values may not go back in time
+/// (operational-behavior-data-publish-dbirth-order).
 void add_readings(sparkplug::Payload& data, const BornMetrics& born, const spool::Batch& batch, bool historical);
 /// Puts a position (0: none) and the doubt in the clock on the first metric.
 void mark(sparkplug::Payload& data, spool::Position position, bool clock_unsure);

@@ -25,6 +25,7 @@ Session::Session(Surroundings around, std::unique_ptr<mqtt::Connection> connecti
       tasks_(around.executor) {}
 
 Result<std::size_t> Session::send(MessageType type, const std::string& device, sparkplug::Payload payload) {
+    if (is_leaving_) return Error{ErrorCode::unavailable, "the session is being left"};
     payload.timestamp = around_.clock.utc_now();
     payload.seq = seq_.current();
     LABHUB_TRY(std::string bytes, sparkplug::encode(type, payload));
@@ -126,6 +127,7 @@ Task<Error> Session::run() {
 }
 
 Task<void> Session::leave() {
+    is_leaving_ = true;
     const auto topic =
         sparkplug::format_topic({around_.settings.group, MessageType::ndeath, around_.settings.node, ""});
     const auto death = sparkplug::encode(MessageType::ndeath, sparkplug::node_death(bd_seq_, around_.clock.utc_now()));

@@ -116,6 +116,7 @@ class Session {
     Steady::time_point last_births_{};
     Steady::time_point run_began_{};
     bool rebirth_due_ = false;
+    bool is_leaving_ = false;  ///< NDEATH is out, or about to be: nothing may follow it
     TaskGroup tasks_;
 };
 

@@ -62,6 +62,21 @@ TEST_F(BirthsTest, LeavesOutReadingsOfMetricsTheBirthDidNotName) {
     EXPECT_EQ(data_of(BornMetrics(device_birth(device_, {})), batch, 5).metrics.size(), 1u);
 }
 
+TEST_F(BirthsTest, ReadingsOlderThanWhatTheBirthToldAreHistory) {
+    device_.prime({{"stirrer", 40.0, clock_.utc_now(), Quality::good}});
+    const BornMetrics born(device_birth(device_, {}));
+    const UtcMillis told = clock_.utc_now();
+    const spool::Batch batch{"vessel",
+                             {{"stirrer", 38.0, told - 1ms, Quality::good},
+                              {"stirrer", 40.0, told, Quality::good},
+                              {"stirrer", 41.0, told + 1ms, Quality::good}}};
+    sparkplug::Payload data;
+    add_readings(data, born, batch, false);
+    ASSERT_EQ(data.metrics.size(), 3u);
+    EXPECT_TRUE(data.metrics[0].is_historical);
+    EXPECT_FALSE(data.metrics[1].is_historical || data.metrics[2].is_historical);
+}
+
 TEST_F(BirthsTest, ExtraMetricsAreBornAndHaveData) {
     ExtraMetric alarm;
     alarm.info.name = "alarm/vial_A_temp";
