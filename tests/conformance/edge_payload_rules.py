@@ -1,4 +1,6 @@
 """The rules for edge nodes, of what is in their messages and in which order they come."""
+import itertools
+
 import sparkplug
 from edge_rules import A_MINUTE, BIRTHS, DATA, NUMBERED, REBIRTH, bd_seq, published
 from rules import Rule, every, move_before, remove, require, rewrite, spoil, spoil_metric, spoil_payload
@@ -459,8 +461,9 @@ def _periodic(recording):
 
 
 def _only_new_values(recording):
-    for number, packet in enumerate(recording.sent("DDATA")):
-        rewrite(packet, lambda message: [(no_value(m), setattr(m, "double_value", number)) for m in message.metrics if has_value(m)])
+    numbers = itertools.count()
+    for packet in recording.sent("DDATA"):
+        rewrite(packet, lambda message: [(no_value(m), setattr(m, "double_value", next(numbers))) for m in message.metrics if has_value(m)])
 
 
 periodic = Rule("sensors are reported at their sampling period, also where the value is the same", _periodic, _only_new_values)

@@ -66,6 +66,14 @@ TEST(Receiving, TakesFloatsAndMakesNaNNull) {
     EXPECT_EQ(value_of(metric), Value{});
 }
 
+TEST(Receiving, TrustsNoNumberThatIsNotFinite) {
+    pb::Metric metric = integer(10, 0);
+    metric.set_double_value(std::numeric_limits<double>::quiet_NaN());
+    EXPECT_EQ(received({metric}).payload.metrics.at(0).quality, Quality::bad);
+    metric.set_double_value(1.0);
+    EXPECT_EQ(received({metric}).payload.metrics.at(0).quality, Quality::good);
+}
+
 TEST(Receiving, TakesTextsAndTimes) {
     pb::Metric metric = integer(14, 0);
     metric.set_string_value("text");
