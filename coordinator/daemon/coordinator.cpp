@@ -88,6 +88,11 @@ std::map<NodeId, std::string> host_keys_of(const std::vector<link::Enrolment>& e
     return keys;
 }
 
+Result<std::unique_ptr<store::TelemetryStore>> open_telemetry(const Settings& settings) {
+    LABHUB_TRY(auto options, telemetry_options(settings.telemetry, settings.data_dir));
+    return store::TelemetryStore::open(settings.data_dir / "telemetry", std::move(options));
+}
+
 ingest::Options ingest_options(const Settings& settings, const std::vector<link::Enrolment>& enrolments) {
     ingest::Options options;
     options.broker = broker_options(settings);
@@ -156,6 +161,8 @@ struct Coordinator::Parts {
           mirror(executor, mirror_options(settings), fleet, commander, clock),
           broker_watch(executor, broker_options(settings)),
           results(settings.data_dir / "experiments", fleet, *telemetry, command_store, alarm_store, pool),
+          live(executor, clock, settings.telemetry.live_memory),
+          exporter(*telemetry, pool),
           launcher(executor, runner),
           server(executor, http::ServerLimits{},
                  [this](http::Request request) { return router.handle(std::move(request)); }),
@@ -173,8 +180,9 @@ struct Coordinator::Parts {
                  [this](const JobId& job) { sandboxes.close(job); }}}),
           alarms(executor, std::move(alarm_parts.rules), std::move(alarm_parts.channels),
                  std::move(alarm_parts.courier), {alarm_store, fleet, leases, commander, jobs, clock}),
-          services{fleet,        leases,          commander,         jobs,  results, recorder, metrics,
-                   broker_watch, alarms.alarms(), alarms.notifier(), clock, pool},
+          services{fleet,        leases,          commander,         jobs,       results, recorder, metrics,
+                   broker_watch, alarms.alarms(), alarms.notifier(), *telemetry, live,    exporter, clock,
+                   pool},
           router(services, api::all_operations(), token),
           reconcilers(executor, clock) {}
 
@@ -196,6 +204,8 @@ struct Coordinator::Parts {
     mirror::Mirror mirror;
     broker::BrokerWatch broker_watch;
     jobs::Results results;
+    telemetry::LiveFeed live;
+    telemetry::Exporter exporter;
     runner::SpawnLauncher launcher;
     http::Server server;
     SandboxListeners sandboxes;
@@ -249,8 +259,8 @@ Task<Result<void>> Coordinator::start() {
     if (!token) co_return std::move(token).error();
     auto writer = open_database(settings_.data_dir / "labhub.db");
     if (!writer) co_return writer.error().within("labhub.db");
-    auto telemetry = store::TelemetryStore::open(settings_.data_dir / "telemetry.db");
-    if (!telemetry) co_return telemetry.error().within("telemetry.db");
+    auto telemetry = open_telemetry(settings_);
+    if (!telemetry) co_return telemetry.error().within("telemetry");
 
     parts_ = std::make_unique<Parts>(context_.get_executor(), settings_, std::move(*lock), std::move(*token),
                                      std::move(*writer), std::move(*telemetry), *runner, std::move(*engine),
@@ -276,6 +286,7 @@ Task<Result<void>> Coordinator::start() {
     for (auto& enrolment : *enrolments)
         parts.fleet.enrol(std::move(enrolment), settings_.ssh_user, settings_.ssh_key_path());
     parts.recorder.ask_ingest([&ingest = parts.ingest] { return ingest.counters(); });
+    parts.recorder.listen(parts.live.listener());
     parts.recorder.start(
         [&ingest = parts.ingest](NodeId node, std::int64_t position) { ingest.acknowledge(node, position); },
         [&ingest = parts.ingest](NodeId node) { ingest.request_rebirth(node); });

@@ -55,6 +55,7 @@ config::Options options_of(Settings& settings) {
     options.add("mirror.refresh", &settings.mirror_refresh,
                 "An unchanged value is shown again, with its new time, after so long", config::range(1s, 24h));
     add_alarm_options(options, settings.alarms);
+    add_telemetry_options(options, settings.telemetry);
     return options;
 }
 

@@ -10,7 +10,7 @@
 #include "coordinator/domain/jobs/job.hpp"
 #include "coordinator/store/alarm_store.hpp"
 #include "coordinator/store/command_store.hpp"
-#include "coordinator/store/telemetry_store.hpp"
+#include "coordinator/store/telemetry/telemetry_store.hpp"
 
 namespace labhub::coordinator::jobs {
 
@@ -26,7 +26,12 @@ class Results {
   public:
     Results(std::filesystem::path folder, fleet::Fleet& fleet, store::TelemetryStore& telemetry,
             store::CommandStore& commands, store::AlarmStore& alarms, asio::thread_pool& pool)
-        : folder_(std::move(folder)), fleet_(fleet), telemetry_(telemetry), commands_(commands), alarms_(alarms), pool_(pool) {}
+        : folder_(std::move(folder)),
+          fleet_(fleet),
+          telemetry_(telemetry),
+          commands_(commands),
+          alarms_(alarms),
+          pool_(pool) {}
 
     std::filesystem::path folder_of(const JobId& job) const { return folder_ / job.value; }
     std::filesystem::path zip_of(const JobId& job) const { return folder_of(job) / "results.zip"; }

@@ -68,8 +68,9 @@ class TelemetryStore {
     /// The metrics the device has ever had readings of, in the order they were first seen.
     Task<Result<std::vector<std::string>>> metrics_of(DeviceAddress device);
 
-    /// One answer for each series asked for, in that order. Errors out_of_range (to before from, no points, a step that
-    /// makes more than 1,000,000 buckets), not_found (no such series), too_many (readers overloaded), timed_out (30 s).
+    /// One answer for each series asked for, in that order. Errors out_of_range (to before from, fewer than 2
+    /// points, a step that makes more than 200,000 values of all series together), not_found (no such series), too_many
+    /// (readers overloaded), timed_out (30 s).
     Task<Result<std::vector<SeriesPoints>>> query(SeriesQuery question);
     /// The same on the calling thread, which must not be one that runs an io_context.
     Result<std::vector<SeriesPoints>> query_here(const SeriesQuery& question);

@@ -75,7 +75,8 @@ enum class Aggregate { average, minimum, maximum, last, count };
 /// A question about several series at once. With `step` each bucket [from + n·step, from + (n+1)·step) gives one exact
 /// value, at the bucket's beginning; empty buckets are left out. Without it each series gives at most `max_points` of
 /// its own samples, with each bucket's smallest and largest at their true times; a series with no more samples than
-/// that gives all of them. Booleans count as 0 and 1; texts can't be ordered, so of them each bucket gives the last.
+/// that gives all of them. Downsampled values are numbers, booleans as 0 and 1; texts can't be ordered, so of them each
+/// bucket gives the last.
 struct SeriesQuery {
     std::vector<SeriesId> series;
     UtcMillis from;  ///< inclusive
@@ -118,6 +119,7 @@ struct TelemetryOptions {
     std::chrono::milliseconds seal_after{600'000};  ///< age of the oldest unsealed sample that starts one
     std::size_t series_bound = 200'000;             ///< more series are Error too_many
     int reader_threads = 2;
+    const Clock* clock = nullptr;  ///< whose today retention goes by; null: the machine's
 };
 
 /// Figures for /metrics; all but the counters are of now.

@@ -8,7 +8,6 @@
 #include "coordinator/store/command_store.hpp"
 #include "coordinator/store/job_store.hpp"
 #include "coordinator/store/migrations/migrations.hpp"
-#include "coordinator/store/telemetry_store.hpp"
 #include "shared/base/random.hpp"
 
 namespace labhub::coordinator::store {
@@ -139,42 +138,6 @@ TEST_F(Store, KeepsCommandsInTheOrderTheyWereAsked) {
     EXPECT_EQ(read->front().id.value, "c2");
     EXPECT_EQ(as_number(read->front().asked.at("stirrer")), 42.0);
     EXPECT_EQ(read->front().asked.at("led"), Value{true});
-}
-
-std::vector<Reading> readings_at(std::int64_t time) {
-    return {{"temp", 20.0 + static_cast<double>(time), UtcMillis{time}, Quality::good},
-            {"led", true, UtcMillis{time}, Quality::good},
-            {"ring_light", std::string("#ff0000"), UtcMillis{time}, Quality::good},
-            {"current", Value{}, UtcMillis{time}, Quality::bad}};
-}
-
-TEST_F(Store, StoresEachReadingOnce) {
-    auto store = TelemetryStore::open(folder_ / "telemetry.db");
-    ASSERT_TRUE(store) << store.error().to_string();
-    auto first = (*store)->append({{kVessel, readings_at(1)}, {kVessel, readings_at(2)}});
-    ASSERT_TRUE(first) << first.error().to_string();
-    EXPECT_EQ(first->stored, 8u);
-    auto again = (*store)->append({{kVessel, readings_at(2)}, {kVessel, readings_at(3)}});
-    ASSERT_TRUE(again);
-    EXPECT_EQ(again->stored, 4u);
-    EXPECT_EQ(again->duplicates, 4u);
-}
-
-TEST_F(Store, MergesSeriesIntoRowsByTime) {
-    auto store = TelemetryStore::open(folder_ / "telemetry.db");
-    ASSERT_TRUE(store);
-    ASSERT_TRUE((*store)->append({{kVessel, readings_at(2)},
-                                  {kVessel, readings_at(1)},
-                                  {kVessel, {{"temp", 7.5, UtcMillis{3}, Quality::good}}}}));
-    EXPECT_EQ(*run((*store)->metrics_of(kVessel)), (std::vector<std::string>{"temp", "led", "ring_light", "current"}));
-    std::vector<TelemetryRow> rows;
-    auto collect = [&rows](const TelemetryRow& row) -> Result<void> { return rows.push_back(row), Result<void>{}; };
-    std::function<Result<void>(const TelemetryRow&)> each = collect;
-    ASSERT_TRUE(run((*store)->each_row(kVessel, {"temp", "current", "ring_light"}, UtcMillis{1}, UtcMillis{3}, each)));
-    ASSERT_EQ(rows.size(), 3u);
-    EXPECT_EQ(rows[0].time, UtcMillis{1});
-    EXPECT_EQ(rows[0].values, (std::vector<Value>{21.0, Value{}, std::string("#ff0000")}));
-    EXPECT_EQ(rows[2].values, (std::vector<Value>{7.5, Value{}, Value{}}));
 }
 
 }  // namespace

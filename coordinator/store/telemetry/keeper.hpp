@@ -1,0 +1,62 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "coordinator/store/telemetry/appender.hpp"
+#include "coordinator/store/telemetry/partition_set.hpp"
+
+namespace labhub::coordinator::store::telemetry {
+
+/// What is done to stored samples behind everyone's back: heads are sealed into partitions, small blocks merged, damage
+/// set aside, old days deleted. Any thread, one at a time. What fails is tried again at the next call; the journal
+/// keeps what isn't sealed.
+class Keeper {
+  public:
+    Keeper(Catalogue& catalogue, Appender& appender, PartitionSet& partitions, const TelemetryOptions& options,
+           const Clock& clock);
+
+    /// What is due; `all` whether due or not.
+    Result<TendReport> tend(bool all);
+    /// Counters and the last failure, for statistics.
+    void add_to(TelemetryStatistics& statistics) const;
+
+  private:
+    using Samples = std::vector<std::pair<SeriesId, SampleList>>;
+
+    Result<void> mend(TendReport& report);
+    Result<void> mend_one(const Damage& damage, TendReport& report);
+    bool is_seal_due() const;
+    Result<void> seal(TendReport& report);
+    std::map<PartitionKey, Samples> by_partition(const FrozenSet& frozen);
+    Result<void> seal_into(const PartitionKey& key, const Samples& samples, std::int64_t through);
+    Result<void> compact(bool all, TendReport& report);
+    Result<void> compact_one(const PartitionKey& key, bool is_final, TendReport& report);
+    Result<void> look_into_old_files();
+    Result<void> retain(TendReport& report);
+    Result<void> retain_class(const SeriesClass& rule, std::int64_t today, TendReport& report);
+    Result<void> remove(const PartitionKey& key, const std::string& why, TendReport& report);
+    Result<void> note(Result<void> outcome);
+    std::int64_t today() const { return day_of(clock_.utc_now().count); }
+
+    Catalogue& catalogue_;
+    Appender& appender_;
+    PartitionSet& partitions_;
+    const TelemetryOptions& options_;
+    const Clock& clock_;
+
+    std::mutex mutex_;  ///< one tend at a time
+    std::optional<FrozenSet> frozen_;
+    std::map<PartitionKey, std::set<SeriesId>> unmerged_;  ///< what has been added to since its last compaction
+    std::vector<PartitionKey> unseen_;                     ///< files of before this start
+    Steady::time_point next_retention_{};
+
+    mutable std::mutex figures_mutex_;
+    TelemetryStatistics figures_;  ///< its counters and failure alone
+};
+
+}  // namespace labhub::coordinator::store::telemetry

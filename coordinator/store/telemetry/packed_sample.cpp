@@ -1,0 +1,119 @@
+#include "coordinator/store/telemetry/packed_sample.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace labhub::coordinator::store::telemetry {
+namespace {
+
+constexpr std::uint8_t kBad = 0, kGood = 1, kStale = 2;
+
+std::uint8_t tag_of(Kind kind, std::uint8_t quality) {
+    return static_cast<std::uint8_t>((static_cast<unsigned>(kind) << 4) | quality);
+}
+
+}  // namespace
+
+std::uint8_t quality_code(Quality quality) {
+    if (quality == Quality::good) return kGood;
+    return quality == Quality::stale ? kStale : kBad;
+}
+
+Quality quality_of(std::uint8_t code) {
+    if (code == kGood) return Quality::good;
+    return code == kStale ? Quality::stale : Quality::bad;
+}
+
+std::optional<double> PackedSample::number() const {
+    if (is_bad()) return std::nullopt;
+    switch (kind()) {
+        case Kind::boolean: return static_cast<double>(bits);
+        case Kind::integer: return static_cast<double>(static_cast<std::int64_t>(bits));
+        case Kind::number: return std::bit_cast<double>(bits);
+        default: return std::nullopt;
+    }
+}
+
+void SampleList::add(PackedSample sample, const std::vector<std::string>& its_texts) {
+    if (sample.kind() == Kind::text) {
+        const std::string& text = its_texts[sample.bits];
+        if (texts.empty() || texts.back() != text) texts.push_back(text);
+        sample.bits = texts.size() - 1;
+    }
+    samples.push_back(sample);
+}
+
+PackedSample pack(std::int64_t time, Quality quality, const Value& value, std::vector<std::string>& texts) {
+    const std::uint8_t code = quality_code(quality);
+    if (const auto* number = std::get_if<double>(&value)) {
+        if (!std::isfinite(*number)) return PackedSample::of(time, tag_of(Kind::null, kBad), 0);
+        return PackedSample::of(time, tag_of(Kind::number, code), std::bit_cast<std::uint64_t>(*number));
+    }
+    if (const auto* integer = std::get_if<std::int64_t>(&value))
+        return PackedSample::of(time, tag_of(Kind::integer, code), static_cast<std::uint64_t>(*integer));
+    if (const auto* boolean = std::get_if<bool>(&value))
+        return PackedSample::of(time, tag_of(Kind::boolean, code), *boolean ? 1 : 0);
+    const auto* text = std::get_if<std::string>(&value);
+    if (!text) return PackedSample::of(time, tag_of(Kind::null, code), 0);
+    if (texts.empty() || texts.back() != *text) texts.push_back(*text);
+    return PackedSample::of(time, tag_of(Kind::text, code), texts.size() - 1);
+}
+
+Sample unpack(PackedSample sample, const std::vector<std::string>& texts) {
+    Sample out{UtcMillis{sample.time()}, Value{}, quality_of(sample.quality_code())};
+    switch (sample.kind()) {
+        case Kind::boolean: out.value = sample.bits != 0; break;
+        case Kind::integer: out.value = static_cast<std::int64_t>(sample.bits); break;
+        case Kind::number: out.value = std::bit_cast<double>(sample.bits); break;
+        case Kind::text: out.value = texts[sample.bits]; break;
+        case Kind::null: break;
+    }
+    return out;
+}
+
+SampleList merge(SampleList first, const SampleList& second) {
+    if (second.empty()) return first;
+    if (first.empty()) return second;
+    if (first.last() < second.first()) {
+        first.samples.reserve(first.size() + second.size());
+        for (const auto& sample : second.samples) first.add(sample, second.texts);
+        return first;
+    }
+    SampleList merged;
+    merged.samples.reserve(first.size() + second.size());
+    std::size_t i = 0, j = 0;
+    while (i < first.size() || j < second.size()) {
+        const bool takes_first =
+            j == second.size() || (i < first.size() && first.samples[i].time() <= second.samples[j].time());
+        if (!takes_first) {
+            merged.add(second.samples[j++], second.texts);
+            continue;
+        }
+        if (j < second.size() && first.samples[i].time() == second.samples[j].time()) ++j;
+        merged.add(first.samples[i++], first.texts);
+    }
+    return merged;
+}
+
+std::size_t place_of(const std::vector<PackedSample>& samples, std::int64_t time) {
+    const auto found = std::lower_bound(samples.begin(), samples.end(), time,
+                                        [](const PackedSample& sample, std::int64_t t) { return sample.time() < t; });
+    return static_cast<std::size_t>(found - samples.begin());
+}
+
+bool has_time(const std::vector<PackedSample>& samples, std::int64_t time) {
+    const std::size_t place = place_of(samples, time);
+    return place < samples.size() && samples[place].time() == time;
+}
+
+SampleList slice(const SampleList& list, std::int64_t begin, std::int64_t end) {
+    SampleList part;
+    if (end < begin) return part;
+    const std::size_t from = place_of(list.samples, begin), to = place_of(list.samples, end + 1);
+    part.samples.reserve(to - from);
+    for (std::size_t i = from; i < to; ++i) part.add(list.samples[i], list.texts);
+    return part;
+}
+
+}  // namespace labhub::coordinator::store::telemetry
