@@ -81,6 +81,7 @@ void Alarms::watch_all() {
         if (rule->device == Rule::kAnyDevice) continue;
         if (auto address = DeviceAddress::parse(rule->device)) all.insert(std::move(*address));
     }
+    for (const auto& [job, experiment] : experiments_) all.insert(experiment.device);
     for (const auto& device : all) watch(device);
     clear_unwatched();
 }

@@ -17,11 +17,10 @@ std::uint64_t Journal::record(Alarm alarm, Event event, std::vector<std::string>
     // The first one may be under way: it is taken off by store_all() alone.
     if (queue_.size() >= kBound) {
         queue_.erase(queue_.begin() + 1);
-        ++given_up_, ++stored_;
+        ++given_up_;
         spdlog::error("a transition of an alarm was given up, as {} wait to be stored: {}", kBound, problem_);
     }
-    queue_.push_back({std::move(alarm), std::move(event), std::move(channels)});
-    ++recorded_;
+    queue_.push_back({++recorded_, std::move(alarm), std::move(event), std::move(channels)});
     if (!is_storing_) {
         is_storing_ = true;
         tasks_.spawn("store alarms", store_all());
@@ -36,7 +35,7 @@ Task<void> Journal::store_all() {
         auto stored = co_await store_.record(std::move(item.alarm), std::move(item.event), std::move(item.channels));
         if (stored) {
             queue_.pop_front();
-            ++stored_;
+            stored_ = item.number;
             problem_.clear();
             news_.cancel();
             if (is_told && on_stored) on_stored();

@@ -39,6 +39,7 @@ class Journal {
 
   private:
     struct Item {
+        std::uint64_t number = 0;
         Alarm alarm;
         Event event;
         std::vector<std::string> channels;

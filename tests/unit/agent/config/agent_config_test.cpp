@@ -48,8 +48,9 @@ TEST_F(AgentConfigTest, ReadsKeysDevicesAndSamplingPeriods) {
 }
 
 TEST_F(AgentConfigTest, ReadsAlarmsForItsOneDevice) {
-    const auto config = load_text(good("[[alarm]]\nmetric = \"vial_A_temp\"\nhighhigh = 45\nno_data = \"10s\"\n"
-                                       "actuators = [\"peltier\"]\n"));
+    const auto config =
+        load_text(good("[[alarm]]\nmetric = \"vial_A_temp\"\nhighhigh = 45\nno_data = \"10s\"\n"
+                       "actuators = [\"peltier\"]\n"));
     ASSERT_TRUE(config) << config.error().to_string();
     const AlarmConfig& alarm = config->alarms.at(0);
     EXPECT_EQ(alarm.device, "vessel");

@@ -63,6 +63,21 @@ TEST(CommandLine, SaysWhatIsWrongAndWhereHelpIs) {
     EXPECT_FALSE(parse({"set", "a/b"}));
 }
 
+TEST(CommandLine, ReadsWhatIsToBeWatched) {
+    const auto line = parse({"alarms", "set", "vial_A_temp", "--high", "40", "--low", "-5.5", "--delay", "30s"});
+    ASSERT_TRUE(line) << line.error().to_string();
+    const auto& set = std::get<AlarmSetRequest>(std::get<AlarmsCommand>(line->command));
+    EXPECT_EQ(set.metric, "vial_A_temp");
+    EXPECT_EQ(set.high, 40.0);
+    EXPECT_EQ(set.low, -5.5);
+    EXPECT_FALSE(set.highhigh);
+    EXPECT_EQ(set.delay, "30s");
+    EXPECT_FALSE(parse({"alarms"}));
+    EXPECT_FALSE(parse({"alarms", "set"}));
+    EXPECT_FALSE(parse({"alarms", "set", "vial_A_temp", "--reaction", "shout"}));
+    EXPECT_FALSE(parse({"alarms", "set", "vial_A_temp", "--high", "hot"}));
+}
+
 TEST(CommandLine, GivesHelpAndVersionAsText) {
     EXPECT_THAT(*parse({"--help"})->text, HasSubstr("LABHUB_TOKEN_FILE"));
     EXPECT_THAT(*parse({"run", "--help"})->text, HasSubstr("--time-limit"));

@@ -79,6 +79,7 @@ class AlarmsTest : public testing::Test {
         return *all.front();
     }
     std::vector<Event> history(store::AlarmHistoryQuery query = {}) {
+        wait_until_stored();
         auto events = test::run_task(io_, alarms_->history(std::move(query)));
         EXPECT_TRUE(events);
         return events ? *events : std::vector<Event>{};
@@ -86,11 +87,14 @@ class AlarmsTest : public testing::Test {
     Result<Alarm> acknowledge(const AlarmId& id, std::string comment = {}) {
         return test::run_task(io_, alarms_->acknowledge(id, "user:ada", std::move(comment)));
     }
-    /// Until what was recorded is stored.
+    void wait_until_stored() {
+        const auto until = Steady::now() + seconds{20};
+        io_.restart();
+        while (alarms_->journal().waiting() > 0 && Steady::now() < until) io_.run_one_for(milliseconds{100});
+    }
     std::vector<Event> outbox(const std::string& channel) {
+        wait_until_stored();
         auto events = test::run_task(io_, store_->undelivered(channel, 100));
-        while (alarms_->journal().waiting() > 0) io_.run_one_for(seconds{5});
-        events = test::run_task(io_, store_->undelivered(channel, 100));
         return events ? *events : std::vector<Event>{};
     }
     void run_experiment(const std::string& job, std::vector<ExperimentAlarm> declared = {}) {
