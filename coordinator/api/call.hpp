@@ -9,7 +9,9 @@
 #include "coordinator/domain/fleet/fleet.hpp"
 #include "coordinator/domain/jobs/engine.hpp"
 #include "coordinator/domain/leases/leases.hpp"
+#include "coordinator/domain/telemetry/export.hpp"
 #include "coordinator/domain/telemetry/recorder.hpp"
+#include "coordinator/domain/telemetry/stream.hpp"
 #include "coordinator/notify/notifier.hpp"
 #include "shared/http/message.hpp"
 
@@ -47,6 +49,9 @@ struct Services {
     const broker::BrokerWatch& broker;
     alarms::Alarms& alarms;
     const notify::Notifier& notifier;
+    store::TelemetryStore& telemetry_store;
+    telemetry::LiveFeed& live;
+    telemetry::Exporter& exporter;
     const Clock& clock;
     asio::thread_pool& pool;
 };

@@ -12,6 +12,7 @@ std::vector<Operation> all_operations() {
     add_experiments(list);
     add_containers(list);
     add_alarms(list);
+    add_telemetry(list);
     add_maintenance(list);
     add_documents(list);
     return list;

@@ -12,6 +12,7 @@ void add_hardware(std::vector<Operation>& list);
 void add_alarms(std::vector<Operation>& list);
 void add_experiments(std::vector<Operation>& list);
 void add_containers(std::vector<Operation>& list);
+void add_telemetry(std::vector<Operation>& list);
 void add_maintenance(std::vector<Operation>& list);
 void add_session(std::vector<Operation>& list);
 void add_nodes(std::vector<Operation>& list);

@@ -1,0 +1,192 @@
+#include "coordinator/domain/telemetry/recorder.hpp"
+
+#include <stdlib.h>
+
+#include <condition_variable>
+#include <filesystem>
+
+#include <gtest/gtest.h>
+#include <boost/asio/io_context.hpp>
+
+namespace labhub::coordinator::telemetry {
+namespace {
+
+using namespace std::chrono_literals;
+using Positions = std::map<NodeId, std::int64_t>;
+
+struct TemporaryFolder {
+    std::filesystem::path path;
+    TemporaryFolder() {
+        std::string name = (std::filesystem::temp_directory_path() / "labhub-recorder-XXXXXX").string();
+        path = ::mkdtemp(name.data());
+    }
+    ~TemporaryFolder() { std::filesystem::remove_all(path); }
+};
+
+ingest::DeviceSchemaPtr schema(const std::string& node) {
+    auto made = std::make_shared<ingest::DeviceSchema>();
+    made->device = {NodeId{node}, "v"};
+    made->metrics.resize(2);
+    made->metrics[0].name = "temp";
+    made->metrics[1].name = "led";
+    return made;
+}
+
+struct RecorderTest : testing::Test {
+    TemporaryFolder folder;
+    asio::io_context main;
+    ManualClock clock{UtcMillis{1'700'000'000'000}};
+    std::unique_ptr<store::TelemetryStore> store = store::TelemetryStore::open(folder.path / "telemetry").value();
+    fleet::Fleet fleet{main.get_executor(), clock};
+    Recorder recorder{*store, fleet, main.get_executor(), clock};
+    std::mutex mutex;
+    std::condition_variable changed;
+    Positions acknowledged;
+    std::set<NodeId> asked;
+
+    void start() {
+        recorder.start(
+            [this](NodeId node, std::int64_t position) {
+                const std::lock_guard lock(mutex);
+                acknowledged[node] = position;
+                changed.notify_all();
+            },
+            [this](NodeId node) {
+                const std::lock_guard lock(mutex);
+                asked.insert(node);
+                changed.notify_all();
+            });
+    }
+    template <class Condition>
+    bool wait_until(Condition condition) {
+        std::unique_lock lock(mutex);
+        return changed.wait_for(lock, 15s, condition);
+    }
+    ingest::Samples samples(const ingest::DeviceSchemaPtr& of, double value, std::chrono::milliseconds after,
+                            std::optional<std::int64_t> position = {}) {
+        return {of, {{0, Quality::good, clock.utc_now() + after, value}}, false, false, position};
+    }
+};
+
+TEST_F(RecorderTest, AcknowledgesTheLastPositionOfEachNodeOnceItIsStored) {
+    start();
+    const auto a = schema("a"), b = schema("b");
+    EXPECT_TRUE(recorder.samples(samples(a, 1, 1ms, 7)));
+    EXPECT_TRUE(recorder.samples(samples(b, 1, 1ms, 3)));
+    EXPECT_TRUE(recorder.samples(samples(a, 2, 2ms, 8)));
+    const Positions expected{{NodeId{"a"}, 8}, {NodeId{"b"}, 3}};
+    EXPECT_TRUE(wait_until([&] { return acknowledged == expected; }));
+    EXPECT_EQ(recorder.counts().stored, 3u);
+}
+
+TEST_F(RecorderTest, StoresEachSampleOnceAndCountsTheRest) {
+    start();
+    const auto a = schema("a");
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(recorder.samples(samples(a, 1, 1ms, i)));
+    recorder.stop();
+    EXPECT_EQ(recorder.counts().stored, 1u);
+    EXPECT_EQ(recorder.counts().duplicates, 2u);
+    EXPECT_EQ(acknowledged, (Positions{{NodeId{"a"}, 2}}));
+}
+
+TEST_F(RecorderTest, TellsListenersOfEverythingAndStoresNothingTransient) {
+    std::size_t heard = 0;
+    recorder.listen([&](const std::shared_ptr<const SampleGroup>& group) { heard += group->size(); });
+    start();
+    const auto a = schema("a");
+    auto passing = samples(a, 1, 1ms), old = samples(a, 2, 2ms);
+    passing.transient = true;
+    old.historical = true;
+    EXPECT_TRUE(recorder.samples(std::move(passing)));
+    EXPECT_TRUE(recorder.samples(std::move(old)));
+    recorder.stop();
+    EXPECT_EQ(heard, 2u);
+    EXPECT_EQ(recorder.counts().stored, 1u);
+}
+
+TEST_F(RecorderTest, StoresTheValuesOfABirth) {
+    start();
+    const auto a = schema("a");
+    recorder.device_born({a, clock.utc_now(), samples(a, 5, 0ms).samples});
+    recorder.stop();
+    EXPECT_EQ(recorder.counts().stored, 1u);
+}
+
+TEST_F(RecorderTest, CountsHowLongStoringTook) {
+    start();
+    const auto a = schema("a");
+    EXPECT_TRUE(recorder.samples(samples(a, 1, -120ms)));
+    EXPECT_TRUE(recorder.samples(samples(a, 2, -20s)));
+    recorder.stop();
+    const auto counts = recorder.counts().stored_within.samples;
+    const auto place = std::find(StoredWithin::kMilliseconds.begin(), StoredWithin::kMilliseconds.end(), 150);
+    EXPECT_EQ(counts[static_cast<std::size_t>(place - StoredWithin::kMilliseconds.begin())], 1u);
+    EXPECT_EQ(counts.back(), 1u);
+}
+
+struct FleetNewsTest : testing::Test {
+    TemporaryFolder folder;
+    asio::io_context main;
+    ManualClock clock;
+    fleet::Fleet fleet{main.get_executor(), clock};
+    FleetNews news{fleet, main.get_executor()};
+    ingest::DeviceSchemaPtr a = schema("a");
+
+    void enrol() {
+        link::Enrolment enrolment;
+        enrolment.node = NodeId{"a"};
+        enrolment.ssh_host = "127.0.0.1";
+        enrolment.ssh_port = 1;  // nobody listens there
+        fleet.enrol(std::move(enrolment), "nobody", folder.path / "key");
+    }
+    void be_born() {
+        news.node_born(NodeId{"a"}, [](fleet::Fleet& told) { told.node_born(NodeId{"a"}, UtcMillis{}, {}); });
+        news.tell([this](fleet::Fleet& told) { told.device_born(a->device, UtcMillis{}, a->metrics, {}); });
+        main.poll();
+    }
+    void send(int count) {
+        for (int i = 0; i < count; ++i)
+            news.live({a, {{0, Quality::good, UtcMillis{++time}, static_cast<double>(i)}}, false, false, {}});
+    }
+    std::int64_t time = 0;
+};
+
+TEST_F(FleetNewsTest, TellsEverySampleWhereTheMainThreadKeepsUp) {
+    enrol();
+    be_born();
+    send(50);
+    main.poll();
+    EXPECT_EQ(fleet.device(a->device).value()->recent.size(), 50u);
+    EXPECT_EQ(fleet.device(a->device).value()->latest.at("temp").value, Value{49.0});
+}
+
+TEST_F(FleetNewsTest, TellsTheLatestOfAFlood) {
+    enrol();
+    be_born();
+    send(100'000);
+    main.poll();
+    EXPECT_LE(fleet.device(a->device).value()->recent.size(), fleet::Fleet::kRecentSamples);
+    EXPECT_EQ(fleet.device(a->device).value()->latest.at("temp").value, Value{99'999.0});
+}
+
+TEST_F(FleetNewsTest, WakesNobodyForSamplesOfAStranger) {
+    be_born();
+    send(10);
+    EXPECT_EQ(main.poll(), 0u);
+}
+
+TEST_F(FleetNewsTest, KeepsTheOrderOfSamplesAndEvents) {
+    enrol();
+    be_born();
+    send(1);
+    news.tell([](fleet::Fleet& told) { told.node_stale(NodeId{"a"}, "silent"); });
+    main.poll();
+    EXPECT_EQ(fleet.device(a->device).value()->latest.at("temp").quality, Quality::stale);
+    news.tell([](fleet::Fleet& told) { told.node_stale(NodeId{"a"}, "silent"); });
+    send(1);
+    main.poll();
+    EXPECT_EQ(fleet.device(a->device).value()->latest.at("temp").quality, Quality::good);
+}
+
+}  // namespace
+}  // namespace labhub::coordinator::telemetry
