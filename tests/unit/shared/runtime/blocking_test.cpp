@@ -1,8 +1,10 @@
 #include "shared/runtime/blocking.hpp"
+#include <future>
 
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <boost/asio/detached.hpp>
 
 #include "tests/unit/shared/run_task.hpp"
 
@@ -38,6 +40,37 @@ TEST(RunBlocking, BringsExceptionsBack) {
     asio::thread_pool pool(1);
     EXPECT_THROW(test::run_task(io, work_that_throws(&pool)), std::runtime_error);
     pool.join();
+}
+
+Task<void> wait_for_gate(asio::thread_pool* pool, std::shared_future<void> gate, int* done) {
+    auto work = [gate, done] {
+        gate.wait();
+        ++*done;
+    };
+    co_await run_blocking(*pool, std::move(work));
+}
+
+TEST(RunBlocking, EndsWorkWhoseCallerWasCancelledWhetherItRunsOrWaits) {
+    for (int round = 0; round < 50; ++round) {
+        asio::io_context io;
+        asio::thread_pool pool(1);
+        std::promise<void> open;
+        const auto gate = open.get_future().share();
+        int done = 0;
+        std::vector<std::unique_ptr<asio::cancellation_signal>> cancels;
+        for (int i = 0; i < 4; ++i) {  // one runs, the others wait for the pool's only thread
+            cancels.push_back(std::make_unique<asio::cancellation_signal>());
+            asio::co_spawn(io, wait_for_gate(&pool, gate, &done),
+                           asio::bind_cancellation_slot(cancels.back()->slot(), asio::detached));
+        }
+        io.poll();
+        for (const auto& cancel : cancels) cancel->emit(asio::cancellation_type::all);
+        io.poll();
+        open.set_value();
+        io.run();
+        pool.join();
+        EXPECT_EQ(done, 4);
+    }
 }
 
 }  // namespace
