@@ -131,6 +131,16 @@ Result<Done> make(sqlite::Database& database, spool_file::Shapes& shapes, const 
 
 }  // namespace
 
+PerClass FileStorage::count_in(const std::vector<Row>& rows) {
+    PerClass added{};
+    for (const Row& row : rows) {
+        ++added[static_cast<std::size_t>(row.of)];
+        last_ = std::max(last_, row.position);
+        for (const Reading& reading : row.batch->readings) newest_ = std::max(newest_, reading.time);
+    }
+    return added;
+}
+
 Task<Result<Changed>> FileStorage::change(Change change) {
     if (!writer_) {
         Error closed{ErrorCode::unavailable, "the spool's file is not open"};
@@ -138,12 +148,7 @@ Task<Result<Changed>> FileStorage::change(Change change) {
     }
     // Counting goes from the oldest row on: nothing there may go meanwhile.
     if (!holding_.counted) change.forget.reset(), change.too_old = {};
-    PerClass added{};
-    for (const Row& row : change.rows) {
-        ++added[static_cast<std::size_t>(row.of)];
-        last_ = std::max(last_, row.position);
-        for (const Reading& reading : row.batch->readings) newest_ = std::max(newest_, reading.time);
-    }
+    const PerClass added = count_in(change.rows);
     auto work = [inside = inside_, change = std::move(change), newest = newest_,
                  max_bytes = holding_.counted ? options_.max_bytes : 0](sqlite::Database& database) -> Result<Done> {
         if (change.sent) inside->sent = std::max(inside->sent, *change.sent);

@@ -30,6 +30,8 @@ class FileStorage final : public Storage {
     struct Inside;
     Result<void> open_file(Found& found);
     void begin_counting();
+    /// Notes the rows' last position and time; returns how many there are of each class.
+    PerClass count_in(const std::vector<Row>& rows);
     void note(const Error& error);
 
     std::filesystem::path file_;
