@@ -175,8 +175,12 @@ class Plot {
         labels_.assign(height_, "");
         const bool is_switch =
             std::all_of(panel_.begin(), panel_.end(), [](const auto* one) { return one->has_steps; });
-        auto ticks = is_switch ? std::vector<Tick>{{0, "off"}, {1, "on"}}
-                               : value_ticks(extent_.low, extent_.high, std::max<std::size_t>(height_ / 2, 2));
+        std::vector<Tick> ticks{{0, "off"}, {1, "on"}};
+        // One mark is no scale: the steps become finer until there are two.
+        for (std::size_t most = std::max<std::size_t>(height_ / 2, 2); !is_switch && most <= height_ + 1; ++most) {
+            ticks = value_ticks(extent_.low, extent_.high, most);
+            if (ticks.size() > 1) break;
+        }
         for (const Tick& tick : ticks) {
             if (tick.at < extent_.low || tick.at > extent_.high) continue;
             const std::size_t row = height_ - 1 - std::min(y_of(tick.at) / kDotsDown, height_ - 1);
