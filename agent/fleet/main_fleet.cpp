@@ -25,6 +25,7 @@ void add_duration(CLI::App& app, const char* name, std::chrono::milliseconds& ta
     };
     app.add_option_function<std::string>(name, take, text)
         ->default_str(format_duration(target))
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
         ->type_name("DURATION")
         ->group("Fleet");
 }
@@ -72,6 +73,7 @@ void add_options(CLI::App& app, Options& options) {
         ->check(CLI::Range(1u, 10'000u));
     add("--ledger", options.ledger, "write every reading to this file: node,device,metric,time_ms,value");
     add("--state", options.state, "folder for spools that outlive this process; the ledger is then continued");
+    add_duration(app, "--keepalive", options.keepalive, "of MQTT, at least 5s");
     add_duration(app, "--ramp", options.ramp, "time over which the nodes start");
     add_duration(app, "--duration", options.duration, "time of sampling; 0s: until a signal");
     add_duration(app, "--drain", options.drain, "how long to wait at the end for acknowledgements");
