@@ -83,6 +83,30 @@ void add_recorder_counters(const Services& services, std::vector<Metrics::Readin
     }
 }
 
+void add_store_gauges(const Services& services, std::vector<Metrics::Reading>& now) {
+    const auto store = services.telemetry_store.statistics();
+    struct Row {
+        const char* name;
+        const char* help;
+        bool is_counter;
+        std::uint64_t value;
+    };
+    const Row rows[] = {
+        {"labhub_telemetry_series", "Metrics with readings in the store", false, store.series},
+        {"labhub_telemetry_samples", "Readings ever stored", false, store.samples},
+        {"labhub_telemetry_unsealed_samples", "Readings in the journal, not packed yet", false, store.unsealed_samples},
+        {"labhub_telemetry_partitions", "Files of packed readings", false, store.partitions},
+        {"labhub_telemetry_blocks", "Packed blocks", false, store.blocks},
+        {"labhub_telemetry_bytes", "Packed readings on disk", false, store.partition_bytes},
+        {"labhub_telemetry_journal_bytes", "The journal on disk", false, store.journal_bytes},
+        {"labhub_telemetry_quarantined_blocks", "Damaged blocks set aside", false, store.quarantined_blocks},
+        {"labhub_telemetry_refused_total", "Readings refused for impossible times", true, store.refused},
+        {"labhub_telemetry_deleted_partitions_total", "Files deleted for age or size", true, store.deleted_partitions},
+    };
+    for (const auto& row : rows)
+        now.push_back({row.name, row.help, row.is_counter, "", "", static_cast<double>(row.value)});
+}
+
 void add_alarm_gauges(const Services& services, std::vector<Metrics::Reading>& now) {
     const auto counts = services.alarms.counts();
     for (const auto& [severity, count] : counts.active)
@@ -109,6 +133,7 @@ Task<Result<http::Response>> get_metrics(Services& services, Call, Nothing) {
     add_alarm_gauges(services, now);
     add_ingest_counters(services, now);
     add_recorder_counters(services, now);
+    add_store_gauges(services, now);
     now.push_back(
         {"labhub_leases", "Devices under a lease", false, "", "", static_cast<double>(services.leases.size())});
     co_return http::text_response(200, "text/plain; version=0.0.4; charset=utf-8", services.metrics.text(now));

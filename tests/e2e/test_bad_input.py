@@ -291,7 +291,8 @@ class Starting(unittest.TestCase):
             self.assertIn(text, last[0])
 
     def test_a_corrupt_database_is_named_and_kept(self):
-        for name in ("labhub.db", "telemetry.db"):
+        (self.data / "telemetry").mkdir()
+        for name in ("labhub.db", "telemetry.db", "telemetry/journal.db"):
             (self.data / name).write_bytes(CORPSE)
             self.fails(name, "not a database")
             self.assertEqual((self.data / name).read_bytes(), CORPSE)

@@ -3,11 +3,9 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <chrono>
 #include <cstring>
 
+#include "coordinator/store/telemetry/partition_files.hpp"
 #include "shared/base/files.hpp"
 
 namespace labhub::coordinator::store::telemetry {
@@ -18,50 +16,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kIdleReaders = 48;
 constexpr std::size_t kWriters = 3;
 constexpr const char* kQuarantine = "quarantine";
-constexpr std::array kCompanions{"-wal", "-shm", "-journal"};
-
-std::string day_name(std::int64_t day) { return to_rfc3339(UtcMillis{day}).substr(0, 10); }
-
-/// "2026-02-15" → its first millisecond.
-std::optional<std::int64_t> parse_day(std::string_view text) {
-    int year = 0;
-    unsigned month = 0, day = 0;
-    const auto whole = [](std::string_view digits, auto& number) {
-        const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-        return parsed.ec == std::errc{} && parsed.ptr == digits.data() + digits.size();
-    };
-    if (text.size() != 10 || text[4] != '-' || text[7] != '-' || !whole(text.substr(0, 4), year) ||
-        !whole(text.substr(5, 2), month) || !whole(text.substr(8, 2), day))
-        return std::nullopt;
-    const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{month}, std::chrono::day{day}};
-    if (!date.ok()) return std::nullopt;
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::sys_days{date}.time_since_epoch())
-        .count();
-}
-
-fs::path with(const fs::path& file, const char* suffix) { return fs::path(file.string() + suffix); }
-
-std::uint64_t size_of(const fs::path& file) {
-    std::error_code missing;
-    const auto size = fs::file_size(file, missing);
-    return missing ? 0 : size;
-}
-
-void remove_quietly(const fs::path& file) {
-    std::error_code missing;
-    fs::remove(file, missing);
-}
-
-Result<void> move_file(const fs::path& from, const fs::path& to) {
-    std::error_code failure;
-    fs::rename(from, to, failure);
-    if (failure) return system_error("rename " + from.string(), failure.value());
-    return {};
-}
-
-bool is_active(const fs::path& file) {
-    return size_of(with(file, "-wal")) > 0 || size_of(with(file, "-journal")) > 0 || size_of(file) == 0;
-}
 
 }  // namespace
 
@@ -121,7 +75,7 @@ Result<void> PartitionSet::adopt(const fs::path& file, const std::string& class_
     for (const char* suffix : kCompanions)
         if (name.ends_with(suffix) && !fs::exists(file.string().substr(0, file.string().size() - std::strlen(suffix))))
             return remove_quietly(file), Result<void>{};
-    const auto day = name.ends_with(".db") ? parse_day(name.substr(0, name.size() - 3)) : std::nullopt;
+    const auto day = name.ends_with(".db") ? parse_day_name(name.substr(0, name.size() - 3)) : std::nullopt;
     if (!day) return {};
     const PartitionKey key{*day, class_name};
     {
@@ -259,7 +213,7 @@ Result<Partition*> PartitionSet::writer(const PartitionKey& key) {
     const auto found = writers_.find(key);
     if (found != writers_.end()) return &found->second;
     const fs::path file = path_of(key);
-    LABHUB_CHECK(make_folder(file.parent_path(), 0700));
+    if (!fs::exists(file)) LABHUB_CHECK(create_partition(file));
     auto opened = Partition::open_writer(file);
     if (!opened) {
         if (opened.error().code == ErrorCode::corrupt) report({key, std::nullopt});
@@ -334,7 +288,8 @@ Result<void> PartitionSet::replace(const fs::path& file, const std::string& clas
         LABHUB_CHECK(
             move_file(file, folder_ / kQuarantine / (class_name + "-" + file.stem().string() + "-" + stamp + ".db")));
     }
-    return move_file(with(file, ".fixed"), file);
+    LABHUB_CHECK(move_file(with(file, ".fixed"), file));
+    return sync_folder(file.parent_path());
 }
 
 Result<void> PartitionSet::survey(const PartitionKey& key) {

@@ -45,7 +45,7 @@ struct TelemetryStore::Parts {
     void keep();
     static Error closing() { return {ErrorCode::unavailable, "the telemetry store is being closed"}; }
 
-    static constexpr std::size_t kUnsealedFactor = 8;  ///< times seal_samples: past that appends are refused
+    static constexpr std::size_t kUnsealedFactor = 4;  ///< times seal_samples: past that appends are refused
     static constexpr int kReadsBound = 256;
 
     SystemClock system_clock;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <random>
 #include <thread>
 #include <unordered_set>
@@ -40,7 +41,10 @@ std::int64_t time_of(std::int64_t batch, int i) {
 [[noreturn]] void write_until_killed(const std::filesystem::path& folder, std::int64_t first, int pipe) {
     ManualClock clock{UtcMillis{time_of(first, 0)}};
     auto store = TelemetryStore::open(folder, options_of(clock));
-    if (!store) ::_exit(3);
+    if (!store) {
+        std::fprintf(stderr, "open: %s\n", store.error().to_string().c_str());
+        ::_exit(3);
+    }
     SeriesId ids[kMetrics];
     for (int m = 0; m < kMetrics; ++m) ids[m] = *(*store)->resolve(kVessel, "m" + std::to_string(m));
     for (std::int64_t batch = first;; ++batch) {
