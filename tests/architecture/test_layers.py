@@ -68,6 +68,7 @@ WALLS = [
     Wall(r"boost/beast", "shared/http/", "a Beast unit costs half a minute; our own request and response types stand in front"),
     Wall(r"mosquitto\.h", "shared/mqtt/", "one place knows libmosquitto's callbacks and reconnect traps"),
     Wall(r"libssh/", "shared/ssh/", "one place knows libssh's re-entrant callbacks"),
+    Wall(r"(zstd|xxhash)\.h", "coordinator/store/telemetry/", "one place packs readings and proves them sound"),
     Wall(r"sqlite3\.h", "shared/sqlite/", "one place knows statements, locks and result codes"),
     Wall(r"curl/", "coordinator/notify/", "one place knows libcurl's options and threads"),
     Wall(r"toml\+\+", "shared/config/", "options are described in a table, not read from a tree"),

@@ -79,7 +79,8 @@ Result<void> Appender::replay() {
     // No partition can know of a later row.
     frozen_through_ = last_id_;
     if (!replayed || unsealed_ == 0) return replayed;
-    // An empty row, so that the next freeze goes further than any seal before it; without room for it, appends make one.
+    // An empty row, so that the next freeze goes further than any seal before it; without room for it, appends make
+    // one.
     if (const auto id = journal_.commit({}, {})) last_id_ = *id;
     return replayed;
 }
