@@ -86,11 +86,20 @@ Result<telemetry::Resolution> resolution_of(const Call& call) {
     return resolution;
 }
 
+/// Where no exact beginning was asked for, steps begin at round times: at 14:00 and 14:10, not at 14:03:27.
+void align(const Call& call, TelemetryAsked& asked, std::chrono::milliseconds step) {
+    const auto from = call.request.query_value("from");
+    const bool is_exact = from ? from->find_first_not_of("-now") == 0 : asked.origin.has_value();
+    if (!is_exact && step.count() > 0)
+        asked.range.from = UtcMillis{asked.range.from.count / step.count() * step.count()};
+}
+
 Task<Result<http::Response>> get_points(Services& services, Call call, Nothing) {
     auto asked = asked_of(call, services);
     if (!asked) co_return std::move(asked).error();
     auto resolution = resolution_of(call);
     if (!resolution) co_return std::move(resolution).error();
+    if (resolution->step) align(call, *asked, *resolution->step);
     auto series = telemetry::find_series(services.telemetry_store, asked->selection, telemetry::kMaxQuerySeries);
     if (!series) co_return std::move(series).error();
     // Left to itself an answer of many series has fewer points of each, rather than being refused.
@@ -145,7 +154,8 @@ void add_telemetry_query(std::vector<Operation>& list) {
               "each "
               "stretch the smallest and the largest, at their true times. Fewer samples than that all come"},
              {"step",
-              "instead: one exact value for each step, as 10s, 1m, 1h, at the step's beginning; steps without "
+              "instead: one exact value for each step, as 10s, 1m, 1h, at the step's beginning, which is a round time "
+              "where from is relative or left out; steps without "
               "a good reading are left out"},
              {"aggregate", "with step: avg (when left out), min, max, last or count"}}));
     row.response_schema = schema<QueryReply>();

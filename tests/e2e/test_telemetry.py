@@ -154,6 +154,14 @@ class Readings(unittest.TestCase):
                 inside = [v for t, v in zip(everything["times"], everything["values"]) if when <= t < when + 1000]
                 self.assertAlmostEqual(value, function(inside), 12, (name, when))
 
+    def test_steps_begin_at_round_times_where_no_exact_one_was_asked_for(self):
+        for asked in ("", "&from=-10m"):
+            times = self.query(f"metric=vial_A_temp&step=5s{asked}")[0]["times"]
+            self.assertTrue(times and all(when % 5000 == 0 for when in times), times)
+        started = self.ended["started_at"]
+        times = self.query(f"experiment={self.job}&metric=vial_A_temp&step=1s")[0]["times"]
+        self.assertTrue(all((when - started) % 1000 == 0 for when in times), (started, times))
+
     def test_what_is_wrong_is_said_with_what_would_be_right(self):
         self.refused("query?series=sim-1/vessel/vial_A_tmp", 404, "no series 'sim-1/vessel/vial_A_tmp'", "did you mean sim-1/vessel/vial_A_temp")
         self.refused("query?metric=strrer", 404, "did you mean stirrer?")
