@@ -80,14 +80,15 @@ const DeviceCatalog::Entry* DeviceCatalog::find(const MetricView& metric, std::s
 void DeviceCatalog::take(MetricView& metric, const Entry& entry, UtcMillis fallback, const SaneTimes& times,
                          DecodedData& data, Tally& tally) const {
     const auto given = metric.datatype == 0 ? entry.type : static_cast<sparkplug::DataType>(metric.datatype);
-    if (sparkplug::value_type(given) != sparkplug::value_type(entry.type)) {
+    const ValueType target = schema_->metrics[entry.metric].type;
+    if (given != entry.type && sparkplug::value_type(given) != target) {
         ++tally.type_changes;
         data.has_changed_type = true;
         return;
     }
     const UtcMillis time = metric.timestamp ? to_time(*metric.timestamp) : fallback;
     if (!times.contains(time)) return static_cast<void>(++tally.refused_times);
-    auto value = value_of(metric, given);
+    auto value = value_of(metric, given, target);
     if (!value) return static_cast<void>(++tally.unsupported_metrics);
     auto& into = metric.is_transient ? data.transient : metric.is_historical ? data.historical : data.live;
     into.push_back({entry.metric, metric.quality, time, std::move(*value)});

@@ -30,9 +30,9 @@ std::optional<std::int64_t> integer_property(std::string_view bytes) {
     std::optional<std::int64_t> number;
     FieldReader reader(bytes);
     while (reader.next()) {
-        if (reader.field() == 3 && reader.is_number())
+        if (reader.field() == 3 && reader.is_varint())
             number = static_cast<std::int32_t>(reader.bits());
-        else if (reader.field() == 4 && reader.is_number())
+        else if (reader.field() == 4 && reader.is_varint())
             number = static_cast<std::int64_t>(reader.bits());
     }
     return reader.good() ? number : std::nullopt;
@@ -62,17 +62,20 @@ bool read_properties(std::string_view bytes, MetricView& metric) {
 /// Fields 10 to 19 are one `oneof`: the last one given counts.
 void take_value_field(const FieldReader& reader, MetricView& metric) {
     using Field = MetricView::Field;
-    constexpr Field kFields[] = {Field::int_value,    Field::long_value, Field::float_value,
-                                 Field::double_value, Field::boolean,    Field::string};
+    struct Kind {
+        Field field;
+        std::uint32_t wire_type;
+    };
+    constexpr Kind kKinds[] = {{Field::int_value, 0},    {Field::long_value, 0}, {Field::float_value, 5},
+                               {Field::double_value, 1}, {Field::boolean, 0},    {Field::string, 2}};
     const std::uint32_t number = reader.field() - 10;
-    metric.field = number < std::size(kFields) ? kFields[number] : Field::other;
-    const bool wants_text = metric.field == Field::string;
-    if (metric.field != Field::other && wants_text != reader.is_text()) metric.field = Field::other;
+    const Kind kind = number < std::size(kKinds) ? kKinds[number] : Kind{Field::other, kLengthDelimited};
+    if (reader.wire_type() != kind.wire_type) return;
+    metric.field = kind.field;
     metric.bits = reader.bits();
     metric.text = reader.text();
 }
 
-/// False: it is none of the fields of a number or flag.
 void take_number(const FieldReader& reader, MetricView& metric) {
     switch (reader.field()) {
         case 2: metric.alias = reader.bits(); break;
@@ -117,7 +120,7 @@ Value number_of(MetricView& metric) {
 
 }  // namespace
 
-bool FieldReader::varint(std::uint64_t& value) {
+bool FieldReader::long_varint(std::uint64_t& value) {
     value = 0;
     for (int shift = 0; shift < 64 && at_ < end_; shift += 7) {
         const auto byte = static_cast<std::uint8_t>(*at_++);
@@ -163,14 +166,18 @@ Result<PayloadHead> read_head(std::string_view bytes) {
     while (reader.next()) {
         switch (reader.field()) {
             case 1:
-                if (reader.is_number()) head.timestamp = reader.bits();
+                if (reader.is_varint()) head.timestamp = reader.bits();
                 break;
             case 2: head.metrics += reader.is_text() ? 1 : 0; break;
             case 3:
-                if (reader.is_number()) head.seq = reader.bits();
+                if (reader.is_varint()) head.seq = reader.bits();
                 break;
-            case 4: head.uuid = reader.text(); break;
-            case 5: head.body = reader.text(); break;
+            case 4:
+                if (reader.is_text()) head.uuid = reader.text();
+                break;
+            case 5:
+                if (reader.is_text()) head.body = reader.text();
+                break;
             default: break;
         }
     }
@@ -185,22 +192,20 @@ bool read_metric(std::string_view bytes, MetricView& metric) {
     while (reader.next()) {
         if (reader.field() >= 10 && reader.field() <= 19)
             take_value_field(reader, metric);
-        else if (reader.is_number())
+        else if (reader.is_varint())
             take_number(reader, metric);
-        else if (reader.field() == 1)
+        else if (reader.is_text() && reader.field() == 1)
             metric.name = reader.text();
-        else if (reader.field() == 9 && !read_properties(reader.text(), metric))
+        else if (reader.is_text() && reader.field() == 9 && !read_properties(reader.text(), metric))
             return false;
     }
     return reader.good();
 }
 
-std::optional<Value> value_of(MetricView& metric, DataType type) {
+std::optional<Value> value_of(MetricView& metric, DataType type, ValueType target) {
     using Field = MetricView::Field;
-    const auto target = sparkplug::value_type(type);
-    if (!target) return std::nullopt;
     if (metric.is_null || metric.field == Field::none) return Value{};
-    switch (*target) {
+    switch (target) {
         case ValueType::number:
             if (metric.field != Field::double_value && metric.field != Field::float_value) return std::nullopt;
             return number_of(metric);

@@ -20,14 +20,25 @@ class FieldReader {
     bool next();
     bool good() const { return good_; }
     std::uint32_t field() const { return field_; }
-    bool is_number() const { return wire_type_ != 2; }
+    /// Protocol buffers' own: 0 varint, 1 eight bytes, 2 text with its length, 5 four bytes. A field of another one
+    /// than its number asks for is to be passed over.
+    std::uint32_t wire_type() const { return wire_type_; }
+    bool is_varint() const { return wire_type_ == 0; }
+    bool is_text() const { return wire_type_ == 2; }
     /// A varint, or the bits of a fixed-size field.
     std::uint64_t bits() const { return bits_; }
-    bool is_text() const { return wire_type_ == 2; }
     std::string_view text() const { return text_; }
 
   private:
-    bool varint(std::uint64_t& value);
+    bool varint(std::uint64_t& value) {
+        // Nearly every tag and length is one byte.
+        if (at_ < end_ && static_cast<std::uint8_t>(*at_) < 0x80) {
+            value = static_cast<std::uint8_t>(*at_++);
+            return true;
+        }
+        return long_varint(value);
+    }
+    bool long_varint(std::uint64_t& value);
     bool fixed(std::size_t size);
     bool fail() { return good_ = false; }
 
@@ -66,8 +77,9 @@ struct MetricView {
 /// False where the bytes are no metric.
 bool read_metric(std::string_view bytes, MetricView& metric);
 
-/// The value as `type`, by the same leniency as sparkplug::decode: integers cut to their width and sign-extended,
-/// numbers that are not finite null and of bad quality. Nothing where it sits in a field that can't be of that type.
-std::optional<Value> value_of(MetricView& metric, sparkplug::DataType type);
+/// The value as `type`, which becomes a `target` here, by the same leniency as sparkplug::decode: integers cut to their
+/// width and sign-extended, numbers that are not finite null and of bad quality. Nothing where it sits in a field that
+/// can't be of that type.
+std::optional<Value> value_of(MetricView& metric, sparkplug::DataType type, ValueType target);
 
 }  // namespace labhub::coordinator::ingest
