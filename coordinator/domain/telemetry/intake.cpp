@@ -1,5 +1,6 @@
 #include "coordinator/domain/telemetry/intake.hpp"
 
+#include <iterator>
 #include <utility>
 
 namespace labhub::coordinator::telemetry {
@@ -9,6 +10,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kGroupDelay = 50ms;  // gathers what comes in one burst into one commit
 constexpr auto kPatience = 1s;
+constexpr std::size_t kMostRefused = 10'000;  // messages, for one look
 
 }  // namespace
 
@@ -20,6 +22,7 @@ bool Intake::put(ingest::Samples samples) {
     if (!has_room(count)) {
         refused_ += count;
         refused_nodes_.insert(samples.device().node);
+        if (is_failing_ && refused_samples_.size() < kMostRefused) refused_samples_.push_back(std::move(samples));
         return false;
     }
     const bool was_empty = queue_.empty() && schemas_.empty();
@@ -48,7 +51,8 @@ std::optional<Intake::Taken> Intake::take(std::optional<Steady::time_point> unti
         filled_.wait(lock, has_something);
     if (!queue_.empty()) emptied_.wait_until(lock, queued_since_ + kGroupDelay, [this] { return is_closed_; });
     if (is_closed_ && queue_.empty() && schemas_.empty()) return std::nullopt;
-    Taken taken{std::exchange(queue_, {}), std::exchange(schemas_, {})};
+    Taken taken{std::exchange(queue_, {}), std::exchange(seen_, 0), std::exchange(schemas_, {})};
+    refused_samples_.clear();
     under_way_ = std::exchange(queued_, 0);
     is_stuck_ = false;
     lock.unlock();
@@ -59,6 +63,15 @@ std::optional<Intake::Taken> Intake::take(std::optional<Steady::time_point> unti
 void Intake::done() {
     const std::lock_guard lock(mutex_);
     under_way_ = 0;
+}
+
+SampleGroup Intake::look() {
+    const std::lock_guard lock(mutex_);
+    SampleGroup group(queue_.begin() + static_cast<std::ptrdiff_t>(seen_), queue_.end());
+    seen_ = queue_.size();
+    std::move(refused_samples_.begin(), refused_samples_.end(), std::back_inserter(group));
+    refused_samples_.clear();
+    return group;
 }
 
 void Intake::set_failing(bool is_failing) {

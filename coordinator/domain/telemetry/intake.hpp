@@ -30,6 +30,7 @@ class Intake {
 
     struct Taken {
         SampleGroup samples;
+        std::size_t seen = 0;  ///< so many of them look() has shown before
         std::vector<ingest::DeviceSchemaPtr> schemas;
     };
     /// Waits for something to take, then a moment more so that a burst comes as one; at the latest until `until`, then
@@ -37,6 +38,9 @@ class Intake {
     std::optional<Taken> take(std::optional<Steady::time_point> until);
     /// What was taken last is stored or given up: it doesn't count as waiting any more.
     void done();
+
+    /// What came since it was last asked, copied: for a store that fails for long. What was refused is among it.
+    SampleGroup look();
 
     /// While the store fails nobody waits for room.
     void set_failing(bool is_failing);
@@ -56,6 +60,8 @@ class Intake {
     mutable std::mutex mutex_;
     std::condition_variable filled_, emptied_;
     SampleGroup queue_;
+    std::size_t seen_ = 0;         // of the queue, by look()
+    SampleGroup refused_samples_;  // kept for look() alone
     std::vector<ingest::DeviceSchemaPtr> schemas_;
     Steady::time_point queued_since_;
     std::size_t queued_ = 0, under_way_ = 0;

@@ -12,6 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kRetryDelay = 1s;
+constexpr auto kTellEvery = 100ms;         // what comes while the store fails
 constexpr auto kAcknowledgeEvery = 500ms;  // a node only needs it to let go of what it keeps
 constexpr auto kLookBack = 1ms;
 constexpr auto kLookAgain = 50ms;
@@ -53,7 +54,7 @@ std::optional<Steady::time_point> Recorder::next_acknowledgement() const {
 void Recorder::serve() {
     while (auto taken = intake_.take(next_acknowledgement())) {
         writer_.learn(taken->schemas);
-        if (!taken->samples.empty()) take_in(std::make_shared<const SampleGroup>(std::move(taken->samples)));
+        if (!taken->samples.empty()) take_in(std::move(*taken));
         acknowledge_due(false);
         if (!request_rebirth_) continue;
         for (const auto& node : intake_.take_refused()) request_rebirth_(node);
@@ -61,11 +62,21 @@ void Recorder::serve() {
     acknowledge_due(true);
 }
 
-void Recorder::take_in(const std::shared_ptr<const SampleGroup>& group) {
-    for (const auto& listener : listeners_) listener(group);
+void Recorder::take_in(Intake::Taken taken) {
+    const auto group = std::make_shared<const SampleGroup>(std::move(taken.samples));
+    if (taken.seen == 0)
+        for (const auto& listener : listeners_) listener(group);
+    else
+        tell(SampleGroup(group->begin() + static_cast<std::ptrdiff_t>(taken.seen), group->end()));
     const bool is_stored = store_group(*group);
     intake_.done();
     if (is_stored) note_positions(*group);
+}
+
+void Recorder::tell(SampleGroup group) {
+    if (group.empty() || listeners_.empty()) return;
+    const auto shared = std::make_shared<const SampleGroup>(std::move(group));
+    for (const auto& listener : listeners_) listener(shared);
 }
 
 void Recorder::count(const SampleGroup& group, const store::StoreCounts& stored) {
@@ -109,11 +120,21 @@ bool Recorder::store_group(const SampleGroup& group) {
                 spdlog::error("can't store readings: {}", stored.error().to_string());
             counts_.failure = stored.error().to_string();
         }
-        if (intake_.sleep(kRetryDelay)) break;
+        if (!wait_for_better()) break;
     }
     const std::lock_guard lock(mutex_);
     for (const auto& each : group) counts_.dropped += each.samples.size();
     return false;
+}
+
+/// Until the next attempt. False: the program ends.
+bool Recorder::wait_for_better() {
+    const auto until = Steady::now() + kRetryDelay;
+    while (Steady::now() < until) {
+        if (intake_.sleep(kTellEvery)) return false;
+        tell(intake_.look());
+    }
+    return true;
 }
 
 Task<void> Recorder::wait_for_readings(DeviceAddress device, UtcMillis until, std::chrono::milliseconds limit) {

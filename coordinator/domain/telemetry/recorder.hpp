@@ -96,8 +96,10 @@ class Recorder final : public ingest::Sink {
 
   private:
     void serve();
-    void take_in(const std::shared_ptr<const SampleGroup>& group);
+    void take_in(Intake::Taken taken);
+    void tell(SampleGroup group);
     bool store_group(const SampleGroup& group);
+    bool wait_for_better();
     void count(const SampleGroup& group, const store::StoreCounts& stored);
     void note_positions(const SampleGroup& group);
     void acknowledge_due(bool now);
