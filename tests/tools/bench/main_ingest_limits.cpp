@@ -1,7 +1,10 @@
 // What nothing that stores readings can be faster than: the two limits scripts/bench measures the ingest against.
 //
 //     labhub_bench_ingest_limits count PORT FILTER MESSAGES   a bare libmosquitto subscriber that only counts
-//     labhub_bench_ingest_limits sqlite FILE SERIES ROWS      SQLite, in transactions of 10,000 rows, one table
+//     labhub_bench_ingest_limits rows FILE SERIES ROWS        SQLite, in transactions of 10,000 rows, one table without
+//                                                             any key: nothing finds a row, or keeps it from being
+//                                                             twice
+//     labhub_bench_ingest_limits keyed FILE SERIES ROWS       the same with series and time as the key
 //
 // Prints "ready" where it waits for messages, and at the end its end on the wall clock and its processor seconds.
 
@@ -70,13 +73,13 @@ void run(sqlite3* database, const char* text) {
     std::exit(1);
 }
 
-int insert(const char* file, std::int64_t series, std::int64_t rows) {
+int insert(const char* file, std::int64_t series, std::int64_t rows, bool is_keyed) {
     sqlite3* database = nullptr;
     if (sqlite3_open(file, &database) != SQLITE_OK) return 1;
     run(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-    run(database,
-        "CREATE TABLE samples (series INTEGER NOT NULL, time_ms INTEGER NOT NULL, value REAL, "
-        "PRIMARY KEY (series, time_ms)) WITHOUT ROWID");
+    run(database, is_keyed ? "CREATE TABLE samples (series INTEGER NOT NULL, time_ms INTEGER NOT NULL, value REAL, "
+                             "PRIMARY KEY (series, time_ms)) WITHOUT ROWID"
+                           : "CREATE TABLE samples (series INTEGER NOT NULL, time_ms INTEGER NOT NULL, value REAL)");
     sqlite3_stmt* row = nullptr;
     sqlite3_prepare_v2(database, "INSERT OR IGNORE INTO samples VALUES (?, ?, ?)", -1, &row, nullptr);
     const double begun = now();
@@ -100,7 +103,8 @@ int insert(const char* file, std::int64_t series, std::int64_t rows) {
 int main(int argc, char** argv) {
     const std::string mode = argc == 5 ? argv[1] : "";
     if (mode == "count") return count(std::atoi(argv[2]), argv[3], std::strtoull(argv[4], nullptr, 10));
-    if (mode == "sqlite") return insert(argv[2], std::atoll(argv[3]), std::atoll(argv[4]));
-    std::fprintf(stderr, "count PORT FILTER MESSAGES, or sqlite FILE SERIES ROWS\n");
+    if (mode == "rows" || mode == "keyed")
+        return insert(argv[2], std::atoll(argv[3]), std::atoll(argv[4]), mode == "keyed");
+    std::fprintf(stderr, "count PORT FILTER MESSAGES, rows FILE SERIES ROWS, or keyed FILE SERIES ROWS\n");
     return 2;
 }
