@@ -157,7 +157,8 @@ bool Spool::is_tidying_due() const { return (forget_ || sent_) && clock_.steady_
 
 /// What is left to do of counting and forgetting, where no commit did it on the way.
 Task<void> Spool::tidy() {
-    if (!is_open_ || !state_.problem.empty()) co_return;
+    // After a failure too, once it is time to try again: forgetting may be what makes room, or all that is left to do.
+    if (!is_open_ || !ready_to_store()) co_return;
     if (!state_.holding.counted) {
         const auto counted = co_await storage_->count_some();
         if (!counted) failed(counted.error());
