@@ -78,7 +78,7 @@ Node::Node(const Shared& shared, std::uint32_t number, std::optional<state::Stat
         device_.start_after(spool_.state().newest);
     }
     spool_.give_to([this, is_kept](const spool::Batch& batch, spool::Position position) {
-        if (is_kept && !batch.device.empty()) record(batch.device, batch.readings);
+        if (is_kept && position != 0 && !batch.device.empty()) record(batch.device, batch.readings);
         edge_node_.live(batch, position);
     });
 }
