@@ -188,7 +188,7 @@ void day(const fs::path& folder, int rounds) {
         "\"plain_warm\":%s,\"store_bytes\":%llu,\"plain_bytes\":%llu}\n",
         static_cast<unsigned long long>(samples), points, rows, text_of(cold).c_str(), text_of(warm).c_str(),
         text_of(plain_cold).c_str(), text_of(plain_warm).c_str(),
-        static_cast<unsigned long long>(bytes_in(folder / "store")),
+        static_cast<unsigned long long>(bytes_in(folder / "store/partitions")),
         static_cast<unsigned long long>(fs::file_size(folder / "plain.db")));
 }
 
@@ -224,7 +224,7 @@ void month(const fs::path& folder, int rounds) {
     }
     std::printf("{\"samples\":%llu,\"series\":%d,\"cold\":%s,\"warm\":%s,\"bytes\":%llu}\n",
                 static_cast<unsigned long long>(samples), kSeries, text_of(cold).c_str(), text_of(warm).c_str(),
-                static_cast<unsigned long long>(bytes_in(folder / "store")));
+                static_cast<unsigned long long>(bytes_in(folder / "store/partitions")));
 }
 
 void print_disk(const fs::path& folder, std::uint64_t samples) {
