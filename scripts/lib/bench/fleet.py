@@ -48,7 +48,7 @@ class Crowd:
             with progress.open("wb") as out:
                 process = subprocess.Popen([BIN / "labhub-agent", "--log-level", "error", "--simulate-fleet", str(count), "--first", str(first),
                                             "--metrics", str(METRICS), "--rate", str(RATE), "--broker-port", str(lab.broker_port),
-                                            "--ramp", f"{ramp}s", "--drain", "60s", "--ledger", ledger], stdout=out, start_new_session=True)
+                                            "--ramp", f"{ramp}s", "--drain", "150s", "--ledger", ledger], stdout=out, start_new_session=True)
             self.parts.append((process, ledger, progress))
 
     def pids(self):
@@ -132,7 +132,7 @@ def steady(lab, crowd, seconds):
 
 def restart_broker(lab, crowd):
     """kill -9, and another at once. From then until all are born again, and until all that was missed is stored."""
-    usual = 3 * crowd.nodes * RATE
+    usual = crowd.nodes * RATE  # of a second: that long an acknowledgement may take
     began = time.monotonic()
     lab.kill("broker")
     lab.start_broker()
