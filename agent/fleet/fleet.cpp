@@ -126,7 +126,10 @@ void Fleet::stop_sampling() {
 
 Task<void> Fleet::drain() {
     const auto give_up = clock_.steady_now() + options_.drain;
-    while (totals().unacknowledged > 0 && clock_.steady_now() < give_up) co_await sleep_for(kLookAgain);
+    const auto not_stored = std::make_shared<std::size_t>(started_);
+    for (std::size_t i = 0; i < started_; ++i) nodes_[i]->after_pending([not_stored] { --*not_stored; });
+    while ((*not_stored > 0 || totals().unacknowledged > 0) && clock_.steady_now() < give_up)
+        co_await sleep_for(kLookAgain);
 }
 
 Totals Fleet::totals() const {

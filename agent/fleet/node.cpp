@@ -63,28 +63,18 @@ Node::Node(const Shared& shared, std::uint32_t number, std::optional<state::Stat
       bd_seq_(bd_seq_of(state_, shared.clock)),
       edge_node_(shared.executor, settings_of(shared, name_), shared.broker, shared.clock, spool_, path_, *bd_seq_) {
     path_.add(device_);
-    // What is only in memory is produced when it is measured. What is kept for another life is so once it is stored: a
-    // kill takes what was measured since the last commit with it, as it takes the driver.
-    const bool is_kept = state_.has_value();
-    const auto keep = [this, is_kept](const sampling::Device& device, std::vector<Reading> readings) {
-        if (!is_kept) record(device.id(), readings);
+    const auto keep = [this](const sampling::Device& device, std::vector<Reading> readings) {
+        if (ledger_ && recorded_) recorded_ = ledger_->record(name_, device.id(), readings);
         produced_ += readings.size();
         spool_.append(spool::Class::reading, spool::Batch{device.id(), std::move(readings)});
     };
     device_.listen(keep);
     device_.listen_to_changes(keep);
-    if (is_kept) {
+    if (state_) {
         spool_.open();
         device_.start_after(spool_.state().newest);
     }
-    spool_.give_to([this, is_kept](const spool::Batch& batch, spool::Position position) {
-        if (is_kept && position != 0 && !batch.device.empty()) record(batch.device, batch.readings);
-        edge_node_.live(batch, position);
-    });
-}
-
-void Node::record(const std::string& device, const std::vector<Reading>& readings) {
-    if (ledger_ && recorded_) recorded_ = ledger_->record(name_, device, readings);
+    spool_.give_to([this](const spool::Batch& batch, spool::Position position) { edge_node_.live(batch, position); });
 }
 
 Task<void> Node::start(TaskGroup& tasks) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,8 @@ class Node {
     Task<void> start(TaskGroup& tasks);
     /// Takes a sample of every metric. Error: the ledger can't be written.
     Result<void> measure();
+    /// Calls `event` when everything measured so far is in the spool.
+    void after_pending(std::function<void()> event) { spool_.after_pending(std::move(event)); }
     /// Leaves the broker in good order.
     Task<void> stop();
 
@@ -53,7 +56,6 @@ class Node {
 
   private:
     Node(const Shared& shared, std::uint32_t number, std::optional<state::StateDatabase> state);
-    void record(const std::string& device, const std::vector<Reading>& readings);
 
     std::string name_;
     std::optional<state::StateDatabase> state_;

@@ -22,6 +22,7 @@ constexpr Kind kKinds[] = {
     {"air_flow", "L/min", 1.0, 0.2, 0.01, 0.01},     {"pump", "mL/h", 12.0, 4.0, 0.05, 0.05},
 };
 constexpr double kWaveSamples = 900;
+constexpr std::uint64_t kUnreadableOnceIn = 400;
 
 /// SplitMix64 (Steele, Lea, Flood 2014): every bit of the input moves every bit of the output.
 std::uint64_t mixed(std::uint64_t bits) {
@@ -29,6 +30,10 @@ std::uint64_t mixed(std::uint64_t bits) {
     bits = (bits ^ (bits >> 30)) * 0xBF58'476D'1CE4'E5B9;
     bits = (bits ^ (bits >> 27)) * 0x94D0'49BB'1331'11EB;
     return bits ^ (bits >> 31);
+}
+
+std::uint64_t series_of(std::uint64_t seed, std::uint32_t node, std::uint32_t metric) {
+    return mixed(mixed(seed ^ (std::uint64_t{node} << 32)) ^ metric);
 }
 
 /// In [0, 1).
@@ -49,9 +54,13 @@ std::vector<MetricInfo> simulated_metrics(std::uint32_t count) {
     return metrics;
 }
 
+bool is_unreadable(std::uint64_t seed, std::uint32_t node, std::uint32_t metric, std::uint64_t sample) {
+    return mixed(~series_of(seed, node, metric) + sample) % kUnreadableOnceIn == 0;
+}
+
 double simulated_value(std::uint64_t seed, std::uint32_t node, std::uint32_t metric, std::uint64_t sample) {
     const Kind& kind = kKinds[metric % std::size(kKinds)];
-    const std::uint64_t series = mixed(mixed(seed ^ (std::uint64_t{node} << 32)) ^ metric);
+    const std::uint64_t series = series_of(seed, node, metric);
     const double phase = fraction(series) + static_cast<double>(sample) / kWaveSamples;
     const double noise = 2 * fraction(mixed(series + sample)) - 1;
     const double value = kind.middle + kind.swing * std::sin(2 * std::numbers::pi * phase) + kind.noise * noise;

@@ -8,8 +8,12 @@ std::vector<Reading> SignalDriver::measure() {
     const UtcMillis now = clock_.utc_now();
     std::vector<Reading> readings;
     readings.reserve(metrics_->size());
-    for (std::uint32_t i = 0; i < metrics_->size(); ++i)
-        readings.push_back({(*metrics_)[i].name, simulated_value(seed_, node_, i, samples_), now, Quality::good});
+    for (std::uint32_t i = 0; i < metrics_->size(); ++i) {
+        Reading& reading = readings.emplace_back(Reading{(*metrics_)[i].name, Value{}, now, Quality::bad});
+        if (is_unreadable(seed_, node_, i, samples_)) continue;
+        reading.value = simulated_value(seed_, node_, i, samples_);
+        reading.quality = Quality::good;
+    }
     ++samples_;
     return readings;
 }

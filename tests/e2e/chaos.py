@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import collections
 import dataclasses
+import heapq
 import json
 import random
 import sys
@@ -121,51 +122,68 @@ class Chaos(LedgerFleet):
         super().__exit__()
 
     # --- what goes wrong ---------------------------------------------------------------------------------------------
+    # Each is a pair: how it begins, and how it is mended.
 
-    def kill_broker(self):
+    def kill_broker(self, _name):
         self.lab.kill("broker")
-        time.sleep(self.random.uniform(0, 2))
-        self.lab.start("broker", "mosquitto", "-c", self.lab.folder / "mosquitto.conf")
+        return lambda: self.lab.start("broker", "mosquitto", "-c", self.lab.folder / "mosquitto.conf")
 
-    def kill_coordinator(self):
+    def kill_coordinator(self, _name):
         self.lab.kill("coordinator")
-        time.sleep(self.random.uniform(0, 2))
-        self.lab.start("coordinator", "labhub-coordinator", "--config", self.lab.folder / "coordinator.toml")
+        return lambda: self.lab.start("coordinator", "labhub-coordinator", "--config", self.lab.folder / "coordinator.toml")
 
-    def kill_agent(self):
-        name = self.random.choice(self.names)
+    def kill_agent(self, name):
         self.killed_at[name].append(time.time() * 1000)
         self.lab.kill(name)
-        time.sleep(self.random.uniform(0, 1))
-        self.start_agent(name)
+        return lambda: self.start_agent(name)
 
-    def trouble_link(self):
-        link = self.random.choice(list(self.links.values()))
-        how = self.random.choice(["cut", "slow", "freeze"])
-        getattr(link, how)()
-        time.sleep(self.random.uniform(0.5, 5))
-        link.mend()
-        return how
+    def cut(self, name):
+        self.links[name].cut()
+        return self.links[name].mend
+
+    def slow(self, name):
+        self.links[name].slow()
+        return self.links[name].mend
+
+    def freeze(self, name):
+        self.links[name].freeze()
+        return self.links[name].mend
 
     def schedule(self):
-        """What happens when: at least `kills` kills, of all three kinds, and as many troubled links."""
+        """(begin, end, act, victim): at least `kills` kills, of all three kinds, and as many troubled links, over one
+        another as it comes; but no two at a time on the same victim. One in seven lasts long: past keep-alives, the time
+        after which a node is stale, and the hub's patience."""
         kinds = ["kill_broker", "kill_coordinator", "kill_agent"]
-        acts = [kinds[i % 3] for i in range(self.plan.kills)] + ["trouble_link"] * self.plan.kills
+        acts = [kinds[i % 3] for i in range(self.plan.kills)] + [self.random.choice(["cut", "slow", "freeze"]) for _ in range(self.plan.kills)]
         self.random.shuffle(acts)
-        last = self.plan.seconds * 0.97
-        return sorted((self.random.uniform(1, last), act) for act in acts)
+        last, busy_until, planned = self.plan.seconds * 0.97, collections.defaultdict(float), []
+        for begin, act in sorted((self.random.uniform(1, last), act) for act in acts):
+            victim = act if act in ("kill_broker", "kill_coordinator") else (act == "kill_agent", self.random.choice(self.names))
+            is_long = self.random.random() < 1 / 7
+            lasts = self.random.uniform(0.05, 0.15) * self.plan.seconds if is_long else self.random.uniform(0, 4)
+            begin = max(begin, busy_until[victim] + 0.2)
+            busy_until[victim] = begin + lasts
+            planned.append((begin, begin + lasts, act, victim if isinstance(victim, str) else victim[1]))
+        return planned
 
     def run(self):
-        begun = time.monotonic()
-        for at, act in self.schedule():
-            # A kill with its pause can take longer than to the next act: that one then follows at once.
+        """Carries the schedule out; what should be over after the end of the measuring is mended then."""
+        begun, due = time.monotonic(), []
+        for number, (begin, end, act, victim) in enumerate(self.schedule()):
+            heapq.heappush(due, (begin, number, end, act, victim))
+        while due and due[0][0] < self.plan.seconds:
+            at, number, end, act, victim = heapq.heappop(due)
             time.sleep(max(0.0, begun + at - time.monotonic()))
-            how = getattr(self, act)() or act
-            self.done[how] += 1
-            self.say(f"{time.monotonic() - begun:6.1f} s  {how}")
+            if callable(act):
+                act()
+                continue
+            heapq.heappush(due, (end, number, end, getattr(self, act)(victim), victim))
+            self.done[act] += 1
+            self.say(f"{at:6.1f} s  {act} {victim if victim != act else ''}, for {end - at:.1f} s")
         time.sleep(max(0.0, begun + self.plan.seconds - time.monotonic()))
-        for link in self.links.values():
-            link.mend()
+        for _at, _number, _end, act, _victim in due:
+            if callable(act):
+                act()
         self.drain()
 
 

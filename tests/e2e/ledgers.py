@@ -13,6 +13,13 @@ import signal
 from lab import Lab, wait_for
 
 DEVICE = "vessel"
+# A reading is safe from a kill of its agent once it is in the spool, which commits ten times a second. What an agent had
+# measured and not committed when it was killed dies with it, as the driver does; nothing older may.
+MOMENT_MS = 1000
+
+
+def is_same(noted, stored):
+    return stored is None if noted == "null" else stored is not None and float(noted) == float(stored)
 
 
 @dataclasses.dataclass
@@ -23,14 +30,16 @@ class Findings:
     missing: list = dataclasses.field(default_factory=list)   # (node, metric, time_ms)
     wrong: list = dataclasses.field(default_factory=list)     # (node, metric, time_ms, produced, stored)
     repeated: list = dataclasses.field(default_factory=list)  # (node, metric, time_ms)
-    strange: list = dataclasses.field(default_factory=list)   # stored, in no ledger, and not cut short by a kill
+    strange: list = dataclasses.field(default_factory=list)   # stored, and in no ledger
+    died: int = 0  # produced by an agent in the last moment before it was killed, and not stored by then: gone with it
+    died_before_ms: float = 0  # the longest such moment
 
     def is_clean(self):
         return not (self.missing or self.wrong or self.repeated or self.strange) and self.counted == self.stored
 
     def summary(self):
         return {"produced": self.produced, "stored": self.stored, "counted": self.counted, "missing": len(self.missing),
-                "wrong": len(self.wrong), "repeated": len(self.repeated), "strange": len(self.strange),
+                "wrong": len(self.wrong), "repeated": len(self.repeated), "strange": len(self.strange), "died": self.died, "died_before_ms": round(self.died_before_ms),
                 "examples": {name: getattr(self, name)[:5] for name in ("missing", "wrong", "repeated", "strange") if getattr(self, name)}}
 
 
@@ -99,12 +108,16 @@ class LedgerFleet:
             seen.add(key)
             wanted = produced.pop(key, None)
             if wanted is None:
-                # An agent that is killed between storing a reading and noting it has produced it all the same.
-                if not any(0 <= killed - at < 2000 for killed in self.killed_at[name]):
-                    found.strange.append((name, metric, at))
-            elif float(wanted) != float(value):
+                found.strange.append((name, metric, at))
+            elif not is_same(wanted, value):
                 found.wrong.append((name, metric, at, wanted, value))
-        found.missing += [(name, metric, at) for metric, at in produced]
+        for metric, at in produced:
+            before = min((killed - at for killed in self.killed_at[name] if killed >= at), default=MOMENT_MS + 1)
+            if before > MOMENT_MS:
+                found.missing.append((name, metric, at))
+            else:
+                found.died += 1
+                found.died_before_ms = max(found.died_before_ms, before)
 
     def stored(self, name):
         """(metric, time_ms, value) of everything the store has of a node, as people get it."""
