@@ -22,9 +22,12 @@ class Listener:
         if user:
             self.client.username_pw_set(user, password)
         self.client.on_message = self._take
+        subscribed = threading.Event()
         self.client.on_connect = lambda client, *_: client.subscribe(topic, 1)
+        self.client.on_subscribe = lambda *_: subscribed.set()
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
+        subscribed.wait(10)
 
     def _take(self, _client, _data, message):
         with self.lock:
@@ -278,10 +281,10 @@ tls_key = "{tls}/{name}.key"
         stranger, welcomed = mqtt.Client(), []
         stranger.tls_set(str(tls / "ca.crt"))  # no certificate of its own
         stranger.on_connect = lambda _client, _data, _flags, code: welcomed.append(code)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # the broker's refusal
             stranger.connect("localhost", port)
-        for _ in range(10):
-            stranger.loop(0.1)
+            for _ in range(10):
+                stranger.loop(0.1)
         self.assertEqual(welcomed, [])
 
 
