@@ -95,7 +95,7 @@ class Mirror(unittest.TestCase):
     def test_carries_out_a_set_and_shows_what_was_applied(self):
         result = self.ask("stirrer", "31")
         self.assertEqual((result["ok"], result["value"], result["unit"]), (True, 31, "%"))
-        wait_for("the new value", lambda: self.listener.json(f"{VESSEL}/stirrer")["value"] == 31)
+        wait_for("the new value", lambda: self.listener.json(f"{VESSEL}/stirrer").get("value") == 31)
         self.lab.request("POST", "/api/devices/sim-1/vessel/hold", {})
 
     def test_executes_a_set_with_an_id_once(self):
