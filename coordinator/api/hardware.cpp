@@ -24,7 +24,7 @@ std::vector<std::string> labels(std::span<const std::string_view> names) { retur
 
 std::optional<double> number_of(const fleet::Device& device, std::string_view metric) {
     const auto found = device.latest.find(std::string(metric));
-    if (found == device.latest.end() || found->second.quality != Quality::good) return std::nullopt;
+    if (found == device.latest.end() || !is_usable(found->second.quality)) return std::nullopt;
     return as_number(found->second.value);
 }
 

@@ -6,7 +6,8 @@
 namespace labhub::coordinator::api {
 namespace {
 
-constexpr std::size_t kMaxListed = 200'000;
+constexpr std::size_t kMaxSeries = 1'000'000;      // of one selection: more than a store holds
+constexpr std::int64_t kMaxListed = 5'000;         // in one answer, which is written on the main thread
 constexpr std::size_t kMaxLatest = 20'000;
 
 struct SeriesView {
@@ -18,9 +19,15 @@ struct SeriesView {
 BOOST_DESCRIBE_STRUCT(SeriesView, (), (id, series, node, device, metric, unit, first, last, count))
 struct SeriesReply {
     std::vector<SeriesView> series;
+    std::int64_t total = 0;
 };
-BOOST_DESCRIBE_STRUCT(SeriesReply, (), (series))
+BOOST_DESCRIBE_STRUCT(SeriesReply, (), (series, total))
 }  // namespace
+template <>
+struct MemberDocs<SeriesReply> {
+    static constexpr MemberDoc list[] = {
+        {"total", "how many are selected; the rest of them come with offset"}};
+};
 template <>
 struct MemberDocs<SeriesView> {
     static constexpr MemberDoc list[] = {
@@ -34,27 +41,36 @@ struct MemberDocs<SeriesView> {
 };
 namespace {
 
+SeriesView view_of(const store::SeriesInfo& one) {
+    SeriesView shown;
+    shown.id = static_cast<std::int64_t>(one.id);
+    shown.series = telemetry::full_name(one);
+    shown.node = one.device.node.value;
+    shown.device = one.device.to_string();
+    shown.metric = one.metric;
+    shown.unit = one.unit;
+    shown.count = static_cast<std::int64_t>(one.count);
+    if (one.count == 0) return shown;
+    shown.first = one.first.count;
+    shown.last = one.last.count;
+    return shown;
+}
+
 Task<Result<SeriesReply>> list_series(Services& services, Call call, Nothing) {
     auto selection = selection_of(call, services);
     if (!selection) co_return std::move(selection).error();
-    auto found = telemetry::find_series(services.telemetry_store, *selection, kMaxListed);
+    auto limit = query_integer(call, "limit", kMaxListed, 1, kMaxListed);
+    if (!limit) co_return std::move(limit).error();
+    auto offset = query_integer(call, "offset", 0, 0, static_cast<std::int64_t>(kMaxSeries));
+    if (!offset) co_return std::move(offset).error();
+    auto looking = series_of(services, std::move(*selection), kMaxSeries);
+    auto found = co_await std::move(looking);
     if (!found) co_return std::move(found).error();
     SeriesReply reply;
-    for (auto& one : *found) {
-        SeriesView shown;
-        shown.id = static_cast<std::int64_t>(one.id);
-        shown.series = telemetry::full_name(one);
-        shown.node = one.device.node.value;
-        shown.device = one.device.to_string();
-        shown.metric = std::move(one.metric);
-        shown.unit = std::move(one.unit);
-        shown.count = static_cast<std::int64_t>(one.count);
-        if (one.count > 0) {
-            shown.first = one.first.count;
-            shown.last = one.last.count;
-        }
-        reply.series.push_back(std::move(shown));
-    }
+    reply.total = static_cast<std::int64_t>(found->size());
+    const std::int64_t end = std::min(reply.total, *offset + *limit);
+    for (std::int64_t at = *offset; at < end; ++at)
+        reply.series.push_back(view_of((*found)[static_cast<std::size_t>(at)]));
     co_return reply;
 }
 
@@ -75,14 +91,15 @@ template <>
 struct MemberDocs<LatestView> {
     static constexpr MemberDoc list[] = {{"time", "when it was measured, milliseconds of UTC since 1970"},
                                          {"value", "in the unit; null when none could be had"},
-                                         {"quality", "good, bad or stale"}};
+                                         {"quality", "good, uncertain (its time may be wrong), bad or stale"}};
 };
 namespace {
 
 Task<Result<LatestReply>> get_latest(Services& services, Call call, Nothing) {
     auto selection = selection_of(call, services);
     if (!selection) co_return std::move(selection).error();
-    auto found = telemetry::find_series(services.telemetry_store, *selection, kMaxLatest);
+    auto looking = series_of(services, std::move(*selection), kMaxLatest);
+    auto found = co_await std::move(looking);
     if (!found) co_return std::move(found).error();
     std::vector<store::SeriesId> ids;
     std::map<store::SeriesId, const store::SeriesInfo*> by_id;
@@ -107,7 +124,8 @@ Task<Result<LatestReply>> get_latest(Services& services, Call call, Nothing) {
 void add_telemetry(std::vector<Operation>& list) {
     list.push_back(with_handler(
         telemetry_row("/series", "listSeries", "Which readings are stored: series with unit, first, last and count",
-                      selection_parameters()),
+                      selection_parameters({{"limit", "at most so many, 1 to 5000; 5000 when left out"},
+                                            {"offset", "after so many of them; 0 when left out"}})),
         &list_series));
     list.push_back(with_handler(
         telemetry_row("/latest", "getLatest", "The newest stored reading of each series", selection_parameters()),

@@ -28,7 +28,7 @@ struct MemberDocs<QuerySeries> {
         {"unit", "of the values; empty: none"},
         {"times", "of each point, milliseconds of UTC since 1970, ascending"},
         {"values", "of each point; null: no value could be had"},
-        {"quality", "of each point: good, bad or stale; null when all are good"},
+        {"quality", "of each point: good, uncertain (its time may be wrong), bad or stale; null when all are good"},
         {"samples", "how many the range holds"},
         {"downsampled", "false: these are all of them"},
         {"damaged_blocks", "parts of the store that failed their check and are left out"}};

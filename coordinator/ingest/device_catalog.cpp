@@ -17,6 +17,11 @@ UtcMillis to_time(std::uint64_t millis) {
     return UtcMillis{static_cast<std::int64_t>(std::min(millis, kMost))};
 }
 
+void doubt(std::vector<Sample>& samples) {
+    for (auto& sample : samples)
+        if (sample.quality == Quality::good) sample.quality = Quality::uncertain;
+}
+
 }  // namespace
 
 SaneTimes SaneTimes::at(UtcMillis now) { return {kEarliestTime, now + kFurthestAhead}; }
@@ -107,6 +112,7 @@ Result<DecodedData> DeviceCatalog::decode(std::string_view bytes, const PayloadH
         if (!read_metric(reader.text(), metric))
             return Error{ErrorCode::malformed, "a metric of the payload can't be read"};
         if (metric.spool_position) data.spool_position = metric.spool_position;
+        data.is_clock_unsure = data.is_clock_unsure || metric.is_clock_unsure;
         const Entry* const entry = find(metric, guess);
         if (!entry) {
             ++tally.unknown_metrics;
@@ -118,6 +124,8 @@ Result<DecodedData> DeviceCatalog::decode(std::string_view bytes, const PayloadH
             (metric.is_historical ? data.historical : data.live).reserve(head.metrics);
         take(metric, *entry, fallback, times, data, tally);
     }
+    if (data.is_clock_unsure)
+        for (auto* const samples : {&data.live, &data.historical, &data.transient}) doubt(*samples);
     return data;
 }
 

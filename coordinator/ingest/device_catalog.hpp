@@ -28,6 +28,7 @@ struct DecodedData {
     std::optional<std::int64_t> spool_position;
     bool has_unknown = false;       ///< metrics the birth didn't name were left out
     bool has_changed_type = false;  ///< values of another type than the birth's were left out
+    bool is_clock_unsure = false;   ///< the node's clock was not synchronised: what was good is uncertain
 };
 
 /// One device's metrics as its birth gave them, and the reading of its data by them: no name is copied, and the usual

@@ -19,8 +19,10 @@ Error not_a_payload(std::string_view bytes) {
     return Error{ErrorCode::malformed, "the bytes are not a Sparkplug B payload: " + printable(bytes, 32)};
 }
 
-/// 192–255 is good in the older OPC numbering some nodes still send; whatever we can't place is not to be trusted.
+/// 64–127 is uncertain and 192–255 good in the older OPC numbering some nodes still send; whatever we can't place is
+/// not to be trusted.
 Quality quality_of(std::int64_t number) {
+    if (number >= 64 && number <= 127) return Quality::uncertain;
     if (number >= 192 && number <= 255) return Quality::good;
     return number == static_cast<int>(Quality::stale) ? Quality::stale : Quality::bad;
 }
@@ -54,6 +56,8 @@ bool read_properties(std::string_view bytes, MetricView& metric) {
             metric.quality = number ? quality_of(*number) : Quality::bad;
         } else if (keys[i] == sparkplug::property::kSpoolPosition) {
             metric.spool_position = integer_property(values[i]);
+        } else if (keys[i] == sparkplug::property::kClock) {
+            metric.is_clock_unsure = true;
         }
     }
     return reader.good();

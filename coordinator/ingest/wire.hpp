@@ -73,6 +73,7 @@ struct MetricView {
     std::string_view text;
     Quality quality = Quality::good;
     std::optional<std::int64_t> spool_position;
+    bool is_clock_unsure = false;  ///< property "clock" says something: the times of the whole message may be wrong
 };
 /// False where the bytes are no metric.
 bool read_metric(std::string_view bytes, MetricView& metric);

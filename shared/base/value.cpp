@@ -43,6 +43,7 @@ std::string_view to_string(MetricKind kind) { return kind == MetricKind::sensor 
 std::string_view to_string(Quality quality) {
     switch (quality) {
         case Quality::good: return "good";
+        case Quality::uncertain: return "uncertain";
         case Quality::stale: return "stale";
         case Quality::bad: return "bad";
     }

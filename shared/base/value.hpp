@@ -20,8 +20,11 @@ enum class ValueType { boolean, integer, number, text };
 enum class MetricKind { sensor, actuator };
 
 /// How far a reading may be trusted. Numbers are Sparkplug B 3.0's Quality property (6.4.7,
-/// payloads-propertyset-quality-value-value).
-enum class Quality : int { bad = 0, good = 192, stale = 500 };
+/// payloads-propertyset-quality-value-value), but `uncertain`, which is OPC's: a value to be used with care, first of
+/// all one whose time came from a clock that was not synchronised. It is never sent: Sparkplug has no number for it.
+enum class Quality : int { bad = 0, uncertain = 64, good = 192, stale = 500 };
+/// Whether the value counts: in charts and means, and against limits.
+constexpr bool is_usable(Quality quality) { return quality == Quality::good || quality == Quality::uncertain; }
 
 /// What a device says of one of its metrics: enough to show it, check a command against it and make it safe.
 struct MetricInfo {

@@ -90,10 +90,12 @@ DataType type_by_field(const pb::PropertyValue& in) {
     }
 }
 
-/// 192–255 is good in the older OPC numbering some nodes still send; whatever we can't place is not to be trusted.
+/// 64–127 is uncertain and 192–255 good in the older OPC numbering some nodes still send; whatever we can't place is
+/// not to be trusted.
 Quality quality_of(const Value& value) {
     const auto* number = std::get_if<std::int64_t>(&value);
     if (!number) return Quality::bad;
+    if (*number >= 64 && *number <= 127) return Quality::uncertain;
     if (*number >= 192 && *number <= 255) return Quality::good;
     if (*number == static_cast<int>(Quality::stale)) return Quality::stale;
     return Quality::bad;

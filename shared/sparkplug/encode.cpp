@@ -73,9 +73,9 @@ void put_quality(pb::PropertySet& out, Quality quality) {
 }
 
 Result<void> put_properties(pb::Metric& out, const Metric& metric) {
-    if (metric.properties.empty() && metric.quality == Quality::good) return {};
+    if (metric.properties.empty() && is_usable(metric.quality)) return {};
     auto& set = *out.mutable_properties();
-    if (metric.quality != Quality::good) put_quality(set, metric.quality);
+    if (!is_usable(metric.quality)) put_quality(set, metric.quality);
     for (const auto& [key, value] : metric.properties) {
         const auto type = type_of_value(value);
         if (!type) return bad_metric(metric, "has a property without a value: " + key);

@@ -7,7 +7,7 @@
 namespace labhub::coordinator::store::telemetry {
 namespace {
 
-constexpr std::uint8_t kBad = 0, kGood = 1, kStale = 2;
+constexpr std::uint8_t kBad = 0, kGood = 1, kStale = 2, kUncertain = 3;  // in files: never renumbered
 
 std::uint8_t tag_of(Kind kind, std::uint8_t quality) {
     return static_cast<std::uint8_t>((static_cast<unsigned>(kind) << 4) | quality);
@@ -16,13 +16,22 @@ std::uint8_t tag_of(Kind kind, std::uint8_t quality) {
 }  // namespace
 
 std::uint8_t quality_code(Quality quality) {
-    if (quality == Quality::good) return kGood;
-    return quality == Quality::stale ? kStale : kBad;
+    switch (quality) {
+        case Quality::good: return kGood;
+        case Quality::stale: return kStale;
+        case Quality::uncertain: return kUncertain;
+        case Quality::bad: break;
+    }
+    return kBad;
 }
 
 Quality quality_of(std::uint8_t code) {
-    if (code == kGood) return Quality::good;
-    return code == kStale ? Quality::stale : Quality::bad;
+    switch (code) {
+        case kGood: return Quality::good;
+        case kStale: return Quality::stale;
+        case kUncertain: return Quality::uncertain;
+        default: return Quality::bad;
+    }
 }
 
 std::optional<double> PackedSample::number() const {

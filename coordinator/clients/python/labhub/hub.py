@@ -187,7 +187,7 @@ class Hub:
 
     def latest(self, names: telemetry.Words = None, **which: Any) -> List[Dict[str, Any]]:
         """The newest stored reading of each series: dicts of `id`, `series`, `device`, `metric`, `unit`, `time` (seconds
-        since 1970), `value` and `quality` (good, bad, stale). names, device, metric: as for `query`.
+        since 1970), `value` and `quality` (good, uncertain, bad, stale). names, device, metric: as for `query`.
         """
         return telemetry.latest(self, names, **which)
 

@@ -209,7 +209,7 @@ def _colour(parts: Iterable[Any]) -> str:
 
 
 def _good(entry: Mapping[str, Any]) -> Any:
-    return entry.get("value") if entry.get("quality", "good") == "good" else None
+    return entry.get("value") if entry.get("quality", "good") in ("good", "uncertain") else None
 
 
 def _metric(entry: Mapping[str, Any]) -> Metric:

@@ -180,6 +180,18 @@ TEST_F(NodeSessionTest, IsStaleWithoutABrokerAndMustBeBornAgain) {
     EXPECT_TRUE(sink.take().empty());
 }
 
+TEST_F(NodeSessionTest, MarksWhatWasTimedByAClockThatWasNotSynchronised) {
+    be_born();
+    auto first = EdgeNodeMessages::metric("temp", 1.0), second = first, stale = first;
+    first.properties[sparkplug::property::kClock] = std::string("unsynchronised");
+    second.is_historical = true;
+    stale.quality = Quality::stale;
+    data(node.data({first, second, stale}));
+    EXPECT_EQ(sink.take(), (Lines{"live n/v temp=1(uncertain) temp=1(stale)", "history n/v temp=1(uncertain)"}));
+    data(node.temp(2));
+    EXPECT_EQ(sink.take(), Lines{"live n/v temp=2"});
+}
+
 TEST_F(NodeSessionTest, RefusesTimesNoClockCanMean) {
     be_born();
     auto early = EdgeNodeMessages::metric("temp", 1.0), late = early, good = EdgeNodeMessages::metric("temp", 2.0);

@@ -127,8 +127,9 @@ TEST(Receiving, TakesNamesAndTypesFromTheBirthWhereDataLeavesThemOut) {
 }
 
 TEST(Receiving, MapsQualities) {
-    const std::vector<std::pair<int, Quality>> cases{
-        {192, Quality::good}, {216, Quality::good}, {500, Quality::stale}, {0, Quality::bad}, {64, Quality::bad}};
+    const std::vector<std::pair<int, Quality>> cases{{192, Quality::good},     {216, Quality::good},
+                                                     {500, Quality::stale},    {0, Quality::bad},
+                                                     {64, Quality::uncertain}, {3, Quality::bad}};
     for (const auto& [number, quality] : cases) {
         pb::Metric metric = integer(3, 1);
         metric.mutable_properties()->add_keys("Quality");

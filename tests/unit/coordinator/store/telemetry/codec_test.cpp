@@ -103,7 +103,10 @@ SampleList mixed_samples(int count) {
         if (i % 5 == 2) value = i % 2 == 0;
         if (i % 5 == 3) value = std::string("state ") + std::to_string(i % 3);
         if (i % 5 == 4) value = Value{};
-        const Quality quality = i % 11 == 0 ? Quality::bad : i % 7 == 0 ? Quality::stale : Quality::good;
+        const Quality quality = i % 11 == 0  ? Quality::bad
+                                : i % 7 == 0 ? Quality::stale
+                                : i % 5 == 0 ? Quality::uncertain
+                                             : Quality::good;
         list.samples.push_back(pack(time, quality, value, list.texts));
     }
     return list;
