@@ -1,6 +1,7 @@
 // What describes the hub itself: the OpenAPI document and the metrics for Prometheus.
 #include "coordinator/api/metrics.hpp"
 #include "coordinator/api/operations.hpp"
+#include "coordinator/domain/fleet/condition.hpp"
 #include "shared/base/text.hpp"
 
 namespace labhub::coordinator::api {
@@ -16,6 +17,39 @@ void add_node_gauges(const Services& services, std::vector<Metrics::Reading>& no
     for (const auto& [id, node] : services.fleet.nodes()) ++by_state[to_string(node.state())];
     for (const auto& [state, count] : by_state)
         now.push_back({"labhub_nodes", "Enrolled nodes by state", false, "state", std::string(state), count});
+}
+
+/// Of so many nodes each has series of its own, in the order of their names; a scrape must stay small.
+constexpr std::int64_t kNodesWithSeries = 2'000;
+
+/// What the nodes' agents say of themselves. The sums are over all of them.
+void add_node_conditions(const Services& services, std::vector<Metrics::Reading>& now) {
+    const auto add = [&now](const char* name, const char* help, bool is_counter, const NodeId& node, double value) {
+        now.push_back({name, help, is_counter, "node", node.value, value});
+    };
+    double rows = 0;
+    std::int64_t shown = 0;
+    for (const auto& [id, node] : services.fleet.nodes()) {
+        const auto spool = fleet::spool_condition(node.metrics);
+        const auto clock = fleet::clock_condition(node.metrics);
+        if (spool) rows += static_cast<double>(spool->rows);
+        if (++shown > kNodesWithSeries) continue;
+        if (spool) {
+            add("labhub_node_spool_rows", "Batches of readings a node keeps as they are not in the store yet", false,
+                id, static_cast<double>(spool->rows));
+            add("labhub_node_spool_bytes", "The same in bytes", false, id, static_cast<double>(spool->bytes));
+            add("labhub_node_spool_dropped_total", "Batches a node's spool had no room for, since its agent's start",
+                true, id, static_cast<double>(spool->dropped));
+            add("labhub_node_spool_failing", "1 while a node can't write to its spool", false, id,
+                spool->problem.empty() ? 0 : 1);
+        }
+        if (clock)
+            add("labhub_node_clock_synchronised", "0 while a node's clock isn't, and its readings are marked", false,
+                id, clock->is_synchronised() ? 1 : 0);
+    }
+    now.push_back({"labhub_nodes_spool_rows", "labhub_node_spool_rows of all nodes together", false, "", "", rows});
+    now.push_back({"labhub_nodes_without_series", "Nodes left out of the series labhub_node_…, for their number", false,
+                   "", "", static_cast<double>(std::max<std::int64_t>(0, shown - kNodesWithSeries))});
 }
 
 void add_job_gauges(const Services& services, std::vector<Metrics::Reading>& now) {
@@ -128,6 +162,7 @@ void add_alarm_gauges(const Services& services, std::vector<Metrics::Reading>& n
 Task<Result<http::Response>> get_metrics(Services& services, Call, Nothing) {
     std::vector<Metrics::Reading> now;
     add_node_gauges(services, now);
+    add_node_conditions(services, now);
     add_job_gauges(services, now);
     add_broker_gauges(services, now);
     add_alarm_gauges(services, now);

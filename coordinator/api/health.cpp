@@ -1,4 +1,5 @@
 #include "coordinator/api/operations.hpp"
+#include "coordinator/domain/fleet/condition.hpp"
 
 namespace labhub::coordinator::api {
 namespace {
@@ -21,6 +22,21 @@ struct MemberDocs<Health> {
 };
 namespace {
 
+/// So long after a node last told of lost readings it stands in here, for those who look now and then.
+constexpr std::chrono::hours kTellOfLoss{1};
+
+/// An unsynchronised clock is no degradation: a lab without a time server would never be healthy.
+void add_spool(const fleet::Node& node, UtcMillis now, std::vector<Degradation>& degraded) {
+    const auto spool = fleet::spool_condition(node.metrics);
+    if (!spool) return;
+    const std::string part = "spool of node " + node.id.value;
+    if (!spool->problem.empty()) degraded.push_back({part, "readings are in memory only: " + spool->problem});
+    if (node.spool_dropped_at && now - *node.spool_dropped_at < kTellOfLoss)
+        degraded.push_back({part, std::to_string(spool->dropped) +
+                                      " rows had no room since its agent's start, last told at " +
+                                      to_rfc3339(*node.spool_dropped_at)});
+}
+
 Task<Result<Health>> get_health(Services& services, Call, Nothing) {
     Health reply;
     if (!services.recorder.is_broker_connected())
@@ -41,6 +57,7 @@ Task<Result<Health>> get_health(Services& services, Call, Nothing) {
             ++reply.nodes_online;
         else
             reply.degraded.push_back({"node " + id.value, std::string(to_string(state)) + ": " + node.reason});
+        add_spool(node, services.clock.utc_now(), reply.degraded);
         if (!node.link->is_connected()) {
             const auto why = node.link->last_error();
             reply.degraded.push_back({"session to node " + id.value, why ? why->to_string() : "connecting"});

@@ -27,19 +27,6 @@ Task<Result<std::string>> settle_device(Context& context, std::string device) {
     co_return error;
 }
 
-std::string devices_text(const json::object& node, UtcMillis now) {
-    std::string all;
-    for (const json::value& each : array_of(node, "devices")) {
-        if (!each.is_object()) continue;
-        const json::object& device = each.get_object();
-        const json::value* const connected = device.if_contains("connected");
-        const bool is_away = connected && connected->is_bool() && !connected->get_bool();
-        all += (all.empty() ? "" : ", ") + text_of(device, "device") +
-               (is_away ? " (not connected)" : " (" + lease_text(device, now) + ")");
-    }
-    return all;
-}
-
 std::string range_of(const json::object& metric) {
     const std::string minimum = text_of(metric, "minimum");
     const std::string maximum = text_of(metric, "maximum");
@@ -91,32 +78,6 @@ std::string lease_text(const json::object& device, UtcMillis now) {
     const json::object& lease = object_of(device, "lease");
     if (lease.empty()) return "free";
     return "leased by " + text_of(lease, "holder") + " until " + time_text(integer_of(lease, "expires_at"), now);
-}
-
-Task<ExitStatus> list_nodes(Context& context) {
-    auto reply = co_await context.hub.get("/api/nodes");
-    if (!reply) co_return context.give_up(reply.error());
-    if (context.console.is_json()) {
-        context.console.print_json(*reply);
-        co_return ExitStatus::done;
-    }
-    const UtcMillis now = context.clock.utc_now();
-    using enum Table::Align;
-    Table table(
-        {{"NODE", left}, {"STATE", left}, {"LINK", left}, {"SEEN", right}, {"VERSION", left}, {"DEVICES", left}});
-    for (const json::value& each : array_of(*reply, "nodes")) {
-        if (!each.is_object()) continue;
-        const json::object& node = each.get_object();
-        const std::string reason = text_of(node, "reason");
-        table.add({text_of(node, "node"), text_of(node, "state") + (reason.empty() ? "" : " (" + reason + ")"),
-                   text_of(node, "link"), age_text(integer_of(node, "last_seen"), now), text_of(node, "version"),
-                   devices_text(node, now)});
-    }
-    if (table.empty())
-        context.console.note("no node is enrolled");
-    else
-        context.console.print(table.text(context.console.is_styled()));
-    co_return ExitStatus::done;
 }
 
 Task<ExitStatus> read_device(Context& context, std::string device) {

@@ -8,8 +8,6 @@
 
 namespace labhub::cli {
 
-/// `labhub nodes`
-Task<ExitStatus> list_nodes(Context& context);
 /// `labhub read [DEVICE]`: without one, the only device there is.
 Task<ExitStatus> read_device(Context& context, std::string device);
 /// `labhub set DEVICE METRIC=VALUE…`: the values are checked against what the device says of its metrics, so that "on"

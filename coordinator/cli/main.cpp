@@ -9,6 +9,7 @@
 
 #include "coordinator/cli/command_line.hpp"
 #include "coordinator/cli/devices.hpp"
+#include "coordinator/cli/nodes.hpp"
 #include "coordinator/cli/up/evaluation.hpp"
 
 namespace {

@@ -5,6 +5,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "coordinator/domain/fleet/condition.hpp"
+
 namespace labhub::coordinator::fleet {
 
 std::string_view to_string(NodeState state) {
@@ -78,6 +80,14 @@ Result<link::NodeLink*> Fleet::reach(const DeviceAddress& address) const {
 
 namespace {
 
+/// A spool that overflows says so again and again: one line until it has been quiet for so long.
+constexpr std::chrono::minutes kQuiet{1};
+
+std::int64_t dropped_by(const Node& node) {
+    const auto spool = spool_condition(node.metrics);
+    return spool ? spool->dropped : 0;
+}
+
 bool is_sensor(const Device& device, const std::string& metric) {
     const auto found = std::find_if(device.metrics.begin(), device.metrics.end(),
                                     [&](const MetricInfo& known) { return known.name == metric; });
@@ -109,7 +119,9 @@ void Fleet::node_born(const NodeId& id, UtcMillis time, const std::map<std::stri
     node->is_born = node->is_fresh = true;
     node->reason.clear();
     node->last_seen = node->since = time;
+    const auto dropped_before = dropped_by(*node);
     node->metrics = node_metrics;
+    watch_spool(*node, dropped_before);
     const auto version = node_metrics.find("Node Info/Version");
     if (version != node_metrics.end()) node->version = labhub::to_string(version->second);
     spdlog::info("node {} is online", id.value);
@@ -120,7 +132,24 @@ void Fleet::node_changed(const NodeId& id, const std::map<std::string, Value>& m
     if (!node) return;
     node->is_fresh = true;
     node->last_seen = clock_.utc_now();
+    const auto dropped_before = dropped_by(*node);
     for (const auto& [name, value] : metrics) node->metrics[name] = value;
+    watch_spool(*node, dropped_before);
+}
+
+/// An agent counts from its own start, so that less than before is a loss too, and so is what the first birth tells:
+/// nobody may have seen it.
+void Fleet::watch_spool(Node& node, std::int64_t dropped_before) {
+    const auto dropped = dropped_by(node);
+    if (dropped == dropped_before || dropped == 0) return;
+    const UtcMillis now = clock_.utc_now();
+    const auto since = node.spool_dropped_at ? now - *node.spool_dropped_at : kQuiet;
+    node.spool_dropped_at = now;
+    if (since >= kQuiet)
+        spdlog::warn(
+            "node {}: its spool had no room for {} rows since its agent's start: what was not stored here by then is "
+            "lost",
+            node.id.value, dropped);
 }
 
 void Fleet::lose(Node& node, const std::string& reason) {

@@ -52,6 +52,8 @@ struct Node {
     std::string boot_id;
     std::map<std::string, Value> metrics;  ///< the node's own, by its birth and what changed since
     std::optional<UtcMillis> last_seen;
+    /// When its spool last said that it had given up rows of which it hadn't said so before, by this machine's clock.
+    std::optional<UtcMillis> spool_dropped_at;
     /// Since when the coordinator has no session to it, so that nothing can be commanded or renewed; unset while it
     /// has.
     std::optional<Steady::time_point> unreachable_since;
@@ -107,6 +109,7 @@ class Fleet {
 
   private:
     void lose(Node& node, const std::string& reason);
+    void watch_spool(Node& node, std::int64_t dropped_before);
     Node* find(const NodeId& node);
     Device& device_of(Node& node, const std::string& device);
     void link_connected(const NodeId& node, const rpc::HelloReply& hello);

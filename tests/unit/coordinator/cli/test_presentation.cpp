@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "coordinator/cli/nodes.hpp"
 #include "coordinator/cli/run.hpp"
 #include "coordinator/cli/setpoints.hpp"
 #include "coordinator/cli/table.hpp"
@@ -44,6 +45,23 @@ TEST(TextOf, WritesTimesAsPeopleReadThem) {
     EXPECT_EQ(span_text(now.count - 65'000, now.count - 60'000, now), "5s");
     EXPECT_EQ(scalar_text(0.123456789), "0.123457");
     EXPECT_EQ(scalar_text(nullptr), "–");
+}
+
+TEST(NodeWarnings, SayWhatASpoolHadNoRoomFor) {
+    const UtcMillis now{1'700'000'000'000};
+    const auto warnings = [&](const char* spool) {
+        return node_warnings(parse_json(R"({"node":"n","spool":)" + std::string(spool) + "}")->as_object(), now);
+    };
+    EXPECT_THAT(warnings("null"), ::testing::IsEmpty());
+    EXPECT_THAT(warnings(R"({"rows":7,"dropped":0,"replaced":0,"problem":""})"), ::testing::IsEmpty());
+    EXPECT_THAT(
+        warnings(R"({"rows":7,"dropped":33,"dropped_readings":30,"dropped_state_changes":0,"dropped_alarms":3,
+                     "dropped_at":1699999940000,"replaced":0,"problem":""})"),
+        ::testing::ElementsAre(
+            "node n: its spool had no room for 33 rows (30 of readings, 3 of alarms) since its agent's start, the "
+            "last 60s ago"));
+    EXPECT_THAT(warnings(R"({"rows":7,"dropped":0,"replaced":1,"problem":"the disk is full"})"),
+                ::testing::ElementsAre(HasSubstr("its spool fails: the disk is full"), HasSubstr("begun anew")));
 }
 
 TEST(KeyReadings, ShowTheFirstSensorOfEachUnitAndWhatIsAwayFromSafe) {
