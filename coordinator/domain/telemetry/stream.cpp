@@ -15,12 +15,23 @@ constexpr std::chrono::seconds kOverlap{5};
 
 constexpr std::size_t kMostSchemas = 10'000;
 
+/// Of the heap: what an allocation has around it, and the counts of a shared pointer.
+constexpr std::size_t kAllocation = 32;
+
 std::size_t memory_of(const LiveEvent& event) {
-    std::size_t bytes = sizeof(LiveEvent) + sizeof(ingest::Samples);
-    for (const ingest::Sample& sample : event.samples->samples) {
-        bytes += sizeof(ingest::Sample);
-        if (const auto* text = std::get_if<std::string>(&sample.value)) bytes += text->size();
-    }
+    const auto& samples = event.samples->samples;
+    std::size_t bytes = sizeof(LiveEvent) + sizeof(ingest::Samples) + sizeof(event.samples) + 3 * kAllocation +
+                        samples.capacity() * sizeof(ingest::Sample);
+    for (const ingest::Sample& sample : samples)
+        if (const auto* text = std::get_if<std::string>(&sample.value); text && text->size() > 15)
+            bytes += text->capacity() + kAllocation;
+    return bytes;
+}
+
+std::size_t memory_of(const ingest::DeviceSchema& schema) {
+    std::size_t bytes = sizeof(ingest::DeviceSchema) + 3 * kAllocation + schema.metrics.capacity() * sizeof(MetricInfo);
+    for (const MetricInfo& metric : schema.metrics)
+        bytes += metric.name.capacity() + metric.unit.capacity() + metric.description.capacity() + 3 * kAllocation;
     return bytes;
 }
 
@@ -64,6 +75,15 @@ ingest::Samples ends_of(const ingest::Samples& all) {
     return kept;
 }
 
+/// What the ring keeps of a group: copies, as a pointer into it would keep all of it for as long as one event.
+std::vector<std::shared_ptr<const ingest::Samples>> tellable(const SampleGroup& group) {
+    std::vector<std::shared_ptr<const ingest::Samples>> kept;
+    for (const ingest::Samples& samples : group)
+        if (!samples.samples.empty())
+            kept.push_back(std::make_shared<const ingest::Samples>(samples.historical ? ends_of(samples) : samples));
+    return kept;
+}
+
 void widen(UtcMillis time, UtcMillis& from, UtcMillis& to) {
     from = std::min(from, time);
     to = std::max(to, time);
@@ -84,10 +104,12 @@ struct LiveReader::Ring {
     std::uint64_t next_number = 1;
     std::size_t bytes = 0;
     std::vector<LiveReader*> readers;
+    std::unordered_map<const ingest::DeviceSchema*, std::size_t> schemas;  ///< of the events, with how many have each
 
     std::uint64_t first_number() const { return next_number - events.size(); }
     void add(std::shared_ptr<const ingest::Samples> samples);
-    void publish(const std::shared_ptr<const SampleGroup>& group);
+    void drop_oldest();
+    void publish(std::vector<std::shared_ptr<const ingest::Samples>> group);
 };
 
 LiveReader::LiveReader(std::shared_ptr<Ring> ring, Selection selection, std::string who)
@@ -109,13 +131,13 @@ std::string LiveReader::id_of(std::uint64_t number, UtcMillis arrived) const {
 }
 
 const std::vector<bool>& LiveReader::selected(const ingest::DeviceSchemaPtr& schema) {
-    const auto known = selected_.find(schema);
-    if (known != selected_.end()) return known->second;
+    const auto known = selected_.find(schema.get());
+    if (known != selected_.end() && known->second.schema.lock() == schema) return known->second.wanted;
     if (selected_.size() >= kMostSchemas) selected_.clear();
     const std::string device = schema->device.to_string();
     std::vector<bool> wanted;
     for (const MetricInfo& metric : schema->metrics) wanted.push_back(selection_.includes(0, device, metric.name));
-    return selected_.emplace(schema, std::move(wanted)).first->second;
+    return selected_.insert_or_assign(schema.get(), Matched{schema, std::move(wanted)}).first->second.wanted;
 }
 
 /// The ring lets go of an event that has not been read.
@@ -201,34 +223,39 @@ void LiveReader::Ring::add(std::shared_ptr<const ingest::Samples> samples) {
     event->arrived = clock.utc_now();
     event->samples = std::move(samples);
     bytes += memory_of(*event);
+    const ingest::DeviceSchema& schema = *event->samples->schema;
+    if (++schemas[&schema] == 1) bytes += memory_of(schema);
     events.push_back(std::move(event));
-    while (bytes > most_bytes && events.size() > 1) {
-        const auto oldest = std::move(events.front());
-        events.pop_front();
-        bytes -= memory_of(*oldest);
-        for (LiveReader* const reader : readers)
-            if (reader->next_ <= oldest->number) reader->lose(*oldest);
-    }
+    while (bytes > most_bytes && events.size() > 1) drop_oldest();
 }
 
-void LiveReader::Ring::publish(const std::shared_ptr<const SampleGroup>& group) {
-    for (const ingest::Samples& samples : *group) {
-        if (samples.samples.empty()) continue;
-        if (samples.historical)
-            add(std::make_shared<const ingest::Samples>(ends_of(samples)));
-        else
-            add(std::shared_ptr<const ingest::Samples>(group, &samples));
+void LiveReader::Ring::drop_oldest() {
+    const auto oldest = std::move(events.front());
+    events.pop_front();
+    bytes -= memory_of(*oldest);
+    const ingest::DeviceSchema& schema = *oldest->samples->schema;
+    if (--schemas[&schema] == 0) {
+        bytes -= memory_of(schema);
+        schemas.erase(&schema);
     }
+    for (LiveReader* const reader : readers)
+        if (reader->next_ <= oldest->number) reader->lose(*oldest);
+}
+
+void LiveReader::Ring::publish(std::vector<std::shared_ptr<const ingest::Samples>> group) {
+    for (auto& samples : group) add(std::move(samples));
     for (LiveReader* const reader : readers) reader->news_->cancel();
 }
 
-void LiveFeed::publish(const std::shared_ptr<const SampleGroup>& group) { ring_->publish(group); }
+void LiveFeed::publish(const std::shared_ptr<const SampleGroup>& group) { ring_->publish(tellable(*group)); }
+
+std::size_t LiveFeed::bytes() const { return ring_->bytes; }
 
 std::function<void(const std::shared_ptr<const SampleGroup>&)> LiveFeed::listener() {
     return [ring = std::weak_ptr<LiveReader::Ring>(ring_),
             executor = ring_->executor](const std::shared_ptr<const SampleGroup>& group) {
-        asio::post(executor, [ring, group] {
-            if (const auto alive = ring.lock()) alive->publish(group);
+        asio::post(executor, [ring, kept = tellable(*group)]() mutable {
+            if (const auto alive = ring.lock()) alive->publish(std::move(kept));
         });
     };
 }

@@ -90,15 +90,19 @@ class LiveReader {
     std::string who_;
     std::uint64_t next_ = 0;
     std::optional<Missed> missed_;
+    struct Matched {
+        std::weak_ptr<const ingest::DeviceSchema> schema;  ///< a birth that is over keeps no memory here
+        std::vector<bool> wanted;
+    };
     /// Which metrics of a birth are selected, so that each is matched once; forgotten at kMostSchemas.
-    std::unordered_map<ingest::DeviceSchemaPtr, std::vector<bool>> selected_;
+    std::unordered_map<const ingest::DeviceSchema*, Matched> selected_;
     std::shared_ptr<asio::steady_timer> news_;
 };
 
-/// The live readings of all devices, with running numbers, for clients that follow them. It keeps the newest, at most
-/// `most_bytes` of memory in all, so that a client that was away for a moment goes on where it was; a client that was
-/// away for longer, or reads too slowly, is told what it missed. Publishing never waits for anybody. Lives on the main
-/// thread.
+/// The live readings of all devices, with running numbers, for clients that follow them. It keeps copies of the newest,
+/// at most `most_bytes` of memory in all with the births they point to (one event at the least), so that a client that
+/// was away for a moment goes on where it was; a client that was away for longer, or reads too slowly, is told what it
+/// missed. Publishing never waits for anybody. Lives on the main thread.
 class LiveFeed {
   public:
     static constexpr std::size_t kMostReaders = 256;
@@ -116,6 +120,8 @@ class LiveFeed {
     Result<std::unique_ptr<LiveReader>> open(Selection selection, const std::optional<std::string>& last_id,
                                              std::string who);
     std::size_t readers() const;
+    /// Memory of what it keeps, at most most_bytes unless one event alone has more.
+    std::size_t bytes() const;
 
   private:
     std::shared_ptr<LiveReader::Ring> ring_;

@@ -161,6 +161,36 @@ TEST_F(LiveFeedTest, TellsOfLateReadingsByTheirEnds) {
     EXPECT_EQ(batch.parts[0].samples[1]->time.count, 1'700'000'000'400);
 }
 
+TEST_F(LiveFeedTest, KeepsNothingOfAGroupButItsOwnEvents) {
+    std::weak_ptr<const SampleGroup> gone;
+    {
+        SampleGroup group(2);
+        for (auto& samples : group) samples.schema = schema_;
+        group[0].samples.push_back({0, Quality::good, time_, Value(1.5)});
+        group[1].historical = true;
+        for (int i = 0; i < 100'000; ++i) group[1].samples.push_back({0, Quality::good, time_, Value(1.5)});
+        const auto shared = std::make_shared<const SampleGroup>(std::move(group));
+        gone = shared;
+        feed_.publish(shared);
+    }
+    EXPECT_TRUE(gone.expired());
+    EXPECT_LT(feed_.bytes(), kBytes);
+}
+
+TEST_F(LiveFeedTest, CountsTheBirthsItsEventsPointTo) {
+    auto reader = open();
+    std::vector<std::weak_ptr<const ingest::DeviceSchema>> births;
+    for (int i = 0; i < 200; ++i) {
+        schema_ = std::make_shared<ingest::DeviceSchema>(*schema_);
+        births.push_back(schema_);
+        publish({0});
+        (void)reader->take(10);
+        EXPECT_LE(feed_.bytes(), kBytes);
+    }
+    const auto alive = std::count_if(births.begin(), births.end(), [](const auto& birth) { return !birth.expired(); });
+    EXPECT_LT(alive, 10) << "neither the ring nor a reader keeps the births of what is gone";
+}
+
 TEST_F(LiveFeedTest, WakesAWaitingReader) {
     auto reader = open();
     bool is_awake = false;
