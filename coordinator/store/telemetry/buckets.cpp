@@ -8,7 +8,13 @@ Extremes::Extremes(Grid grid, std::size_t most, bool by_summary)
     : grid_(grid), most_(most), by_summary_(by_summary), buckets_(grid.buckets), is_all_(!by_summary) {}
 
 /// A part without numbers may be text, of which each bucket shows the last.
-bool Extremes::takes(const Summary& part) const { return by_summary_ && part.numbers > 0 && grid_.holds(part); }
+/// One that reaches into the next bucket must be short beside a bucket: then what a bucket doesn't show of its own
+/// stands in its neighbour, however unevenly the samples lie.
+bool Extremes::takes(const Summary& part) const {
+    if (!by_summary_ || part.numbers == 0 || !grid_.holds(part)) return false;
+    const std::size_t first = grid_.bucket_of(part.first), last = grid_.bucket_of(part.last);
+    return first == last || (first + 1 == last && part.last - part.first <= grid_.width / 2);
+}
 
 /// Of equal extremes the earliest is shown.
 void Extremes::add_extreme(std::int64_t time, double number) {

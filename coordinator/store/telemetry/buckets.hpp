@@ -38,7 +38,8 @@ class Gatherer {
 /// Smallest and largest of each bucket at their true times; all samples when there are no more than `most`.
 class Extremes final : public Gatherer {
   public:
-    /// `by_summary`: there are so many samples for each bucket that chunks need not be opened.
+    /// `by_summary`: there are so many samples for each bucket that chunks need not be opened, where they lie within
+    /// one bucket or, being short, at the border of two.
     Extremes(Grid grid, std::size_t most, bool by_summary);
     bool takes(const Summary& part) const override;
     void add(const Summary& part) override;

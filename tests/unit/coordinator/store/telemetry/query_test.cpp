@@ -191,6 +191,60 @@ TEST_F(Query, SaysWhatIsWrongWithAQuestion) {
     EXPECT_EQ(store_->query_here(question).error().code, ErrorCode::not_found);
 }
 
+struct Span {
+    double minimum = 1e300, maximum = -1e300;
+    int count = 0;
+    void add(double value) {
+        minimum = std::min(minimum, value);
+        maximum = std::max(maximum, value);
+        ++count;
+    }
+};
+
+/// Eight hours at 10 Hz, three weeks of one a minute, and a burst.
+std::vector<std::pair<std::int64_t, double>> uneven_readings() {
+    std::mt19937 random(5);
+    std::vector<std::pair<std::int64_t, double>> readings;
+    std::int64_t time = kStart;
+    for (const auto [period, count] : {std::pair{100, 300'000}, {60'000, 30'000}, {100, 20'000}})
+        for (int i = 0; i < count; ++i) readings.emplace_back(time += period, static_cast<double>(random()) / 7);
+    return readings;
+}
+
+TEST_F(StoreFixture, EachBucketOfAnUnevenSeriesHasItsOwnExtremes) {
+    open();
+    const auto readings = uneven_readings();
+    std::vector<NewSample> samples;
+    for (const auto& [time, value] : readings)
+        samples.push_back({series("x"), Quality::good, UtcMillis{time}, Value{value}});
+    ASSERT_TRUE(store_->append(std::span<const NewSample>(samples)));
+    ASSERT_TRUE(store_->settle());
+    constexpr std::int64_t kBuckets = 100;
+    SeriesQuery question;
+    question.series = {series("x")};
+    question.from = {readings.front().first};
+    question.to = {readings.back().first};
+    question.max_points = 2 * kBuckets;
+    const auto answer = store_->query_here(question);
+    ASSERT_TRUE(answer) << answer.error().to_string();
+    const std::int64_t width = (question.to - question.from).count() / kBuckets + 1;
+    std::vector<Span> exact(kBuckets), shown(kBuckets);
+    for (const auto& [time, value] : readings) exact[(time - question.from.count) / width].add(value);
+    for (const auto& point : answer->front().points)
+        shown[(point.time - question.from).count() / width].add(std::get<double>(point.value));
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+        ASSERT_GT(shown[i].count, 0) << "bucket " << i << " of " << exact[i].count << " readings is empty";
+        Span around = shown[i];
+        if (i > 0) around.add(shown[i - 1].minimum), around.add(shown[i - 1].maximum);
+        if (i + 1 < shown.size()) around.add(shown[i + 1].minimum), around.add(shown[i + 1].maximum);
+        EXPECT_LE(around.minimum, exact[i].minimum) << i;
+        EXPECT_GE(around.maximum, exact[i].maximum) << i;
+        if (exact[i].count > 1'000) continue;  // of so many a chunk at a border may be told by its neighbour
+        EXPECT_EQ(shown[i].minimum, exact[i].minimum) << i;
+        EXPECT_EQ(shown[i].maximum, exact[i].maximum) << i;
+    }
+}
+
 TEST_F(StoreFixture, TextsAndSwitchesAreAnsweredToo) {
     open();
     std::vector<std::pair<std::int64_t, Value>> texts, switches;
