@@ -177,6 +177,13 @@ void Fleet::node_stale(const NodeId& id, const std::string& reason) {
     spdlog::warn("node {} is stale: {}", id.value, reason);
 }
 
+void Fleet::readings_refused(const NodeId& id, std::uint64_t count, const std::string& last) {
+    Node* const node = find(id);
+    if (!node) return;
+    node->refused_readings = count;
+    node->refused_last = last;
+}
+
 void Fleet::node_heard_again(const NodeId& id) {
     Node* const node = find(id);
     if (!node) return;

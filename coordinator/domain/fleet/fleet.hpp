@@ -54,6 +54,9 @@ struct Node {
     std::optional<UtcMillis> last_seen;
     /// When its spool last said that it had given up rows of which it hadn't said so before, by this machine's clock.
     std::optional<UtcMillis> spool_dropped_at;
+    /// Readings the coordinator set aside since its start, as their times can't be, and which was the last of them.
+    std::uint64_t refused_readings = 0;
+    std::string refused_last;
     /// Since when the coordinator has no session to it, so that nothing can be commanded or renewed; unset while it
     /// has.
     std::optional<Steady::time_point> unreachable_since;
@@ -90,6 +93,7 @@ class Fleet {
     void node_died(const NodeId& node, const std::string& reason);
     void node_stale(const NodeId& node, const std::string& reason);
     void node_heard_again(const NodeId& node);
+    void readings_refused(const NodeId& node, std::uint64_t count, const std::string& last);
     void device_born(const DeviceAddress& address, UtcMillis time, std::vector<MetricInfo> metrics,
                      std::vector<Reading> readings);
     void device_died(const DeviceAddress& address, UtcMillis time, const std::string& reason);
