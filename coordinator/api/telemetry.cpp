@@ -6,8 +6,8 @@
 namespace labhub::coordinator::api {
 namespace {
 
-constexpr std::size_t kMaxSeries = 1'000'000;      // of one selection: more than a store holds
-constexpr std::int64_t kMaxListed = 5'000;         // in one answer, which is written on the main thread
+constexpr std::size_t kMaxSeries = 1'000'000;  // of one selection: more than a store holds
+constexpr std::int64_t kMaxListed = 5'000;     // in one answer, which is written on the main thread
 constexpr std::size_t kMaxLatest = 20'000;
 
 struct SeriesView {
@@ -25,8 +25,7 @@ BOOST_DESCRIBE_STRUCT(SeriesReply, (), (series, total))
 }  // namespace
 template <>
 struct MemberDocs<SeriesReply> {
-    static constexpr MemberDoc list[] = {
-        {"total", "how many are selected; the rest of them come with offset"}};
+    static constexpr MemberDoc list[] = {{"total", "how many are selected; the rest of them come with offset"}};
 };
 template <>
 struct MemberDocs<SeriesView> {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shared/base/text.hpp"
+#include "shared/runtime/blocking.hpp"
 
 namespace labhub::coordinator::api {
 namespace {
@@ -26,6 +27,14 @@ Result<UtcMillis> time_of(const Call& call, std::string_view name, UtcMillis oth
     const auto text = call.request.query_value(name);
     if (!text) return otherwise;
     return telemetry::parse_time(name, *text, now);
+}
+
+Task<Result<std::vector<store::SeriesInfo>>> look_on_pool(Services& services, telemetry::Selection selection,
+                                                          std::size_t most) {
+    auto look = [&store = services.telemetry_store, selection = std::move(selection), most] {
+        return telemetry::find_series(store, selection, most);
+    };
+    return run_blocking(services.pool, std::move(look));
 }
 
 }  // namespace
@@ -69,6 +78,15 @@ Result<TelemetryAsked> asked_of(const Call& call, const Services& services) {
     LABHUB_TRY(to, time_of(call, "to", to, now));
     LABHUB_TRY(asked.range, telemetry::check_range(from, to));
     return asked;
+}
+
+Task<Result<std::vector<store::SeriesInfo>>> series_of(Services& services, telemetry::Selection selection,
+                                                       std::size_t most) {
+    auto named = telemetry::find_named(services.telemetry_store, selection, most);
+    if (named) co_return std::move(*named);
+    auto looking = look_on_pool(services, std::move(selection), most);
+    auto found = co_await std::move(looking);
+    co_return found;
 }
 
 std::vector<QueryParameter> selection_parameters(std::vector<QueryParameter> more) {

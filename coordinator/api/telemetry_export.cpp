@@ -19,16 +19,14 @@ Result<std::string> choice_of(const Call& call, std::string_view name, const std
                  "one of " + known};
 }
 
-Result<telemetry::ExportRequest> request_of(const Call& call, const Services& services, const std::string& format) {
-    LABHUB_TRY(auto asked, asked_of(call, services));
+Result<telemetry::ExportRequest> request_of(const Call& call, const Services& services, const std::string& format,
+                                            TelemetryAsked asked) {
     LABHUB_TRY(const auto layout, choice_of(call, "layout", {"wide", "long"}));
     LABHUB_TRY(const auto units, choice_of(call, "units", {"header", "none"}));
     LABHUB_TRY(const auto rows, choice_of(call, "rows", {"csv", "jsonl"}));
     if (call.request.query_value("rows") && format != "zip" && format != "manifest")
         return Error{ErrorCode::malformed, "rows= goes with format=zip only", "format=csv or format=jsonl by itself"};
     telemetry::ExportRequest request;
-    LABHUB_TRY(request.series,
-               telemetry::find_series(services.telemetry_store, asked.selection, telemetry::kMaxExportSeries));
     request.range = asked.range;
     request.format = format == "jsonl" || rows == "jsonl" ? telemetry::RowFormat::jsonl : telemetry::RowFormat::csv;
     request.layout = layout == "wide" ? telemetry::RowLayout::wide : telemetry::RowLayout::tall;
@@ -43,8 +41,15 @@ Result<telemetry::ExportRequest> request_of(const Call& call, const Services& se
 Task<Result<http::Response>> export_readings(Services& services, Call call, Nothing) {
     auto format = choice_of(call, "format", {"csv", "jsonl", "zip", "manifest"});
     if (!format) co_return std::move(format).error();
-    auto request = request_of(call, services, *format);
+    auto asked = asked_of(call, services);
+    if (!asked) co_return std::move(asked).error();
+    telemetry::Selection selection = std::move(asked->selection);
+    auto request = request_of(call, services, *format, std::move(*asked));
     if (!request) co_return std::move(request).error();
+    auto looking = series_of(services, std::move(selection), telemetry::kMaxExportSeries);
+    auto series = co_await std::move(looking);
+    if (!series) co_return std::move(series).error();
+    request->series = std::move(*series);
     if (*format == "manifest") {
         std::string text = to_pretty_json(telemetry::describe_export(*request)) + "\n";
         co_return http::text_response(200, "application/json", std::move(text));

@@ -100,7 +100,8 @@ Task<Result<http::Response>> get_points(Services& services, Call call, Nothing) 
     auto resolution = resolution_of(call);
     if (!resolution) co_return std::move(resolution).error();
     if (resolution->step) align(call, *asked, *resolution->step);
-    auto series = telemetry::find_series(services.telemetry_store, asked->selection, telemetry::kMaxQuerySeries);
+    auto looking = series_of(services, std::move(asked->selection), telemetry::kMaxQuerySeries);
+    auto series = co_await std::move(looking);
     if (!series) co_return std::move(series).error();
     // Left to itself an answer of many series has fewer points of each, rather than being refused.
     if (!resolution->step && !call.request.query_value("max_points") && !series->empty())

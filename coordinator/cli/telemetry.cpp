@@ -25,11 +25,29 @@ std::string count_text(const json::object& row, std::string_view key) {
     return digits;
 }
 
+/// All pages of the list as one.
+Task<Result<json::object>> all_series(Context& context, std::string query) {
+    auto first = co_await context.hub.get("/api/telemetry/series" + query);
+    if (!first) co_return first;
+    const std::int64_t total = integer_of(*first, "total").value_or(0);
+    const std::string next = "/api/telemetry/series" + query + (query.empty() ? "?" : "&") + "offset=";
+    for (std::size_t have = array_of(*first, "series").size(); have < static_cast<std::size_t>(total);) {
+        auto page = co_await context.hub.get(next + std::to_string(have));
+        if (!page) co_return page;
+        const json::array more = array_of(*page, "series");
+        if (more.empty()) break;
+        for (const json::value& one : more) first->at("series").as_array().push_back(one);
+        have += more.size();
+    }
+    co_return first;
+}
+
 Task<ExitStatus> list_series(Context& context, TelemetrySeriesCommand command) {
     const UtcMillis now = context.clock.utc_now();
     auto query = telemetry_query(command.which, {}, {}, now);
     if (!query) co_return context.give_up(query.error());
-    auto reply = co_await context.hub.get("/api/telemetry/series" + *query);
+    auto listing = all_series(context, *query);
+    auto reply = co_await std::move(listing);
     if (!reply) co_return context.give_up(reply.error());
     if (context.console.is_json()) {
         context.console.print_json(*reply);

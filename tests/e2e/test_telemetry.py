@@ -122,6 +122,13 @@ class Readings(unittest.TestCase):
         some = self.lab.request("GET", "/api/telemetry/series?device=sim-*/vessel&metric=vial_%3F_temp")["series"]
         self.assertEqual(len(some), 4)
 
+    def test_series_come_in_pages(self):
+        listed = lambda query: self.lab.request("GET", f"/api/telemetry/series?metric=vial_*_temp{query}")
+        whole, first, second = listed(""), listed("&limit=3"), listed("&limit=3&offset=3")
+        self.assertEqual((whole["total"], first["total"], len(first["series"])), (len(whole["series"]), 4, 3))
+        names = lambda *pages: [one["series"] for page in pages for one in page["series"]]
+        self.assertEqual(names(first, second), names(whole))
+
     def test_an_experiment_s_readings_are_its_telemetry_csv(self):
         files = self.lab.results(self.job)
         kept = list(csv.DictReader(io.StringIO(files["telemetry.csv"].decode())))

@@ -106,13 +106,18 @@ std::string_view to_string(Aggregate aggregate) {
 
 std::string full_name(const store::SeriesInfo& series) { return series.device.to_string() + "/" + series.metric; }
 
+std::optional<Result<std::vector<store::SeriesInfo>>> find_named(const store::TelemetryStore& store,
+                                                                 const Selection& selection, std::size_t most) {
+    if (auto wrong = check_selection(selection); !wrong) return wrong.error();
+    auto quick = all_named(store, selection);
+    if (!quick) return std::nullopt;
+    if (quick->size() > most) return too_many_series(quick->size(), most);
+    return std::move(*quick);
+}
+
 Result<std::vector<store::SeriesInfo>> find_series(const store::TelemetryStore& store, const Selection& selection,
                                                    std::size_t most) {
-    LABHUB_CHECK(check_selection(selection));
-    if (auto quick = all_named(store, selection)) {
-        if (quick->size() > most) return too_many_series(quick->size(), most);
-        return std::move(*quick);
-    }
+    if (auto quick = find_named(store, selection, most)) return std::move(*quick);
     auto all = store.series();
     std::vector<SeriesName> names;
     names.reserve(all.size());

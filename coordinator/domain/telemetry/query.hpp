@@ -31,10 +31,13 @@ struct Resolution {
 
 /// The series of a selection. Those named one by one come in the order named, others by name; those of which nothing
 /// has ever been stored only where they are named. Errors: not_found with near names, malformed, too_many (more than
-/// `most`).
+/// `most`). Looks at every series there is: not for the main thread.
 Result<std::vector<store::SeriesInfo>> find_series(const store::TelemetryStore& store, const Selection& selection,
                                                    std::size_t most);
-/// The same with ids replaced by names, for the live stream, which knows no ids. Error not_found.
+/// The same where every series is named, which takes no looking; nothing where it does.
+std::optional<Result<std::vector<store::SeriesInfo>>> find_named(const store::TelemetryStore& store,
+                                                                 const Selection& selection, std::size_t most);
+/// The selection with ids replaced by names, for the live stream, which knows no ids. Error not_found.
 Result<Selection> without_ids(const store::TelemetryStore& store, Selection selection);
 
 /// The question for the store. Errors out_of_range: max_points, a step of no length or one that makes too many points;

@@ -34,7 +34,7 @@ bool any_known(const std::vector<SeriesName>& known, Fits fits) {
 
 /// Up to three of the words that were most likely meant.
 std::string near_words(std::string_view typed, const std::set<std::string>& words) {
-    constexpr std::size_t kMostWords = 2'000, kLongestWord = 120;  // it is slow, and on the main thread
+    constexpr std::size_t kMostWords = 2'000, kLongestWord = 120;  // it is slow
     if (words.size() > kMostWords || typed.size() > kLongestWord) return {};
     std::vector<std::string> left(words.begin(), words.end());
     std::string near;
@@ -117,22 +117,23 @@ Result<void> check_selection(const Selection& selection) {
 }
 
 Result<void> check_found(const Selection& selection, const std::vector<SeriesName>& known) {
-    std::set<std::string> devices, metrics, names;
-    for (const auto& one : known) {
-        devices.insert(one.device);
-        metrics.insert(one.metric);
-        names.insert(one.device + "/" + one.metric);
-    }
+    // Of all that is known, and so only where something is missing.
+    const auto all = [&known](auto word) {
+        std::set<std::string> words;
+        for (const auto& one : known) words.insert(word(one));
+        return words;
+    };
     const auto& device = selection.device;
     if (!device.empty() && !any_known(known, [&](const SeriesName& one) { return matches(device, one.device); }))
-        return not_found("stored readings of a device", device, devices);
+        return not_found("stored readings of a device", device, all([](const auto& one) { return one.device; }));
     for (const auto& pattern : selection.metrics)
         if (!any_known(known, [&](const SeriesName& one) { return matches(pattern, one.metric); }))
-            return not_found("metric", pattern, metrics);
+            return not_found("metric", pattern, all([](const auto& one) { return one.metric; }));
     for (const auto& pattern : selection.series)
         if (!any_known(known,
                        [&](const SeriesName& one) { return is_series(pattern, one.id, one.device, one.metric); }))
-            return not_found(has_wildcard(pattern) ? "series that matches" : "series", pattern, names);
+            return not_found(has_wildcard(pattern) ? "series that matches" : "series", pattern,
+                             all([](const auto& one) { return one.device + "/" + one.metric; }));
     if (selection.is_everything() ||
         any_known(known, [&](const SeriesName& one) { return selection.includes(one.id, one.device, one.metric); }))
         return {};

@@ -121,11 +121,16 @@ Result<void> TelemetryStore::describe(const DeviceAddress& device, const std::ve
 }
 
 std::vector<SeriesInfo> TelemetryStore::series(const SeriesFilter& filter) const {
-    const std::lock_guard lock(parts_->catalogue.mutex);
+    constexpr std::size_t kAtOnce = 1'024;  // who stores, or asks for one, waits for no more than these
     std::vector<SeriesInfo> found;
-    for (const auto& series : parts_->catalogue.all())
-        if (filter.admits(series.device, series.metric)) found.push_back(info_of(series));
-    return found;
+    for (std::size_t at = 0;;) {
+        const std::lock_guard lock(parts_->catalogue.mutex);
+        const auto& all = parts_->catalogue.all();
+        const std::size_t end = std::min(all.size(), at + kAtOnce);
+        for (; at < end; ++at)
+            if (filter.admits(all[at].device, all[at].metric)) found.push_back(info_of(all[at]));
+        if (at == all.size()) return found;
+    }
 }
 
 Result<SeriesInfo> TelemetryStore::info(SeriesId id) const {

@@ -60,7 +60,8 @@ class TelemetryStore {
     /// Remembers units, for series that exist and for new ones.
     Result<void> describe(const DeviceAddress& device, const std::vector<MetricInfo>& metrics);
 
-    /// The series that exist, in the order in which they were first heard of.
+    /// The series that exist, in the order in which they were first heard of. Copies all of them: not for the main
+    /// thread.
     std::vector<SeriesInfo> series(const SeriesFilter& filter = {}) const;
     Result<SeriesInfo> info(SeriesId id) const;
     /// The series of that name; nullopt when there is none.
@@ -82,7 +83,8 @@ class TelemetryStore {
     Task<Result<void>> each_sample(std::vector<SeriesId> series, UtcMillis from, UtcMillis to,
                                    std::function<Result<void>(const ScannedSample&)> sample);
     /// Calls `row` with the device's readings in [from, to] in order of time, merged by time over `metrics`. A moment
-    /// at which only other metrics of the device were read gives a row of nulls. Constant memory. On a reader's thread.
+    /// at which only other metrics of the device were read gives a row of nulls; a value of bad quality is null too.
+    /// Constant memory. On a reader's thread.
     Task<Result<void>> each_row(DeviceAddress device, std::vector<std::string> metrics, UtcMillis from, UtcMillis to,
                                 std::function<Result<void>(const TelemetryRow&)> row);
 
