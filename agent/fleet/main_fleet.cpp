@@ -68,6 +68,7 @@ void add_options(CLI::App& app, Options& options) {
     add("--broker-password-file", options.password_file, "file with the password")->check(CLI::ExistingFile);
     add("--group", options.group, "Sparkplug group of the nodes");
     add("--primary-host", options.primary_host, "Sparkplug host application whose STATE steers replay");
+    add("--host-key", options.host_key, "SSH host key the births announce (SHA256:…), as enrolled: no SSH is served");
     add("--spool-bytes", options.spool_bytes, "memory for what one node has not been acknowledged");
     add("--replay", options.replay_messages_per_second, "stored messages a node sends again in a second")
         ->check(CLI::Range(1u, 10'000u));

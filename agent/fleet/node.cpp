@@ -15,7 +15,7 @@ edge_node::Settings settings_of(const Shared& shared, const std::string& name) {
     settings.group = shared.options.group;
     settings.node = name;
     settings.primary_host = shared.options.primary_host;
-    settings.info = {LABHUB_VERSION, shared.boot_id, "", 0};
+    settings.info = {LABHUB_VERSION, shared.boot_id, shared.options.host_key, 0};
     settings.replay.messages_per_second = shared.options.replay_messages_per_second;
     return settings;
 }

@@ -21,6 +21,7 @@ struct Options {
     std::filesystem::path password_file;  ///< empty: no password
     std::string group = "labhub";
     std::string primary_host = "labhub";
+    std::string host_key;  ///< what the births say the SSH host key's fingerprint is, though there is no SSH server
     std::chrono::milliseconds keepalive{30'000};
 
     std::chrono::milliseconds ramp{5'000};          ///< over which the nodes start, spread evenly
