@@ -17,6 +17,7 @@ std::uint8_t next_bd_seq(std::optional<std::uint8_t> previous) {
 void SequenceTracker::start(std::uint8_t birth_seq) {
     expected_ = static_cast<std::uint8_t>(birth_seq + 1);
     held_.clear();
+    held_bytes_ = 0;
     deadline_.reset();
 }
 
@@ -40,9 +41,10 @@ std::vector<SequencedMessage> SequenceTracker::accept(SequencedMessage message, 
         // A second gap behind the one just closed gets a window of its own.
         if (!ready.empty() && deadline_ && !held_.empty()) deadline_ = now + window_;
     } else {
+        held_bytes_ += message.bytes.size();
         held_.emplace(message.seq, std::move(message));
         if (!deadline_) deadline_ = now + window_;
-        if (held_.size() >= max_held_) deadline_ = now;
+        if (held_.size() >= max_held_ || held_bytes_ > max_held_bytes_) deadline_ = now;
     }
     if (held_.empty()) deadline_.reset();
     return ready;
@@ -50,6 +52,7 @@ std::vector<SequencedMessage> SequenceTracker::accept(SequencedMessage message, 
 
 void SequenceTracker::release(std::vector<SequencedMessage>& into) {
     for (auto next = held_.find(expected_); next != held_.end(); next = held_.find(expected_)) {
+        held_bytes_ -= next->second.bytes.size();
         into.push_back(std::move(next->second));
         held_.erase(next);
         ++expected_;

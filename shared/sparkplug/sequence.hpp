@@ -39,8 +39,8 @@ struct SequencedMessage {
 /// missing one arrives or the window ends (operational-behavior-host-reordering-*). Not thread-safe; time is given.
 class SequenceTracker {
   public:
-    explicit SequenceTracker(Steady::duration window, std::size_t max_held = 64)
-        : window_(window), max_held_(max_held) {}
+    explicit SequenceTracker(Steady::duration window, std::size_t max_held = 64, std::size_t max_held_bytes = 4u << 20)
+        : window_(window), max_held_(max_held), max_held_bytes_(max_held_bytes) {}
 
     /// An NBIRTH with this seq arrived: forget all that was held.
     void start(std::uint8_t birth_seq);
@@ -50,18 +50,22 @@ class SequenceTracker {
     /// The messages that may be processed now, in order. Empty while a gap is waited for. A message from the past is
     /// dropped and counted in repeats(): it is a repeat, or 128 messages and more have been lost at once.
     std::vector<SequencedMessage> accept(SequencedMessage message, Steady::time_point now);
-    /// When waiting for the missing message ends; nothing while there is no gap. Past at once where too much is held.
+    /// When waiting for the missing message ends; nothing while there is no gap. Past at once where too much is held,
+    /// in messages or in bytes.
     std::optional<Steady::time_point> deadline() const { return deadline_; }
     /// The wait is over: what was held, in order, as if nothing were missing between. The caller asks for a rebirth.
     std::vector<SequencedMessage> give_up();
     /// How many messages came from the past and were dropped.
     std::uint64_t repeats() const { return repeats_; }
+    /// Of the messages held now.
+    std::size_t held_bytes() const { return held_bytes_; }
 
   private:
     void release(std::vector<SequencedMessage>& into);
 
     Steady::duration window_;
-    std::size_t max_held_;
+    std::size_t max_held_, max_held_bytes_;
+    std::size_t held_bytes_ = 0;
     std::uint8_t expected_ = 0;
     std::map<std::uint8_t, SequencedMessage> held_;  // by seq
     std::optional<Steady::time_point> deadline_;

@@ -95,6 +95,18 @@ TEST(SequenceTracker, WaitsNoLongerWhenTooMuchIsHeld) {
     EXPECT_EQ(tracker.deadline(), kStart);
 }
 
+TEST(SequenceTracker, WaitsNoLongerWhenTooManyBytesAreHeld) {
+    SequenceTracker tracker(1h, 64, 1'000);
+    tracker.start(0);
+    tracker.accept({2, {}, std::string(1'000, 'x')}, kStart);
+    EXPECT_EQ(tracker.deadline(), kStart + 1h);
+    EXPECT_EQ(tracker.held_bytes(), 1'000u);
+    tracker.accept({3, {}, "x"}, kStart);
+    EXPECT_EQ(tracker.deadline(), kStart);
+    EXPECT_EQ(tracker.give_up().size(), 2u);
+    EXPECT_EQ(tracker.held_bytes(), 0u);
+}
+
 TEST(SequenceTracker, ForgetsEverythingAtABirth) {
     SequenceTracker tracker(1s);
     tracker.start(0);
