@@ -8,6 +8,8 @@ namespace {
 constexpr std::uint64_t kLeastQueuedMessages = 100'000;
 /// A node's births and some seconds of its data, for each node.
 constexpr std::uint64_t kQueuedMessagesPerNode = 100;
+constexpr std::uint64_t kLeastQueuedBytes = std::uint64_t{256} << 20;
+constexpr std::uint64_t kQueuedBytesPerNode = std::uint64_t{256} << 10;
 /// The limit newer brokers have by default. The largest birth an agent sends is far below it.
 constexpr std::uint64_t kLargestMessage = 2'000'000;
 
@@ -34,6 +36,8 @@ std::uint64_t queued_messages_for(std::size_t nodes) {
     return std::max(kLeastQueuedMessages, kQueuedMessagesPerNode * nodes);
 }
 
+std::uint64_t queued_bytes_for(std::size_t nodes) { return std::max(kLeastQueuedBytes, kQueuedBytesPerNode * nodes); }
+
 std::string mosquitto_conf(const BrokerSettings& settings) {
     std::string text = line("# Written by `labhub-coordinator broker-config`, for mosquitto 2.0.");
     text += line("listener " + std::to_string(settings.listen_port) +
@@ -42,6 +46,8 @@ std::string mosquitto_conf(const BrokerSettings& settings) {
     text += line("");
     text += line("# Births and data are QoS 0: over this many waiting messages a subscriber's are dropped in silence.");
     text += line("max_queued_messages " + std::to_string(queued_messages_for(settings.nodes.size())));
+    text += line("# So many bytes of them: a subscriber that reads nothing can't fill the memory.");
+    text += line("max_queued_bytes " + std::to_string(queued_bytes_for(settings.nodes.size())));
     text += line("message_size_limit " + std::to_string(kLargestMessage));
     text += line("max_keepalive 120");
     text += line("set_tcp_nodelay true");

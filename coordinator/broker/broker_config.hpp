@@ -28,6 +28,9 @@ struct BrokerSettings {
 /// default of 1000, QoS 0 messages past that are dropped in silence. Messages.
 std::uint64_t queued_messages_for(std::size_t nodes);
 
+/// The same in bytes: mosquitto's default is without a bound.
+std::uint64_t queued_bytes_for(std::size_t nodes);
+
 /// A file for mosquitto 2.0's conf.d (mosquitto.conf(5)): the listener, how clients prove who they are, and limits
 /// under which all of the lab can be born again at once.
 std::string mosquitto_conf(const BrokerSettings& settings);
