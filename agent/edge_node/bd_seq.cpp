@@ -7,6 +7,9 @@
 namespace labhub::agent::edge_node {
 namespace {
 
+/// A hung disk must not keep a node from its broker.
+constexpr std::chrono::milliseconds kSlowest{2'000};
+
 Result<std::uint8_t> advance(sqlite::Database& database, std::optional<std::uint8_t> known) {
     LABHUB_TRY(sqlite::Statement row, database.cached("SELECT value FROM node_state WHERE key = 'bd_seq'"));
     LABHUB_TRY(const bool stored, row.step());
@@ -25,8 +28,9 @@ Task<std::uint8_t> StoredBdSeq::next() {
     if (!last_ && database_.was_replaced()) last_ = static_cast<std::uint8_t>(clock_.utc_now().count / 1000);
     auto work = [known = last_](sqlite::Database& database) { return advance(database, known); };
     auto storing = database_.writer().write(std::move(work));
-    const auto stored = co_await std::move(storing);
+    const auto stored = co_await within(kSlowest, "store bdSeq", std::move(storing));
     if (!stored) spdlog::error("bdSeq can't be stored: {}", stored.error().to_string());
+    if (!stored && !last_) last_ = static_cast<std::uint8_t>(clock_.utc_now().count / 1000);
     last_ = stored ? *stored : sparkplug::next_bd_seq(last_);
     co_return *last_;
 }

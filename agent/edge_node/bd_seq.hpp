@@ -17,7 +17,7 @@ class BdSeq {
     virtual Task<std::uint8_t> next() = 0;
 };
 
-/// Stored before next() returns. When it can't be stored it still rises in memory.
+/// Stored before next() returns. When it can't be stored, or not within two seconds, it still rises in memory.
 class StoredBdSeq final : public BdSeq {
   public:
     StoredBdSeq(state::StateDatabase& database, const Clock& clock) : database_(database), clock_(clock) {}

@@ -1,5 +1,7 @@
 #include "agent/edge_node/bd_seq.hpp"
 
+#include <future>
+
 #include <gtest/gtest.h>
 
 #include "tests/unit/agent/support/coroutines.hpp"
@@ -30,6 +32,24 @@ TEST(BdSeq, RisesWithoutADatabase) {
     EXPECT_EQ(test::run(io, bd_seq.next()), 0);
     database->writer().stop();
     EXPECT_EQ(test::run(io, bd_seq.next()), 1);
+}
+
+TEST(BdSeq, DoesNotWaitForADiskThatHangs) {
+    const test::TemporaryFolder folder;
+    const ManualClock clock;
+    asio::io_context io(1);
+    auto database = state::StateDatabase::open(folder.path(), clock);
+    ASSERT_TRUE(database);
+    StoredBdSeq bd_seq(*database, clock);
+    EXPECT_EQ(test::run(io, bd_seq.next()), 0);
+    std::promise<void> release;
+    database->writer().post([done = release.get_future().share()](sqlite::Database&) -> Result<void> {
+        done.wait();
+        return {};
+    });
+    EXPECT_EQ(test::run(io, bd_seq.next()), 1);
+    release.set_value();
+    EXPECT_EQ(test::run(io, bd_seq.next()), 2);
 }
 
 TEST(BdSeq, RisesInMemoryAndWraps) {
