@@ -4,6 +4,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "agent/sampling/rising_time.hpp"
+
 namespace labhub::agent::alarms {
 namespace {
 
@@ -62,7 +64,7 @@ void NodeAlarms::start(Tell tell, UtcMillis newest) {
 }
 
 void NodeAlarms::load(Watched& watched) {
-    watched.since = std::max(clock_.utc_now(), newest_ + std::chrono::milliseconds{1});
+    watched.since = sampling::rising_time(clock_.utc_now(), newest_);
     const std::string device = watched.rule.device;
     const std::string metric = watched.rule.metric;
     auto known = memory_.write_and_wait([=](sqlite::Database& database) { return recall(database, device, metric); });
@@ -160,8 +162,7 @@ Task<void> NodeAlarms::hold(safety::Hold hold) {
 }
 
 void NodeAlarms::publish(Watched& watched) {
-    const UtcMillis now = clock_.utc_now();
-    watched.since = now > watched.since ? now : watched.since + std::chrono::milliseconds{1};
+    watched.since = sampling::rising_time(clock_.utc_now(), watched.since);
     const std::string text = alarm::to_string(watched.state);
     memory_.post([device = watched.rule.device, metric = watched.rule.metric, text,
                   worst = static_cast<std::int64_t>(watched.worst), since = watched.since](sqlite::Database& database) {

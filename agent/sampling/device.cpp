@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/sampling/rising_time.hpp"
+
 namespace labhub::agent::sampling {
 
 std::string Device::problem() const { return connected_ ? std::string{} : problem_; }
@@ -19,12 +21,24 @@ bool Device::tells_of_change(const Reading& reading) const {
 }
 
 std::vector<Reading> Device::prime(std::vector<Reading> readings) {
+    bool went_back = false;
     for (Reading& reading : readings) {
+        if (is_set_back(reading.time, floor_)) floor_ = {};
         auto [known, is_new] = latest_.try_emplace(reading.metric, reading);
-        const UtcMillis last = is_new ? floor_ : std::max(floor_, known->second.time);
-        if (reading.time <= last) reading.time = last + std::chrono::milliseconds{1};
+        const UtcMillis before = is_new ? found_at_.value_or(UtcMillis{}) : known->second.time;
+        const UtcMillis time = rising_time(reading.time, std::max(floor_, before));
+        went_back = went_back || time < before;
+        reading.time = time;
         known->second = reading;
     }
+    if (went_back && step_listener_) step_listener_(*this);
+    return readings;
+}
+
+std::vector<Reading> Device::accept_found(std::vector<Reading> readings) {
+    readings = prime(std::move(readings));
+    const Listener& listener = change_listener_ ? change_listener_ : listener_;
+    if (listener && !readings.empty()) listener(*this, readings);
     return readings;
 }
 
@@ -51,6 +65,17 @@ void Device::accept_failure(const std::vector<std::string>& metrics) {
     accept(std::move(failed));
 }
 
+void Device::accept_unread() {
+    std::vector<std::string> unread;
+    for (const MetricInfo& metric : metrics())
+        if (!latest_.contains(metric.name)) unread.push_back(metric.name);
+    if (!unread.empty()) accept_failure(unread);
+}
+
+Reading Device::unread(const MetricInfo& metric) const {
+    return {metric.name, {}, found_at_.value_or(clock_.utc_now()), Quality::bad};
+}
+
 std::vector<Reading> Device::latest() const {
     std::vector<Reading> all;
     all.reserve(metrics().size());
@@ -59,7 +84,7 @@ std::vector<Reading> Device::latest() const {
         if (known != latest_.end())
             all.push_back(known->second);
         else
-            all.push_back(Reading{metric.name, {}, clock_.utc_now(), Quality::bad});
+            all.push_back(unread(metric));
     }
     return all;
 }
@@ -67,7 +92,7 @@ std::vector<Reading> Device::latest() const {
 Result<Reading> Device::latest(std::string_view metric) const {
     LABHUB_TRY(const MetricInfo* const info, find_metric(metrics(), metric));
     const auto known = latest_.find(info->name);
-    if (known == latest_.end()) return Reading{info->name, {}, clock_.utc_now(), Quality::bad};
+    if (known == latest_.end()) return unread(*info);
     return known->second;
 }
 
@@ -88,6 +113,7 @@ LinkChange Device::observe() {
     if (now && (!connected_ || session != session_)) {
         connected_ = true;
         session_ = session;
+        if (!found_at_) found_at_ = rising_time(clock_.utc_now(), floor_);
         return LinkChange::found;
     }
     if (!now && connected_) {

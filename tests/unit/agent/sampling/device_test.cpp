@@ -51,6 +51,56 @@ TEST_F(SamplingTest, TimesOfAFormerRunNeverComeAgain) {
     EXPECT_EQ(given_[2][0].time, newest + 3ms);
 }
 
+TEST_F(SamplingTest, AClockThatWasFarAheadOnceDoesNotRuinTheTimesForGood) {
+    unsigned steps = 0;
+    device_->listen_to_steps([&](const Device&) { ++steps; });
+    const UtcMillis right = clock_.utc_now();
+    clock_.step_utc(std::chrono::hours{24 * 365 * 75});
+    device_->accept({Reading{"led", true, clock_.utc_now(), Quality::good}});
+    clock_.step_utc(-std::chrono::hours{24 * 365 * 75});
+    for (int i = 0; i < 3; ++i) {
+        clock_.advance(1s);
+        device_->accept({Reading{"led", true, clock_.utc_now(), Quality::good}});
+    }
+    EXPECT_EQ(given_[1][0].time, right + 1s);
+    EXPECT_EQ(given_[3][0].time, right + 3s);
+    EXPECT_EQ(steps, 1u) << "hosts must be told anew";
+}
+
+TEST_F(SamplingTest, ANewestTimeOfAFormerRunThatWasFarAheadIsNoFloor) {
+    device_->start_after(clock_.utc_now() + std::chrono::hours{24 * 365});
+    device_->accept({Reading{"led", true, clock_.utc_now(), Quality::good}});
+    EXPECT_EQ(given_[0][0].time, clock_.utc_now());
+}
+
+TEST_F(SamplingTest, WhatADeviceIsFoundWithIsAChangeOfState) {
+    std::vector<Reading> changed;
+    device_->listen_to_changes([&](const Device&, std::vector<Reading> readings) { changed = std::move(readings); });
+    device_->accept_found(
+        {{"stirrer", 0.0, clock_.utc_now(), Quality::good}, {"led", true, clock_.utc_now(), Quality::good}});
+    EXPECT_EQ(changed.size(), 2u);
+    EXPECT_TRUE(given_.empty());
+    EXPECT_EQ(device_->latest("stirrer")->time, changed[0].time);
+}
+
+TEST_F(SamplingTest, WhatWasNeverReadHasOneTimeThatNoReadingShares) {
+    test::run(io_, device_->look());
+    const UtcMillis told = device_->latest()[0].time;
+    device_->accept({Reading{device_->metrics()[0].name, 1.0, clock_.utc_now(), Quality::good}});
+    EXPECT_GT(given_[0][0].time, told) << "in the same millisecond";
+    clock_.advance(1min);
+    EXPECT_EQ(device_->latest()[1].time, told) << "a further birth adds nothing";
+}
+
+TEST_F(SamplingTest, MetricsThatCouldNotBeReadAreSaidToBeBad) {
+    device_->accept({Reading{"led", true, clock_.utc_now(), Quality::good}});
+    device_->accept_unread();
+    ASSERT_EQ(given_.size(), 2u);
+    EXPECT_EQ(given_[1].size(), device_->metrics().size() - 1);
+    device_->accept_unread();
+    EXPECT_EQ(given_.size(), 2u);
+}
+
 TEST_F(SamplingTest, TellsChangesOfStateFromPlainReadings) {
     std::vector<std::string> changed;
     device_->listen_to_changes([&](const Device&, std::vector<Reading> readings) {
