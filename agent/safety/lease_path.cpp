@@ -163,9 +163,9 @@ Task<void> CommandPath::device_found(sampling::Device& device) {
     if (!turn) co_return;
     auto safe = co_await device.driver().safe();
     found->safe_pending = !safe.has_value();
-    // Into the birth that follows, not into data before it.
+    // A host that is away now gets it too, later: a birth is said once.
     if (safe)
-        record.applied = device.prime(std::move(*safe));
+        record.applied = device.accept_found(std::move(*safe));
     else
         record.failure = safe.error();
     audit_.record(std::move(record));

@@ -181,6 +181,17 @@ TEST_F(LeaseTest, TheWatchdogWakesAtTheDeadlineByItself) {
     test::run(io_, path.stop());
 }
 
+TEST_F(LeaseTest, WhatAFoundDeviceWasMadeSafeToIsAChangeOfState) {
+    std::vector<Reading> changed;
+    device_->listen_to_changes([&](const sampling::Device&, std::vector<Reading> readings) {
+        changed.insert(changed.end(), readings.begin(), readings.end());
+    });
+    driver_->come_back();
+    test::run(io_, device_->look());
+    ASSERT_FALSE(changed.empty());
+    for (const Reading& reading : changed) EXPECT_EQ(reading.time, device_->latest(reading.metric)->time);
+}
+
 TEST_F(LeaseTest, StoppingTheAgentLeavesTheDeviceSafeAndTakesNoMoreCommands) {
     ASSERT_TRUE(lease(grant("lease-1", 30s)));
     ASSERT_TRUE(apply(command("stirrer", 40.0, "lease-1")));
