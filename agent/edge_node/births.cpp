@@ -93,7 +93,7 @@ void add_readings(sparkplug::Payload& data, const BornMetrics& born, const spool
         made.datatype = told->type;
         made.timestamp = reading.time;
         made.quality = reading.quality;
-        made.is_historical = historical || reading.time < told->time;
+        made.is_historical = historical || batch.is_late || reading.time < told->time;
         data.metrics.push_back(std::move(made));
     }
 }

@@ -22,6 +22,8 @@ struct Batch {
     std::string device;  ///< empty: metrics of the node itself
     std::vector<Reading> readings;
     bool clock_unsure = false;  ///< the times come from a clock that wasn't known to be right
+    /// Comes a while after it was measured, and so among what is newer: history to a host. Not stored.
+    bool is_late = false;
 };
 
 /// The names of a batch's readings, in order. Most rows repeat one of a few shapes, so that a row need only say which.

@@ -2,15 +2,18 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+
+#include <boost/asio/thread_pool.hpp>
 
 #include "agent/spool/storage.hpp"
 #include "shared/sqlite/writer.hpp"
 
 namespace labhub::agent::spool {
 
-/// A spool's rows in one SQLite file, written by a thread of its own. A file that is damaged is moved aside and begun
-/// anew at the next open().
+/// A spool's rows in one SQLite file, opened and written by threads of its own. A file that is damaged is moved aside
+/// and begun anew at the next open().
 class FileStorage final : public Storage {
   public:
     struct Options {
@@ -21,6 +24,7 @@ class FileStorage final : public Storage {
     ~FileStorage() override;
 
     Result<Found> open(UtcMillis now) override;
+    Task<Result<Found>> open_aside(UtcMillis now) override;
     Task<Result<Changed>> change(Change change) override;
     Task<Result<std::vector<Row>>> read_after(Position after, ReadLimit limit) override;
     Task<Result<void>> count_some() override;
@@ -28,7 +32,27 @@ class FileStorage final : public Storage {
 
   private:
     struct Inside;
-    Result<void> open_file(Found& found);
+    /// What opening needs and what it gives, so that another thread can do it.
+    struct Opening {
+        std::filesystem::path file;
+        bool survives_power_cut = false;
+        std::optional<std::string> damage;        ///< it is to be set aside
+        std::shared_ptr<sqlite::Writer> closing;  ///< of the file as it was open before
+        UtcMillis now;
+    };
+    struct Opened {
+        Found found;
+        std::uint64_t bytes = 0;
+        PerClass rows{};
+        Position counted = 0;
+        bool is_counted = false;
+        std::shared_ptr<sqlite::Writer> writer;
+    };
+    static Result<Opened> open_file(const Opening& opening);
+    static Result<Opened> open_or_replace(Opening opening);
+    Opening opening(UtcMillis now);
+    Found take(Opened opened);
+    Found begin(Found found, UtcMillis now);
     void begin_counting();
     /// Notes the rows' last position and time; returns how many there are of each class.
     PerClass count_in(const std::vector<Row>& rows);
@@ -38,8 +62,9 @@ class FileStorage final : public Storage {
     Options options_;
     std::shared_ptr<Inside> inside_;
     std::shared_ptr<sqlite::Writer> writer_;
-    bool is_damaged_ = false;
-    std::string damage_;  ///< what was found, for people
+    std::shared_ptr<sqlite::Writer> closing_;  ///< of a damaged file, until it is opened anew
+    std::optional<std::string> damage_;        ///< what was found, for people
+    std::unique_ptr<asio::thread_pool> aside_;
     Holding holding_;
     PerClass damaged_{};  ///< rows found damaged since the last change
     UtcMillis newest_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/sampling/rising_time.hpp"
+
 namespace labhub::agent::spool {
 namespace {
 
@@ -32,7 +34,7 @@ void MemoryStorage::add(const Row& row) {
     const std::uint32_t known = row.of == Class::reading ? shape(*row.batch) : 0;
     Kept kept{row.position, row.of, {}, row.batch->device, encode_batch(*row.batch, known)};
     for (const Reading& reading : row.batch->readings) kept.time = std::max(kept.time, reading.time);
-    found_.newest = std::max(found_.newest, kept.time);
+    if (!row.batch->is_late) found_.newest = sampling::newest_time(found_.newest, kept.time);
     found_.last = std::max(found_.last, row.position);
     bytes_ += cost(kept);
     ++rows_of_[static_cast<std::size_t>(row.of)];

@@ -1,6 +1,7 @@
 #include "agent/spool/spool.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -27,16 +28,66 @@ Spool::Spool(asio::any_io_executor executor, std::unique_ptr<Storage> storage, O
       storage_(std::move(storage)),
       options_(options),
       clock_(clock),
-      wake_(executor, Steady::time_point::max()) {}
+      wake_(executor, Steady::time_point::max()),
+      slow_(executor),
+      opened_(executor) {}
 
 void Spool::append(Class of, Batch batch) {
     if (of != Class::reading) is_urgent_ = true;
-    push(Waiting{of, std::make_shared<const Batch>(std::move(batch))});
+    Waiting waiting{of, std::make_shared<const Batch>(std::move(batch))};
+    if (is_slow_) give(waiting);
+    push(std::move(waiting));
 }
 
 void Spool::after_pending(std::function<void()> event) {
+    // All that was appended before has been given on.
+    if (is_slow_) return event();
     is_urgent_ = true;
     push(Event(std::move(event)));
+}
+
+void Spool::give(Waiting& waiting) {
+    waiting.is_given = true;
+    if (sink_) sink_(*waiting.batch, 0);
+}
+
+/// The disk takes long: nothing is lost by waiting for it, but live data and events mustn't.
+void Spool::give_early() {
+    is_slow_ = true;
+    if (state_.problem.empty()) {
+        state_.problem = slow_text();
+        spdlog::warn("spool: {}; live data goes on, and readings wait to be stored", state_.problem);
+    }
+    for (Waiting& each : in_hand_)
+        if (!each.is_given) give(each);
+    for (Item& item : std::exchange(waiting_, {})) {
+        if (item.index() == 1) {
+            std::get<1>(item)();
+            continue;
+        }
+        if (!std::get<0>(item).is_given) give(std::get<0>(item));
+        waiting_.push_back(std::move(item));
+    }
+}
+
+void Spool::begin_step() {
+    is_stepping_ = true;
+    slow_.expires_after(options_.slow_disk);
+    slow_.async_wait([this, alive = std::weak_ptr<bool>(alive_)](boost::system::error_code failure) {
+        if (!failure && !alive.expired() && is_stepping_) give_early();
+    });
+}
+
+std::string Spool::slow_text() const { return "the disk has not answered for " + format_duration(options_.slow_disk); }
+
+void Spool::end_step() {
+    if (is_slow_ && state_.problem == slow_text()) {
+        spdlog::info("spool: the disk answers again");
+        state_.problem.clear();
+    }
+    is_stepping_ = false;
+    is_slow_ = false;
+    slow_.cancel();
 }
 
 /// Events must not be lost: the oldest batch of what matters least goes.
@@ -72,7 +123,7 @@ void Spool::opened(const Found& found) {
 }
 
 void Spool::failed(const Error& error) {
-    if (state_.problem.empty())
+    if (state_.problem.empty() || state_.problem == slow_text())
         spdlog::error("spool: {}; live data goes on without it, retried every {}", error.to_string(),
                       format_duration(kRetry));
     state_.problem = error.to_string();
@@ -83,19 +134,38 @@ void Spool::failed(const Error& error) {
     retry_at_ = clock_.steady_now();
 }
 
-bool Spool::ready_to_store() {
-    if (!state_.problem.empty() && clock_.steady_now() < retry_at_) return false;
-    if (is_open_) return true;
-    const auto found = storage_->open(clock_.utc_now());
+bool Spool::may_store() const { return clock_.steady_now() >= retry_at_; }
+
+void Spool::open() {
+    if (!is_open_ && may_store()) tried_to_open(storage_->open(clock_.utc_now()));
+}
+
+Task<bool> Spool::ready_to_store() {
+    if (!may_store()) co_return false;
+    if (is_open_) co_return true;
+    auto opening = storage_->open_aside(clock_.utc_now());
+    const auto found = co_await std::move(opening);
+    tried_to_open(found);
+    co_return found.has_value();
+}
+
+void Spool::tried_to_open(const Result<Found>& found) {
+    has_tried_ = true;
+    opened_.cancel();
     if (!found) {
         failed(found.error());
         retry_at_ = clock_.steady_now() + kRetry;
-        return false;
+        return;
     }
     opened(*found);
     if (!state_.problem.empty()) spdlog::info("spool: open again");
     state_.problem.clear();
-    return true;
+}
+
+Task<void> Spool::wait_until_opened(std::chrono::milliseconds limit) {
+    if (has_tried_) co_return;
+    opened_.expires_after(limit);
+    co_await opened_.async_wait(as_result);
 }
 
 Task<Result<Changed>> Spool::change(std::vector<Row> rows) {
@@ -110,7 +180,7 @@ Task<Result<Changed>> Spool::change(std::vector<Row> rows) {
         change.sent = sent;
         tidied_at_ = now;
     }
-    if (now - aged_at_ >= kLookAtAges) {
+    if (is_aging_ || now - aged_at_ >= kLookAtAges) {
         const auto of = [&](std::chrono::milliseconds age) { return ages_.limit(age, now, clock_.utc_now()); };
         change.too_old = {of(options_.max_event_age), of(options_.max_event_age), of(options_.max_age)};
         aged_at_ = now;
@@ -121,6 +191,7 @@ Task<Result<Changed>> Spool::change(std::vector<Row> rows) {
     if (!changed) co_return changed;
     if (!state_.problem.empty()) spdlog::info("spool: storing works again");
     state_.problem.clear();
+    is_aging_ = !changed->dropped_all_old;
     for (std::size_t i = 0; i < kClasses; ++i) state_.dropped[i] += changed->dropped[i];
     state_.unconfirmed += changed->unconfirmed;
     state_.holding = storage_->holding();
@@ -132,69 +203,85 @@ Task<Result<Changed>> Spool::change(std::vector<Row> rows) {
     co_return changed;
 }
 
-Task<void> Spool::store(std::vector<Waiting> batches) {
+/// What is in hand: stored, then given on.
+Task<void> Spool::store() {
+    bool is_stored = co_await ready_to_store();
     std::vector<Row> rows;
-    bool is_stored = ready_to_store();
-    for (const Waiting& each : batches) {
+    for (const Waiting& each : in_hand_) {
         if (!is_stored) break;
         rows.push_back(Row{++state_.last, each.of, each.batch});
     }
-    const std::vector<Row> given = rows;
+    std::vector<Position> positions(in_hand_.size(), 0);
+    for (std::size_t i = 0; i < rows.size(); ++i) positions[i] = rows[i].position;
     if (is_stored) {
         auto changing = change(std::move(rows));
         const auto changed = co_await std::move(changing);
-        // One that took too long may be stored yet: its position is as good as any, so that it isn't passed over.
-        is_stored = changed || changed.error().code == ErrorCode::timed_out;
+        is_stored = changed.has_value();
         if (!changed) failed(changed.error());
     }
-    for (std::size_t i = 0; i < batches.size(); ++i) {
-        if (!is_stored) ++state_.dropped[static_cast<std::size_t>(batches[i].of)];
-        if (sink_) sink_(*batches[i].batch, is_stored ? given[i].position : 0);
+    for (std::size_t i = 0; i < in_hand_.size(); ++i) {
+        const Waiting& each = in_hand_[i];
+        if (!is_stored) ++state_.dropped[static_cast<std::size_t>(each.of)];
+        if (!sink_ || (each.is_given && !is_stored)) continue;
+        Batch late;
+        if (each.is_given) late = *each.batch;
+        late.is_late = true;
+        sink_(each.is_given ? late : *each.batch, is_stored ? positions[i] : 0);
     }
+    in_hand_.clear();
 }
 
 bool Spool::is_tidying_due() const { return (forget_ || sent_) && clock_.steady_now() - tidied_at_ >= kTidy; }
 
+bool Spool::has_tidying() const { return is_open_ && (!state_.holding.counted || is_aging_ || is_tidying_due()); }
+
 /// What is left to do of counting and forgetting, where no commit did it on the way.
 Task<void> Spool::tidy() {
     // After a failure too, once it is time to try again: forgetting may be what makes room, or all that is left to do.
-    if (!is_open_ || !ready_to_store()) co_return;
+    if (!is_open_ || !may_store()) co_return;
     if (!state_.holding.counted) {
         const auto counted = co_await storage_->count_some();
-        if (!counted) failed(counted.error());
+        // One that takes long is only begun again.
+        if (!counted && counted.error().code != ErrorCode::timed_out) failed(counted.error());
         state_.holding = storage_->holding();
         co_return;
     }
-    if (!is_tidying_due()) co_return;
+    if (!has_tidying()) co_return;
     auto changing = change({});
     const auto changed = co_await std::move(changing);
     if (!changed) failed(changed.error());
 }
 
 Task<void> Spool::step() {
+    // One at a time: flush() may come while run() is at it.
+    while (is_stepping_) co_await sleep_for(kUrgentCommit);
     if (!waiting_.empty() && waiting_.front().index() == 1) {
         const Event event = std::move(std::get<1>(waiting_.front()));
         waiting_.pop_front();
         event();
         co_return;
     }
-    std::vector<Waiting> batches;
     while (!waiting_.empty() && waiting_.front().index() == 0) {
-        batches.push_back(std::move(std::get<0>(waiting_.front())));
+        in_hand_.push_back(std::move(std::get<0>(waiting_.front())));
         waiting_.pop_front();
     }
     is_urgent_ = false;
-    if (!batches.empty()) {
-        auto storing = store(std::move(batches));
-        co_await std::move(storing);
-    }
+    begin_step();
+    if (!in_hand_.empty()) co_await store();
     co_await tidy();
+    end_step();
 }
 
-Task<void> Spool::flush() {
+Task<Result<void>> Spool::flush_all() {
     tidied_at_ = {};
     do co_await step();
     while (!waiting_.empty());
+    co_return Result<void>();
+}
+
+Task<void> Spool::flush(std::chrono::milliseconds limit) {
+    const auto flushed = co_await within(limit, "store what waits", flush_all());
+    if (!flushed) spdlog::error("spool: {}", flushed.error().to_string());
 }
 
 /// Lets a commit interval pass; something urgent cuts it short, but not to nothing.
@@ -211,11 +298,13 @@ Task<void> Spool::pace() {
 
 bool Spool::has_work() const {
     if (!waiting_.empty()) return true;
-    return is_open_ && (!state_.holding.counted || is_tidying_due());
+    return has_tidying();
 }
 
 Task<void> Spool::run() {
-    ready_to_store();
+    begin_step();
+    co_await ready_to_store();
+    end_step();
     while (true) {
         while (has_work()) {
             co_await step();

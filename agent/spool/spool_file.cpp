@@ -5,6 +5,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "agent/sampling/rising_time.hpp"
 #include "shared/sqlite/migrate.hpp"
 
 namespace labhub::agent::spool::spool_file {
@@ -27,11 +28,9 @@ const std::array kMigrations{sqlite::Migration{"0001_spool", R"sql(
     CREATE TABLE shape(id INTEGER PRIMARY KEY, names BLOB NOT NULL);
 )sql"}};
 
-/// How many rows go in one step when the spool is full: few enough for a short transaction.
-constexpr std::int64_t kDropStep = 256;
 constexpr std::uint64_t kCountStep = 20'000;
 constexpr std::size_t kMaxShapes = 256;
-/// Times rise with positions but for devices whose clock was set: the newest is surely among so many last rows.
+/// The newest time is found by so many last rows: those of some seconds, whatever the devices.
 constexpr std::int64_t kLastRows = 1'000;
 
 Result<std::int64_t> number(sqlite::Database& database, std::string_view sql) {
@@ -111,6 +110,25 @@ Result<sqlite::Database> open(const std::filesystem::path& file, bool survives_p
     return database;
 }
 
+namespace {
+
+Result<UtcMillis> newest(sqlite::Database& database) {
+    UtcMillis newest;
+    LABHUB_TRY(newest.count, mark(database, "newest"));
+    LABHUB_TRY(const Position after, mark(database, "newest_position"));
+    LABHUB_TRY(sqlite::Statement times,
+               database.cached("SELECT time_ms FROM (SELECT position, time_ms FROM row WHERE position > ? ORDER BY "
+                               "position DESC LIMIT ?) ORDER BY position"));
+    times.bind_all(after, kLastRows);
+    while (true) {
+        LABHUB_TRY(const bool has_row, times.step());
+        if (!has_row) return newest;
+        newest = sampling::newest_time(newest, times.column_time(0));
+    }
+}
+
+}  // namespace
+
 Result<Found> find(sqlite::Database& database) {
     Found found;
     LABHUB_TRY(found.acknowledged, mark(database, "acknowledged"));
@@ -118,18 +136,19 @@ Result<Found> find(sqlite::Database& database) {
     LABHUB_TRY(const std::int64_t last, mark(database, "last"));
     LABHUB_TRY(const std::int64_t highest, number(database, "SELECT max(position) FROM row"));
     found.last = std::max({last, highest, found.acknowledged});
-    LABHUB_TRY(found.newest.count, mark(database, "newest"));
-    LABHUB_TRY(sqlite::Statement newest,
-               database.cached("SELECT max(time_ms) FROM (SELECT time_ms FROM row ORDER BY position DESC LIMIT ?)"));
-    newest.bind_all(kLastRows);
-    LABHUB_TRY(const bool has_row, newest.step());
-    if (has_row) found.newest.count = std::max(found.newest.count, newest.column_int64(0));
+    LABHUB_TRY(found.newest, newest(database));
     return found;
 }
 
 Result<void> set_mark(sqlite::Database& database, std::string_view key, std::int64_t at_least) {
     return database.run("INSERT INTO mark VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2 WHERE value < ?2",
                         key, at_least);
+}
+
+Result<void> set_newest(sqlite::Database& database, UtcMillis newest, Position last) {
+    LABHUB_CHECK(
+        database.run("INSERT INTO mark VALUES('newest', ?1) ON CONFLICT(key) DO UPDATE SET value = ?1", newest.count));
+    return set_mark(database, "newest_position", last);
 }
 
 Result<std::uint64_t> used_bytes(sqlite::Database& database) {

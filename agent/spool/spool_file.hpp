@@ -41,13 +41,16 @@ struct Gone {
 Result<sqlite::Database> open(const std::filesystem::path& file, bool survives_power_cut);
 Result<Found> find(sqlite::Database& database);
 Result<void> set_mark(sqlite::Database& database, std::string_view key, std::int64_t at_least);
+/// The newest time of the rows up to `last`, which find() goes on from. Unlike other marks it may go back.
+Result<void> set_newest(sqlite::Database& database, UtcMillis newest, Position last);
 /// Bytes in pages that hold something; the file itself keeps free pages for later.
 Result<std::uint64_t> used_bytes(sqlite::Database& database);
 
 Result<void> append(sqlite::Database& database, Shapes& shapes, const std::vector<Row>& rows);
 /// Forgets rows up to `upto`, but for those of `withheld` devices. At most `limit` rows.
 Result<Gone> forget(sqlite::Database& database, const Forget& forget, std::uint32_t limit);
-/// Drops rows of a class that are too old, at most a few hundred.
+/// Drops rows of a class that are too old, at most so many at once.
+inline constexpr std::int64_t kDropStep = 256;
 Result<Gone> drop_old(sqlite::Database& database, Class of, const AgeLimit& limit, Position sent);
 /// Drops what is given up first until the file is within `max_bytes`.
 Result<Gone> drop_to_bounds(sqlite::Database& database, std::uint64_t max_bytes, Position sent);

@@ -54,6 +54,7 @@ struct Changed {
     PerClass dropped{};             ///< rows given up at the bounds
     std::uint64_t unconfirmed = 0;  ///< rows given up at the bounds that were sent, but never acknowledged
     bool forgot_all = true;         ///< else ask again
+    bool dropped_all_old = true;    ///< else ask again
 };
 
 /// What a storage holds.
@@ -87,7 +88,10 @@ class Storage {
     virtual ~Storage() = default;
     /// Makes it ready; also tried again after a failure. Errors as SQLite gave them.
     virtual Result<Found> open(UtcMillis now) = 0;
-    /// Errors corrupt (open() then begins anew beside it), storage_full, …: nothing was changed.
+    /// The same without holding up the thread that asks.
+    virtual Task<Result<Found>> open_aside(UtcMillis now) { co_return open(now); }
+    /// Errors corrupt (open() then begins anew beside it), storage_full, …: nothing was changed. Takes as long as the
+    /// disk does.
     virtual Task<Result<Changed>> change(Change change) = 0;
     /// The oldest rows after `after`. Damaged ones are left out and counted as dropped.
     virtual Task<Result<std::vector<Row>>> read_after(Position after, ReadLimit limit) = 0;

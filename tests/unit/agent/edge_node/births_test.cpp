@@ -77,6 +77,13 @@ TEST_F(BirthsTest, ReadingsOlderThanWhatTheBirthToldAreHistory) {
     EXPECT_FALSE(data.metrics[1].is_historical || data.metrics[2].is_historical);
 }
 
+TEST_F(BirthsTest, ABatchThatComesLateIsHistory) {
+    const BornMetrics born(device_birth(device_, {}));
+    spool::Batch batch{"vessel", {{"stirrer", 38.0, clock_.utc_now() + 1min, Quality::good}}};
+    batch.is_late = true;
+    EXPECT_TRUE(data_of(born, batch, 0).metrics[0].is_historical);
+}
+
 TEST_F(BirthsTest, ExtraMetricsAreBornAndHaveData) {
     ExtraMetric alarm;
     alarm.info.name = "alarm/vial_A_temp";

@@ -40,8 +40,7 @@ class SpoolTest : public testing::Test {
             given_.push_back({batch.device, position, as_number(batch.readings.at(0).value).value_or(-1)});
         });
         tasks_->spawn("spool", spool_->run());
-        io_.restart();
-        io_.poll();
+        test::run(io_, spool_->wait_until_opened(5s));
     }
     void stop() {
         if (tasks_) test::run(io_, tasks_->stop());
@@ -220,6 +219,43 @@ TEST_F(SpoolTest, KnowsTheNewestTimeOverARestartThoughAllWasForgotten) {
     start();
     EXPECT_EQ(spool_->state().newest, newest);
     EXPECT_GT(append(2), position) << "positions rise though the clock went back";
+}
+
+TEST_F(SpoolTest, ForgetsAFarAheadNewestTimeOnceTheClockIsRight) {
+    start();
+    clock_.step_utc(std::chrono::hours{24 * 365 * 75});
+    append(1);
+    clock_.step_utc(-std::chrono::hours{24 * 365 * 75});
+    clock_.advance(1s);
+    const UtcMillis newest = clock_.utc_now();
+    const Position position = append(2);
+    stop();
+    start();
+    EXPECT_EQ(spool_->state().newest, newest) << "from the rows";
+    acknowledge(position);
+    EXPECT_TRUE(test::run_until(io_, [&] { return spool_->state().depth() == 0; }));
+    stop();
+    start();
+    EXPECT_EQ(spool_->state().newest, newest) << "from the mark";
+}
+
+TEST_F(SpoolTest, AgeTakesManyRowsInStepsWithoutWaitingForTheNextLook) {
+    options_.max_age = 1h;
+    {
+        auto database = spool_file::open(file(), false);
+        ASSERT_TRUE(database);
+        spool_file::Shapes shapes;
+        ASSERT_TRUE(shapes.load(*database));
+        std::vector<Row> rows;
+        for (Position position = 1; position <= 5'000; ++position)
+            rows.push_back(Row{position, Class::reading, std::make_shared<const Batch>(batch(1))});
+        ASSERT_TRUE(spool_file::append(*database, shapes, rows));
+    }
+    clock_.advance(2h);
+    start();
+    append(2);
+    EXPECT_TRUE(test::run_until(io_, [&] { return spool_->state().depth() == 1; })) << spool_->state().depth();
+    EXPECT_EQ(dropped(*spool_, Class::reading), 5'000u);
 }
 
 TEST_F(SpoolTest, ReadsWhatAnAgentOfTheFormerLayoutLeft) {
