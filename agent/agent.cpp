@@ -55,6 +55,13 @@ std::function<bool()> clock_source(const config::NodeConfig& node) {
 /// A broken connection is noticed after up to twice the keepalive; a host waits some seconds for messages out of order.
 constexpr std::chrono::milliseconds kReorderTime{5'000};
 
+/// The spool tells the times of the former run. A disk that hangs mustn't keep the node from its work.
+constexpr std::chrono::milliseconds kSlowestOpening{5'000};
+
+/// Few enough to pass through the spool beside what is measured now.
+constexpr std::size_t kUndatedAtOnce = 64;
+constexpr std::chrono::milliseconds kUndatedPause{1'000};
+
 }  // namespace
 
 Agent::Agent(asio::any_io_executor executor, config::AgentConfig config, state::StateDatabase state)
@@ -68,6 +75,7 @@ Agent::Agent(asio::any_io_executor executor, config::AgentConfig config, state::
       path_(executor, clock_, audit_, limits_of(config_.safety)),
       alarms_(executor, alarm_rules(config_.alarms), path_, state_.writer(), clock_),
       spool_(executor, make_storage(config_), options_of(config_.spool), clock_),
+      undated_(clock_),
       sampling_(executor),
       work_(executor) {}
 
@@ -95,6 +103,7 @@ Result<void> Agent::make_devices() {
         });
         device->listen_to_link(
             [this](sampling::Device& from, sampling::LinkChange change) { return link_changed(&from, change); });
+        device->listen_to_steps([this](const sampling::Device& from) { times_went_back(from); });
         path_.add(*device);
         samplers_.push_back(
             std::make_unique<sampling::Sampler>(*device, sampling::Schedule(wanted.period, wanted.sampling), clock_));
@@ -105,12 +114,39 @@ Result<void> Agent::make_devices() {
 
 void Agent::keep(spool::Class of, const sampling::Device& from, std::vector<Reading> readings) {
     const bool unsure = clock_watch_.is_unsure(readings.front().time);
-    spool_.append(of, spool::Batch{from.id(), std::move(readings), unsure});
+    keep(of, spool::Batch{from.id(), std::move(readings), unsure});
+}
+
+void Agent::keep(spool::Class of, spool::Batch batch) {
+    if (!undated_.is_needed()) return spool_.append(of, std::move(batch));
+    edge_node_->live(batch, 0);
+    if (auto oldest = undated_.hold(of, std::move(batch))) spool_.append(oldest->of, std::move(oldest->batch));
+}
+
+bool Agent::keep_undated() {
+    for (auto& held : undated_.release(kUndatedAtOnce)) spool_.append(held.of, std::move(held.batch));
+    return !undated_.is_empty();
+}
+
+Task<void> Agent::watch_undated() {
+    while (true) {
+        co_await sleep_for(kUndatedPause);
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none) co_return;
+        if (undated_.is_empty() || undated_.is_needed()) continue;
+        if (!keep_undated()) spdlog::info("what was measured before the clock was set is dated and stored");
+    }
+}
+
+/// To a host these values are older than what it has: a birth begins anew.
+void Agent::times_went_back(const sampling::Device& device) {
+    spdlog::warn("{}: the clock was set back: readings go on with its times", device.id());
+    spool_.after_pending([this] { edge_node_->ask_rebirth(); });
 }
 
 void Agent::keep_alarm(const std::string& device, Reading state) {
     const bool unsure = clock_watch_.is_unsure(state.time);
-    spool_.append(spool::Class::alarm, spool::Batch{device, {std::move(state)}, unsure});
+    keep(spool::Class::alarm, spool::Batch{device, {std::move(state)}, unsure});
 }
 
 std::vector<edge_node::ExtraMetric> Agent::alarm_metrics(const std::string& device) const {
@@ -177,19 +213,29 @@ void Agent::make_edge_node() {
 }
 
 void Agent::start() {
-    // Before anything is read, so that no time of a former run comes again.
-    spool_.open();
+    work_.spawn("dead-man", path_.watch());
+    work_.spawn("spool", spool_.run());
+    work_.spawn("clock", clock_watch_.run());
+    work_.spawn("readings without a date", watch_undated());
+    work_.spawn("footprint", footprint::keep_small());
+    work_.spawn("start", begin());
+}
+
+/// Nothing is read before the spool was opened, so that no time of a former run comes again.
+Task<void> Agent::begin() {
+    co_await spool_.wait_until_opened(kSlowestOpening);
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() == asio::cancellation_type::none && !is_stopping_) begin_sampling();
+}
+
+void Agent::begin_sampling() {
     for (const auto& device : devices_) device->start_after(spool_.state().newest);
     alarms_.start([this](const std::string& device, Reading state) { keep_alarm(device, std::move(state)); },
                   spool_.state().newest);
     for (const auto& device : devices_) work_.spawn("open " + device->id(), open_device(device.get()));
     for (const auto& sampler : samplers_) sampling_.spawn("sampling", sampler->run());
-    work_.spawn("dead-man", path_.watch());
     work_.spawn("alarms", alarms_.watch());
-    work_.spawn("spool", spool_.run());
-    work_.spawn("clock", clock_watch_.run());
     work_.spawn("edge node", edge_node_->run());
-    work_.spawn("footprint", footprint::keep_small());
     spdlog::info("node {} is ready; ssh port {}", config_.node.id, ssh_->port());
 }
 
@@ -210,7 +256,12 @@ Task<void> Agent::link_changed(sampling::Device* device, sampling::LinkChange ch
     spdlog::info("{}: the device is found", device->id());
     co_await path_.device_found(*device);
     auto readings = co_await device->driver().read();
-    if (readings) device->prime(std::move(*readings));
+    if (readings) {
+        device->accept_found(std::move(*readings));
+    } else {
+        spdlog::warn("{}: {}", device->id(), readings.error().to_string());
+        device->accept_unread();
+    }
     spool_.after_pending([this, device] { edge_node_->device_found(*device); });
 }
 
@@ -238,11 +289,17 @@ std::string Agent::clock_text() const {
 
 Task<void> Agent::stop() {
     spdlog::info("stopping: actuators go safe");
+    is_stopping_ = true;
     co_await sampling_.stop();
     co_await alarms_.stop();
     co_await path_.stop();
     co_await ssh_->stop();
-    co_await spool_.flush();
+    bool has_more = true;
+    while (has_more) {
+        has_more = keep_undated();
+        co_await spool_.flush();
+        has_more = has_more && spool_.state().problem.empty();
+    }
     co_await edge_node_->stop();
     for (const auto& device : devices_) co_await device->driver().close();
     co_await work_.stop();

@@ -12,6 +12,7 @@
 #include "agent/sampling/device.hpp"
 #include "agent/sampling/sampler.hpp"
 #include "agent/spool/spool.hpp"
+#include "agent/spool/undated.hpp"
 #include "agent/ssh_server/ssh_front.hpp"
 #include "agent/state/state_database.hpp"
 #include "shared/runtime/task_group.hpp"
@@ -41,10 +42,18 @@ class Agent {
     void make_edge_node();
     std::vector<edge_node::ExtraMetric> alarm_metrics(const std::string& device) const;
     ssh_server::NodeFace face();
+    /// What waits for the spool: everything that is measured.
+    Task<void> begin();
+    void begin_sampling();
     Task<void> open_device(sampling::Device* device);
     Task<void> link_changed(sampling::Device* device, sampling::LinkChange change);
     /// Stores readings of a device and sends them.
     void keep(spool::Class of, const sampling::Device& from, std::vector<Reading> readings);
+    void keep(spool::Class of, spool::Batch batch);
+    /// Some of what was measured before the clock was set, once it is.
+    bool keep_undated();
+    void times_went_back(const sampling::Device& device);
+    Task<void> watch_undated();
     void keep_alarm(const std::string& device, Reading state);
     std::string spool_text() const;
     std::string clock_text() const;
@@ -62,10 +71,12 @@ class Agent {
     safety::CommandPath path_;
     alarms::NodeAlarms alarms_;
     spool::Spool spool_;
+    spool::Undated undated_;
     std::unique_ptr<edge_node::EdgeNode> edge_node_;
     std::unique_ptr<ssh_server::SshFront> ssh_front_;
     std::unique_ptr<ssh::Server> ssh_;
     std::vector<std::unique_ptr<sampling::Sampler>> samplers_;
+    bool is_stopping_ = false;
     TaskGroup sampling_;
     TaskGroup work_;
 };
