@@ -4,11 +4,14 @@
 #include <limits>
 #include <utility>
 
+#include "shared/base/text.hpp"
+
 namespace labhub::coordinator::ingest {
 namespace {
 
 constexpr UtcMillis kEarliestTime{946'684'800'000};  // 2000-01-01: before it, a clock was never set
 constexpr std::chrono::hours kFurthestAhead{24};
+constexpr std::size_t kShownNames = 256;   // bytes
 constexpr std::uint32_t kMetricField = 2;  // Payload.metrics in shared/proto/sparkplug_b.proto
 
 /// Times past what the type holds become the latest one, which no range contains.
@@ -38,6 +41,8 @@ DeviceCatalog::DeviceCatalog(DeviceAddress device, const sparkplug::Payload& bir
             schema->metrics.push_back(std::move(*info));
         } else {
             ++tally.unsupported_metrics;
+            if (names_not_taken_.size() < kShownNames)
+                names_not_taken_ += (names_not_taken_.empty() ? "'" : ", '") + printable(metric.name, 64) + "'";
         }
         entries_.push_back(std::move(entry));
         by_name_.emplace(entries_.back().name, entries_.size() - 1);
@@ -46,14 +51,8 @@ DeviceCatalog::DeviceCatalog(DeviceAddress device, const sparkplug::Payload& bir
     schema_ = std::move(schema);
 }
 
-std::optional<ValueType> DeviceCatalog::type_of(std::string_view metric) const {
-    const auto found = by_name_.find(metric);
-    if (found == by_name_.end() || entries_[found->second].metric == kNotTaken) return std::nullopt;
-    return schema_->metrics[entries_[found->second].metric].type;
-}
-
 std::vector<Sample> DeviceCatalog::birth_samples(const sparkplug::Payload& birth, UtcMillis fallback,
-                                                 const SaneTimes& times, Tally& tally) const {
+                                                 const SaneTimes& times, RefusedTimes& refused) const {
     std::vector<Sample> samples;
     samples.reserve(schema_->metrics.size());
     std::vector<bool> seen(schema_->metrics.size());
@@ -65,7 +64,7 @@ std::vector<Sample> DeviceCatalog::birth_samples(const sparkplug::Payload& birth
         if (times.contains(time))
             samples.push_back({entry.metric, metric.quality, time, metric.value});
         else
-            ++tally.refused_times;
+            refused.add(entry.metric, time);
     }
     return samples;
 }
@@ -92,7 +91,7 @@ void DeviceCatalog::take(MetricView& metric, const Entry& entry, UtcMillis fallb
         return;
     }
     const UtcMillis time = metric.timestamp ? to_time(*metric.timestamp) : fallback;
-    if (!times.contains(time)) return static_cast<void>(++tally.refused_times);
+    if (!times.contains(time)) return data.refused.add(entry.metric, time);
     auto value = value_of(metric, given, target);
     if (!value) return static_cast<void>(++tally.unsupported_metrics);
     auto& into = metric.is_transient ? data.transient : metric.is_historical ? data.historical : data.live;

@@ -22,9 +22,23 @@ struct SaneTimes {
     bool contains(UtcMillis time) const { return time >= earliest && time <= latest; }
 };
 
+/// Readings of one message that were left out as their times can't be.
+struct RefusedTimes {
+    std::uint64_t count = 0;
+    std::uint32_t metric = 0;  ///< of the last one, in the schema
+    UtcMillis time;            ///< what it said
+
+    void add(std::uint32_t its_metric, UtcMillis its_time) {
+        ++count;
+        metric = its_metric;
+        time = its_time;
+    }
+};
+
 /// What one DDATA held, by where it goes.
 struct DecodedData {
     std::vector<Sample> live, historical, transient;
+    RefusedTimes refused;
     std::optional<std::int64_t> spool_position;
     bool has_unknown = false;       ///< metrics the birth didn't name were left out
     bool has_changed_type = false;  ///< values of another type than the birth's were left out
@@ -42,11 +56,11 @@ class DeviceCatalog {
     DeviceCatalog& operator=(DeviceCatalog&&) = default;
 
     const DeviceSchemaPtr& schema() const { return schema_; }
-    /// Of a metric of the schema.
-    std::optional<ValueType> type_of(std::string_view metric) const;
+    /// The first few names of the birth that were not taken, for people; empty where all were.
+    const std::string& names_not_taken() const { return names_not_taken_; }
     /// The samples of the birth itself.
     std::vector<Sample> birth_samples(const sparkplug::Payload& birth, UtcMillis fallback, const SaneTimes& times,
-                                      Tally& tally) const;
+                                      RefusedTimes& refused) const;
     /// Error malformed where the bytes are no payload.
     Result<DecodedData> decode(std::string_view bytes, const PayloadHead& head, UtcMillis now, Tally& tally) const;
 
@@ -66,6 +80,7 @@ class DeviceCatalog {
     std::unordered_map<std::string_view, std::size_t> by_name_;
     std::unordered_map<std::uint64_t, std::size_t> by_alias_;
     DeviceSchemaPtr schema_;
+    std::string names_not_taken_;
 };
 
 }  // namespace labhub::coordinator::ingest

@@ -73,6 +73,14 @@ struct NodeStale {
     std::string reason;
 };
 
+/// Readings of a node are set aside: they say times before 2000 or more than a day ahead. They are neither stored nor
+/// shown, and their spool rows are acknowledged, as no repetition could mend them. Told at most once a second.
+struct ReadingsRefused {
+    NodeId node;
+    std::uint64_t count = 0;  ///< since the coordinator's start
+    std::string last;         ///< which one, and what it says: "vessel/temp of 1970-01-01T00:01:00.000Z"
+};
+
 /// Samples of one DDATA, in the order sent. A message that mixes live and historical ones comes as two of these, the
 /// position with the second.
 struct Samples {
@@ -104,6 +112,7 @@ class Sink {
     /// False: there was no room, and they are lost to us. The node's positions are withheld from then on, so that its
     /// spool keeps them; ask it for a rebirth once there is room.
     virtual bool samples(Samples samples) = 0;
+    virtual void readings_refused(ReadingsRefused refused) = 0;
     /// The connection to the broker came up or was lost; when lost, node_stale follows for every node that was known.
     virtual void broker_changed(bool connected, std::string reason) = 0;
 };

@@ -16,8 +16,14 @@ using sparkplug::MessageType;
 
 constexpr std::size_t kMaxDevices = 256;           // of one node; a lab's has a handful
 constexpr std::size_t kMaxMetrics = 20'000;        // of one message
+constexpr std::size_t kMaxNodeMetrics = 2'000;     // of a node itself: its birth goes to the main thread whole
 constexpr std::size_t kMaxKnownMetrics = 500'000;  // of all nodes: at a few hundred bytes each
+constexpr std::size_t kMaxHeldBytes = std::size_t{64} << 20;  // of all nodes' messages that wait for their turn
 constexpr std::size_t kBootIds = 4;
+
+Error too_many_metrics() {
+    return Error{ErrorCode::too_many, "all nodes together have more metrics than " + std::to_string(kMaxKnownMetrics)};
+}
 
 }  // namespace
 
@@ -28,9 +34,14 @@ NodeSession::NodeSession(NodeId node, const Options& options, const Clock& clock
       sink_(sink),
       tally_(tally),
       tracker_(options.reorder_window),
+      former_(tally),
+      refused_(node_, tally),
       last_heard_(clock.steady_now()) {}
 
-NodeSession::~NodeSession() { end(); }
+NodeSession::~NodeSession() {
+    end();
+    tally_.held_bytes -= held_bytes_;
+}
 
 void NodeSession::receive(const sparkplug::Topic& topic, const std::string& bytes) {
     // Commands are from hosts, our own among them.
@@ -70,8 +81,25 @@ void NodeSession::sequenced(const sparkplug::Topic& topic, std::string_view byte
     if (tracker_.take_next(seq)) return in_turn(Incoming{topic.type, topic.device, bytes});
     const auto repeats = tracker_.repeats();
     for (const auto& ready : tracker_.accept({seq, topic, std::string(bytes)}, clock_.steady_now())) in_turn(ready);
+    count_held();
     // TCP repeats nothing: a seq from the past is what is left when half a turn of them has been lost at once.
     if (tracker_.repeats() != repeats) note_gap();
+    const auto deadline = tracker_.deadline();
+    if (!deadline || (clock_.steady_now() < *deadline && tally_.held_bytes <= kMaxHeldBytes)) return;
+    note_gap();
+    take_held();
+}
+
+void NodeSession::take_held() {
+    const auto held = tracker_.give_up();
+    count_held();
+    for (const auto& message : held) in_turn(message);
+}
+
+void NodeSession::count_held() {
+    tally_.held_bytes -= held_bytes_;
+    held_bytes_ = tracker_.held_bytes();
+    tally_.held_bytes += held_bytes_;
 }
 
 void NodeSession::note_gap() {
@@ -90,19 +118,25 @@ void NodeSession::heard() {
 }
 
 void NodeSession::node_birth(std::string_view bytes, const PayloadHead& head) {
+    if (head.metrics > kMaxNodeMetrics)
+        return malformed(Error{ErrorCode::too_many, "an NBIRTH of " + std::to_string(head.metrics) + " metrics",
+                               "at most " + std::to_string(kMaxNodeMetrics) + " of the node itself"});
+    if (tally_.known_metrics - node_metrics_ + head.metrics > kMaxKnownMetrics) return malformed(too_many_metrics());
     auto decoded = sparkplug::decode(bytes);
     if (!decoded) return malformed(decoded.error());
     const auto& payload = decoded->payload;
     const auto bd_seq = sparkplug::bd_seq_of(payload);
     if (!bd_seq || !head.seq) return malformed(Error{ErrorCode::malformed, "an NBIRTH without seq or bdSeq"});
     if (is_somebody_else(payload)) return;
-    for (const auto& held : tracker_.give_up()) in_turn(held);
+    take_held();
     end();
     born_ = unbroken_ = true;
     rebirth_wanted_ = rebirth_asked_for_ = false;
     bd_seq_ = *bd_seq;
     tracker_.start(static_cast<std::uint8_t>(*head.seq));
     node_catalog_.learn(payload);
+    node_metrics_ = payload.metrics.size();
+    tally_.known_metrics += node_metrics_;
     NodeBorn born{node_, payload.timestamp.value_or(clock_.utc_now()), *bd_seq, {}};
     for (const auto& metric : payload.metrics) born.node_metrics[metric.name] = metric.value;
     sink_.node_born(std::move(born));
@@ -147,7 +181,7 @@ void NodeSession::node_death(std::string_view bytes) {
         ++tally_.refused_deaths;
         return;
     }
-    for (const auto& held : tracker_.give_up()) in_turn(held);
+    take_held();
     end();
     sink_.node_died({node_, clock_.utc_now(), "the node ended its session, or the broker lost it"});
 }
@@ -156,8 +190,13 @@ void NodeSession::forget(const DeviceCatalog& device) { tally_.known_metrics -= 
 
 void NodeSession::end() {
     born_ = stale_ = unbroken_ = false;
-    for (const auto& [name, device] : devices_) forget(device);
-    if (!devices_.empty()) former_devices_ = std::exchange(devices_, {});
+    if (!devices_.empty()) former_.clear();
+    for (const auto& [name, device] : devices_) {
+        forget(device);
+        former_.remember(*device.schema());
+    }
+    devices_.clear();
+    tally_.known_metrics -= std::exchange(node_metrics_, 0);
     node_catalog_.clear();
 }
 
@@ -180,9 +219,7 @@ Result<void> NodeSession::check_device_birth(const std::string& name, std::strin
     if (devices_.size() >= kMaxDevices && !devices_.contains(name))
         return Error{ErrorCode::too_many, "a device more than the " + std::to_string(kMaxDevices) + " a node may have"};
     LABHUB_TRY(const PayloadHead head, read_head(bytes));
-    if (tally_.known_metrics + head.metrics > kMaxKnownMetrics)
-        return Error{ErrorCode::too_many,
-                     "all nodes together have more metrics than " + std::to_string(kMaxKnownMetrics)};
+    if (tally_.known_metrics + head.metrics > kMaxKnownMetrics) return too_many_metrics();
     return {};
 }
 
@@ -196,31 +233,26 @@ void NodeSession::device_birth(std::string_view device, std::string_view bytes) 
     tally_.unknown_metrics += decoded->unknown;
     if (const auto known = devices_.find(name); known != devices_.end()) {
         forget(known->second);
-        former_devices_.insert_or_assign(name, std::move(known->second));
+        former_.remember(*known->second.schema());
         devices_.erase(known);
     }
     const DeviceAddress address{node_, name};
     const auto& catalog = devices_.try_emplace(name, address, decoded->payload, tally_).first->second;
     tally_.known_metrics += catalog.schema()->metrics.size();
-    compare_types(name, *catalog.schema());
+    former_.compare(*catalog.schema());
+    note_names(catalog);
     DeviceBorn born{catalog.schema(), time, {}};
-    born.samples = catalog.birth_samples(decoded->payload, time, SaneTimes::at(now), tally_);
+    RefusedTimes refused;
+    born.samples = catalog.birth_samples(decoded->payload, time, SaneTimes::at(now), refused);
+    refused_.note(*catalog.schema(), refused);
     tally_.readings += born.samples.size();
     sink_.device_born(std::move(born));
 }
 
-void NodeSession::compare_types(const std::string& name, const DeviceSchema& schema) {
-    const auto former = former_devices_.find(name);
-    if (former == former_devices_.end()) return;
-    for (const auto& metric : schema.metrics) {
-        const auto before = former->second.type_of(metric.name);
-        if (!before || *before == metric.type) continue;
-        const auto count = ++tally_.type_changes;
-        if (std::has_single_bit(count))
-            spdlog::warn("node {}: {}/{} was a {} and is a {} now", node_.value, name, metric.name, to_string(*before),
-                         to_string(metric.type));
-    }
-    former_devices_.erase(former);
+void NodeSession::note_names(const DeviceCatalog& device) {
+    if (device.names_not_taken().empty() || !std::has_single_bit(++births_not_taken_whole_)) return;
+    spdlog::warn("node {}: metrics of device {} are not taken, for their names or types: {} (birth {} with such ones)",
+                 node_.value, device.schema()->device.device, device.names_not_taken(), births_not_taken_whole_);
 }
 
 void NodeSession::device_death(std::string_view name, std::string_view bytes) {
@@ -230,7 +262,7 @@ void NodeSession::device_death(std::string_view name, std::string_view bytes) {
     if (device == devices_.end()) return;
     const DeviceAddress address = device->second.schema()->device;
     forget(device->second);
-    former_devices_.insert_or_assign(address.device, std::move(device->second));
+    former_.remember(*device->second.schema());
     devices_.erase(device);
     const UtcMillis time = decoded->payload.timestamp.value_or(clock_.utc_now());
     sink_.device_died({address, time, "the node lost the device"});
@@ -253,6 +285,7 @@ void NodeSession::device_data(std::string_view name, std::string_view bytes) {
         unbroken_ = false;
         want_rebirth();
     }
+    refused_.note(*device->second.schema(), data->refused);
     emit(device->second, std::move(*data));
 }
 
@@ -296,11 +329,12 @@ void NodeSession::malformed(const Error& why) {
 }
 
 void NodeSession::tick() {
+    if (auto refused = refused_.take_news(clock_.steady_now())) sink_.readings_refused(std::move(*refused));
     if (!born_) return;
     const auto now = clock_.steady_now();
     if (const auto deadline = tracker_.deadline(); deadline && now >= *deadline) {
         note_gap();
-        for (const auto& held : tracker_.give_up()) in_turn(held);
+        take_held();
     }
     if (!stale_ && now - last_heard_ > options_.stale_after) {
         stale_ = true;
@@ -311,7 +345,7 @@ void NodeSession::tick() {
 void NodeSession::lose(const std::string& reason) {
     const bool was_fresh = born_ && !stale_;
     const bool was_known = born_ || rebirth_requested_;
-    for (const auto& held : tracker_.give_up()) in_turn(held);
+    take_held();
     end();
     if (was_known) want_rebirth();
     rebirth_requested_.reset();

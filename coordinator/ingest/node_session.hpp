@@ -8,7 +8,9 @@
 
 #include "coordinator/ingest/device_catalog.hpp"
 #include "coordinator/ingest/events.hpp"
+#include "coordinator/ingest/former_types.hpp"
 #include "coordinator/ingest/ingest.hpp"
+#include "coordinator/ingest/refused_readings.hpp"
 #include "coordinator/ingest/tally.hpp"
 #include "shared/sparkplug/codec.hpp"
 #include "shared/sparkplug/sequence.hpp"
@@ -55,6 +57,9 @@ class NodeSession {
     void want_rebirth() { rebirth_wanted_ = true; }
     /// A message is missing for good: from here on positions would cover what we never saw.
     void note_gap();
+    /// The messages that waited for a missing one, as if none were missing.
+    void take_held();
+    void count_held();
     void heard();
     void take(const sparkplug::Topic& topic, std::string_view bytes);
     void node_birth(std::string_view bytes, const PayloadHead& head);
@@ -66,7 +71,7 @@ class NodeSession {
     void in_turn(const sparkplug::SequencedMessage& message);
     void device_birth(std::string_view device, std::string_view bytes);
     Result<void> check_device_birth(const std::string& name, std::string_view bytes) const;
-    void compare_types(const std::string& name, const DeviceSchema& schema);
+    void note_names(const DeviceCatalog& device);
     void device_death(std::string_view device, std::string_view bytes);
     void device_data(std::string_view device, std::string_view bytes);
     void node_data(std::string_view bytes);
@@ -88,7 +93,12 @@ class NodeSession {
     std::uint8_t bd_seq_ = 0;
     sparkplug::SequenceTracker tracker_;
     sparkplug::MetricCatalog node_catalog_;
-    Devices devices_, former_devices_;  // former: of the session before, to notice metrics that changed their type
+    std::size_t node_metrics_ = 0;  // counted in Tally::known_metrics
+    std::size_t held_bytes_ = 0;    // counted in Tally::held_bytes
+    Devices devices_;
+    FormerTypes former_;
+    std::uint64_t births_not_taken_whole_ = 0;
+    RefusedReadings refused_;
     std::deque<std::string> boot_ids_;  // of the last births, the present one last
     Steady::time_point last_heard_;
 

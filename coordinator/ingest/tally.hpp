@@ -14,7 +14,10 @@ struct Tally {
     Count messages{0}, readings{0}, malformed{0}, gaps{0}, before_birth{0}, unknown_metrics{0}, unsupported_metrics{0},
         refused_retained{0}, refused_deaths{0}, refused_times{0}, type_changes{0}, impostors{0}, rebirths_requested{0},
         broker_connections{0};
-    Count known_metrics{0};  ///< of all devices that are born now; bounds what strangers can make us keep
+    // What strangers can make us keep; each has a bound.
+    Count known_metrics{0};   ///< of all nodes and devices that are born now
+    Count former_metrics{0};  ///< of devices that were, whose types are remembered
+    Count held_bytes{0};      ///< of messages that came before their turn
 
     Counters snapshot() const {
         Counters now;

@@ -20,6 +20,7 @@ class StrictSink final : public coordinator::ingest::Sink {
     void device_died(coordinator::ingest::DeviceDied died) override;
     void node_stale(coordinator::ingest::NodeStale) override {}
     void node_heard_again(NodeId, UtcMillis) override {}
+    void readings_refused(coordinator::ingest::ReadingsRefused) override {}
     bool samples(coordinator::ingest::Samples samples) override;
     void broker_changed(bool, std::string) override {}
 

@@ -9,7 +9,8 @@
 namespace labhub::coordinator::telemetry {
 namespace {
 
-constexpr std::size_t kMostSamples = 1'024;  // of one device, for one turn of the main thread
+constexpr std::size_t kMostSamples = 1'024;   // of one device, for one turn of the main thread
+constexpr std::size_t kMostWeight = 500'000;  // of the news that wait, in metrics: births of all that ingest knows
 
 /// What one device sent since the main thread's last turn.
 struct DeviceSamples {
@@ -51,6 +52,8 @@ struct FleetNews::Shared {
     std::vector<Item> items;
     std::unordered_map<const ingest::DeviceSchema*, std::size_t> open;  // devices whose samples may join an item
     std::unordered_set<NodeId> strangers;
+    std::unordered_set<NodeId> missed;  // strangers until now: the births of their devices were not carried
+    std::size_t weight = 0;             // of the news among the items
     bool is_posted = false;
 
     static void post(const std::shared_ptr<Shared>& self) {
@@ -61,12 +64,21 @@ struct FleetNews::Shared {
         open.clear();  // what comes after the news must be told after it
         items.emplace_back(std::move(news));
     }
+    /// False: no room.
+    static bool add_weighed(const std::shared_ptr<Shared>& self, std::size_t its_weight, News news) {
+        if (self->weight >= kMostWeight) return false;
+        self->weight += 1 + its_weight;
+        self->add(std::move(news));
+        post(self);
+        return true;
+    }
     void deliver() {
         std::vector<Item> all;
         {
             const std::lock_guard lock(mutex);
             all.swap(items);
             open.clear();
+            weight = 0;
             is_posted = false;
         }
         for (auto& item : all) {
@@ -81,10 +93,10 @@ struct FleetNews::Shared {
     void find_out(const NodeId& node) {
         const bool is_known = fleet.nodes().contains(node);
         const std::lock_guard lock(mutex);
-        if (is_known)
-            strangers.erase(node);
-        else
+        if (!is_known)
             strangers.insert(node);
+        else if (strangers.erase(node) > 0)
+            missed.insert(node);
     }
 };
 
@@ -98,21 +110,38 @@ void FleetNews::tell(News news) {
     Shared::post(shared_);
 }
 
-void FleetNews::node_born(NodeId node, News news) {
-    auto* const shared = shared_.get();
-    tell([shared, node = std::move(node), news = std::move(news)](fleet::Fleet& fleet) {
-        shared->find_out(node);
-        news(fleet);
-    });
+bool FleetNews::tell_of(const NodeId& node, std::size_t weight, News news) {
+    const std::lock_guard lock(shared_->mutex);
+    if (shared_->strangers.contains(node)) return true;
+    const bool is_told = Shared::add_weighed(shared_, weight, std::move(news));
+    return shared_->missed.erase(node) == 0 && is_told;
 }
 
-void FleetNews::live(const ingest::Samples& samples) {
+bool FleetNews::node_born(NodeId node, std::size_t weight, News news) {
+    auto* const shared = shared_.get();
+    const std::lock_guard lock(shared->mutex);
+    return Shared::add_weighed(shared_, weight,
+                               [shared, node = std::move(node), news = std::move(news)](fleet::Fleet& fleet) {
+                                   shared->find_out(node);
+                                   news(fleet);
+                               });
+}
+
+bool FleetNews::live(const ingest::Samples& samples) {
     const std::lock_guard lock(shared_->mutex);
-    if (samples.samples.empty() || shared_->strangers.contains(samples.device().node)) return;
+    if (samples.samples.empty() || shared_->strangers.contains(samples.device().node)) return true;
     const auto [place, is_new] = shared_->open.try_emplace(samples.schema.get(), shared_->items.size());
-    if (is_new) shared_->items.emplace_back(DeviceSamples{samples.schema, {}});
+    if (is_new && shared_->weight >= kMostWeight) {
+        shared_->open.erase(place);
+        return true;
+    }
+    if (is_new) {
+        shared_->weight += 1 + samples.schema->metrics.size();
+        shared_->items.emplace_back(DeviceSamples{samples.schema, {}});
+    }
     std::get<DeviceSamples>(shared_->items[place->second]).add(samples.samples);
     Shared::post(shared_);
+    return shared_->missed.empty() || shared_->missed.erase(samples.device().node) == 0;
 }
 
 }  // namespace labhub::coordinator::telemetry

@@ -37,9 +37,30 @@ bool Intake::put(ingest::Samples samples) {
 void Intake::put(ingest::DeviceSchemaPtr schema) {
     {
         const std::lock_guard lock(mutex_);
-        schemas_.push_back(std::move(schema));
+        if (schema_metrics_ >= kMostSchemaMetrics) {
+            refused_nodes_.insert(schema->device.node);
+            return;
+        }
+        auto& place = schemas_[schema->device];
+        if (place) schema_metrics_ -= 1 + place->metrics.size();
+        schema_metrics_ += 1 + schema->metrics.size();
+        place = std::move(schema);
     }
     filled_.notify_one();
+}
+
+void Intake::want_again(const NodeId& node) {
+    const std::lock_guard lock(mutex_);
+    refused_nodes_.insert(node);
+}
+
+std::vector<ingest::DeviceSchemaPtr> Intake::take_schemas() {
+    std::vector<ingest::DeviceSchemaPtr> all;
+    all.reserve(schemas_.size());
+    for (auto& [device, schema] : schemas_) all.push_back(std::move(schema));
+    schemas_.clear();
+    schema_metrics_ = 0;
+    return all;
 }
 
 std::optional<Intake::Taken> Intake::take(std::optional<Steady::time_point> until) {
@@ -51,7 +72,7 @@ std::optional<Intake::Taken> Intake::take(std::optional<Steady::time_point> unti
         filled_.wait(lock, has_something);
     if (!queue_.empty()) emptied_.wait_until(lock, queued_since_ + kGroupDelay, [this] { return is_closed_; });
     if (is_closed_ && queue_.empty() && schemas_.empty()) return std::nullopt;
-    Taken taken{std::exchange(queue_, {}), std::exchange(seen_, 0), std::exchange(schemas_, {})};
+    Taken taken{std::exchange(queue_, {}), std::exchange(seen_, 0), take_schemas()};
     refused_samples_.clear();
     under_way_ = std::exchange(queued_, 0);
     is_stuck_ = false;

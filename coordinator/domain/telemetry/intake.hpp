@@ -25,8 +25,13 @@ class Intake {
 
     /// False: there was no room.
     bool put(ingest::Samples samples);
-    /// A new birth's schema: always taken.
+    /// A new birth's schema, in place of an earlier one of the device that still waits. Past kMostSchemaMetrics it is
+    /// refused and its node remembered.
     void put(ingest::DeviceSchemaPtr schema);
+    /// As if something of the node had been refused.
+    void want_again(const NodeId& node);
+
+    static constexpr std::size_t kMostSchemaMetrics = 500'000;  ///< of those that wait; a device counts as one more
 
     struct Taken {
         SampleGroup samples;
@@ -54,6 +59,7 @@ class Intake {
     std::uint64_t refused() const;
 
   private:
+    std::vector<ingest::DeviceSchemaPtr> take_schemas();
     bool has_room(std::size_t more) const { return queued_ + more <= most_samples_ || queued_ == 0; }
 
     const std::size_t most_samples_;
@@ -62,7 +68,8 @@ class Intake {
     SampleGroup queue_;
     std::size_t seen_ = 0;         // of the queue, by look()
     SampleGroup refused_samples_;  // kept for look() alone
-    std::vector<ingest::DeviceSchemaPtr> schemas_;
+    std::map<DeviceAddress, ingest::DeviceSchemaPtr> schemas_;
+    std::size_t schema_metrics_ = 0;
     Steady::time_point queued_since_;
     std::size_t queued_ = 0, under_way_ = 0;
     bool is_failing_ = false, is_stuck_ = false, is_closed_ = false;

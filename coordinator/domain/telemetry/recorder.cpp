@@ -152,26 +152,35 @@ Task<void> Recorder::wait_for_readings(DeviceAddress device, UtcMillis until, st
 
 void Recorder::node_born(ingest::NodeBorn born) {
     const NodeId node = born.node;
-    news_.node_born(node, [born = std::move(born)](fleet::Fleet& fleet) {
+    const std::size_t weight = born.node_metrics.size();
+    const bool is_told = news_.node_born(node, weight, [born = std::move(born)](fleet::Fleet& fleet) {
         fleet.node_born(born.node, born.time, born.node_metrics);
     });
+    if (!is_told) intake_.want_again(node);
 }
 
 void Recorder::node_changed(ingest::NodeChanged changed) {
-    news_.tell(
-        [changed = std::move(changed)](fleet::Fleet& fleet) { fleet.node_changed(changed.node, changed.metrics); });
+    const NodeId node = changed.node;
+    const std::size_t weight = changed.metrics.size();
+    const bool is_told = news_.tell_of(node, weight, [changed = std::move(changed)](fleet::Fleet& fleet) {
+        fleet.node_changed(changed.node, changed.metrics);
+    });
+    if (!is_told) intake_.want_again(node);
 }
 
 void Recorder::device_born(ingest::DeviceBorn born) {
     intake_.put(born.schema);
     // Refused for want of room, they are missed by nobody: the spool has them too.
     intake_.put(ingest::Samples{born.schema, born.samples, false, false, std::nullopt});
-    news_.tell([born = std::move(born)](fleet::Fleet& fleet) {
+    const NodeId node = born.schema->device.node;
+    const std::size_t weight = born.schema->metrics.size();
+    const bool is_told = news_.tell_of(node, weight, [born = std::move(born)](fleet::Fleet& fleet) {
         std::vector<Reading> readings;
         for (const auto& sample : born.samples)
             readings.push_back({born.schema->metrics[sample.metric].name, sample.value, sample.time, sample.quality});
         fleet.device_born(born.schema->device, born.time, born.schema->metrics, std::move(readings));
     });
+    if (!is_told) intake_.want_again(node);
 }
 
 void Recorder::node_died(ingest::NodeDied died) {
@@ -179,8 +188,11 @@ void Recorder::node_died(ingest::NodeDied died) {
 }
 
 void Recorder::device_died(ingest::DeviceDied died) {
-    news_.tell(
-        [died = std::move(died)](fleet::Fleet& fleet) { fleet.device_died(died.device, died.time, died.reason); });
+    const NodeId node = died.device.node;
+    const bool is_told = news_.tell_of(node, 0, [died = std::move(died)](fleet::Fleet& fleet) {
+        fleet.device_died(died.device, died.time, died.reason);
+    });
+    if (!is_told) intake_.want_again(node);
 }
 
 void Recorder::node_stale(ingest::NodeStale stale) {
@@ -191,8 +203,14 @@ void Recorder::node_heard_again(NodeId node, UtcMillis) {
     news_.tell([node = std::move(node)](fleet::Fleet& fleet) { fleet.node_heard_again(node); });
 }
 
+void Recorder::readings_refused(ingest::ReadingsRefused refused) {
+    news_.tell([refused = std::move(refused)](fleet::Fleet& fleet) {
+        fleet.readings_refused(refused.node, refused.count, refused.last);
+    });
+}
+
 bool Recorder::samples(ingest::Samples samples) {
-    if (!samples.historical) news_.live(samples);
+    if (!samples.historical && !news_.live(samples)) intake_.want_again(samples.device().node);
     return intake_.put(std::move(samples));
 }
 

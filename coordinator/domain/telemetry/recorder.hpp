@@ -79,6 +79,7 @@ class Recorder final : public ingest::Sink {
     void device_died(ingest::DeviceDied died) override;
     void node_stale(ingest::NodeStale stale) override;
     void node_heard_again(NodeId node, UtcMillis time) override;
+    void readings_refused(ingest::ReadingsRefused refused) override;
     bool samples(ingest::Samples samples) override;
     void broker_changed(bool connected, std::string reason) override;
 

@@ -38,6 +38,10 @@ class RecordingSink final : public Sink {
         return has_room;
     }
 
+    void readings_refused(ReadingsRefused refused) override {
+        add("refused " + refused.node.value + " " + std::to_string(refused.count) + " " + refused.last);
+    }
+
     bool has_room = true;  ///< what samples() answers
 
     /// What came since the last call.

@@ -150,28 +150,68 @@ TEST_F(RobustnessTest, RefusesABirthOfAMillionMetrics) {
     for (int i = 0; i < 1'000'000; ++i) birth.add_metrics();
     send(MessageType::dbirth, birth.SerializeAsString());
     EXPECT_EQ(tally.malformed, 1u);
-    EXPECT_EQ(tally.known_metrics, 0u);
+    EXPECT_EQ(tally.known_metrics, 3u) << "the node's own";
     EXPECT_TRUE(sink.take().empty());
 }
 
 TEST_F(RobustnessTest, BoundsTheMetricsOfAllNodesTogether) {
-    tally.known_metrics = 499'999;
     send(MessageType::nbirth, node.node_birth());
+    tally.known_metrics = 499'999;
     send(MessageType::dbirth, node.device_birth());
     EXPECT_EQ(tally.malformed, 1u);
     EXPECT_EQ(sink.take(), Lines{"born n 3"});
+    tally.known_metrics = 500'002;
+    send(MessageType::nbirth, node.node_birth());
+    EXPECT_EQ(tally.malformed, 2u);
+    EXPECT_TRUE(sink.take().empty());
 }
 
 TEST_F(RobustnessTest, ForgetsTheMetricsOfASessionThatEnded) {
     be_born();
-    EXPECT_EQ(tally.known_metrics, 2u);
+    EXPECT_EQ(tally.known_metrics, 5u);
     be_born();
-    EXPECT_EQ(tally.known_metrics, 2u);
+    EXPECT_EQ(tally.known_metrics, 5u);
     send(MessageType::ddeath, node.device_death());
-    EXPECT_EQ(tally.known_metrics, 0u);
+    EXPECT_EQ(tally.known_metrics, 3u) << "the node's own";
     be_born();
     session.lose("broker lost");
     EXPECT_EQ(tally.known_metrics, 0u);
+}
+
+TEST_F(RobustnessTest, RefusesANodeBirthOfThousandsOfMetrics) {
+    pb::Payload birth;
+    EXPECT_TRUE(birth.ParseFromString(node.node_birth()));
+    for (int i = 0; i < 2'000; ++i) birth.add_metrics()->set_name("m" + std::to_string(i));
+    send(MessageType::nbirth, birth.SerializeAsString());
+    EXPECT_EQ(tally.malformed, 1u);
+    EXPECT_EQ(tally.known_metrics, 0u);
+    EXPECT_TRUE(sink.take().empty());
+}
+
+TEST_F(RobustnessTest, RemembersOnlySoManyDevicesThatWere) {
+    be_born();
+    for (int i = 0; i < 1'000; ++i) {
+        const std::string name = "d" + std::to_string(i);
+        session.receive({"lab", MessageType::dbirth, "n", name}, node.device_birth());
+        session.receive({"lab", MessageType::ddeath, "n", name}, node.device_death());
+    }
+    EXPECT_EQ(tally.malformed, 0u);
+    EXPECT_EQ(tally.former_metrics, 512u) << "two of each of 256";
+    EXPECT_EQ(tally.known_metrics, 5u);
+}
+
+TEST_F(RobustnessTest, WaitsNoLongerForAMissingMessageWhenTooManyBytesWait) {
+    be_born();
+    node.temp(0);
+    data(node.temp(1));
+    EXPECT_TRUE(sink.take().empty());
+    EXPECT_GT(tally.held_bytes, 0u);
+    tally.held_bytes += 64u << 20;
+    data(node.temp(2));
+    EXPECT_EQ(sink.take(), (Lines{"live n/v temp=1", "live n/v temp=2"}));
+    EXPECT_EQ(tally.held_bytes, 64u << 20);
+    EXPECT_EQ(tally.gaps, 1u);
+    EXPECT_TRUE(session.take_rebirth_request());
 }
 
 TEST_F(RobustnessTest, TakesNoNamesWithControlCharacters) {
@@ -205,6 +245,23 @@ TEST_F(RobustnessTest, RefusesTimesOf1970AndOf2100) {
         data(raw_data([&](pb::Metric& metric) { metric.set_timestamp(time); }));
     EXPECT_TRUE(sink.take().empty());
     EXPECT_EQ(tally.refused_times, 4u);
+}
+
+TEST_F(RobustnessTest, TellsOfReadingsSetAsideForTheirTimesAndAcknowledgesTheirRows) {
+    be_born();
+    auto early = EdgeNodeMessages::metric("temp", 1.0);
+    early.timestamp = UtcMillis{61'000};
+    early.properties[sparkplug::property::kSpoolPosition] = std::int64_t{7};
+    data(node.data({early}));
+    EXPECT_EQ(sink.take(), Lines{"live n/v @7"}) << "no repetition could mend them";
+    session.tick();
+    EXPECT_EQ(sink.take(), Lines{"refused n 1 v/temp of 1970-01-01T00:01:01.000Z"});
+    data(node.data({early}));
+    session.tick();
+    EXPECT_EQ(sink.take(), Lines{"live n/v @7"});
+    clock.advance(std::chrono::seconds{1});
+    session.tick();
+    EXPECT_EQ(sink.take(), Lines{"refused n 2 v/temp of 1970-01-01T00:01:01.000Z"}) << "once a second at most";
 }
 
 TEST_F(RobustnessTest, LeavesOutValuesOfAnotherTypeThanTheBirthsUntilItIsBornAgain) {
