@@ -38,10 +38,14 @@ class Keeper {
     Result<void> compact_one(const PartitionKey& key, bool is_final, TendReport& report);
     Result<void> look_into_old_files();
     Result<void> retain(TendReport& report);
-    Result<void> retain_class(const SeriesClass& rule, std::int64_t today, TendReport& report);
+    Result<void> retain_class(const SeriesClass& rule, std::int64_t present, bool may_age, TendReport& report);
+    /// Whether the wall clock has gone with the monotonic one for an hour.
+    bool is_clock_proven();
+    /// What ages are reckoned from: today, but never later than the newest day that readings are of, so that a clock
+    /// years ahead (no battery, before NTP) deletes nothing.
+    std::int64_t present_day();
     Result<void> remove(const PartitionKey& key, const std::string& why, TendReport& report);
     Result<void> note(Result<void> outcome);
-    std::int64_t today() const { return day_of(clock_.utc_now().count); }
 
     Catalogue& catalogue_;
     Appender& appender_;
@@ -54,6 +58,11 @@ class Keeper {
     std::map<PartitionKey, std::set<SeriesId>> unmerged_;  ///< what has been added to since its last compaction
     std::vector<PartitionKey> unseen_;                     ///< files of before this start
     Steady::time_point next_retention_{};
+    UtcMillis seen_utc_;  ///< both clocks at the last look
+    Steady::time_point seen_steady_{};
+    Steady::time_point proven_at_{};
+    bool has_aged_ = false;   ///< a look has deleted something by age since the clock's last step
+    bool is_behind_ = false;  ///< said that the newest readings are old
 
     mutable std::mutex figures_mutex_;
     TelemetryStatistics figures_;  ///< its counters and failure alone

@@ -107,8 +107,10 @@ struct ScannedSample {
 struct SeriesClass {
     std::string name;  ///< satisfies check_name; names a folder
     std::vector<std::string> patterns;
-    std::optional<int> keep_days;            ///< whole days of UTC, today not counted; nullopt: for ever
-    std::optional<std::uint64_t> max_bytes;  ///< on disk; the oldest days go first, today's never
+    /// Whole days of UTC, today not counted; nullopt: for ever. Reckoned from the newest day there are readings of
+    /// where that is before today; one day a minute goes, one in all in the hour after a start or a step of the clock.
+    std::optional<int> keep_days;
+    std::optional<std::uint64_t> max_bytes;  ///< on disk; the oldest days go first, the newest and today's never
 };
 
 struct TelemetryOptions {

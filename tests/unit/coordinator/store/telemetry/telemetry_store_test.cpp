@@ -192,6 +192,8 @@ TEST_F(TelemetryStoreTest, DeletesWholeDaysByAgeAndBySizeOfTheirClass) {
     clock_.advance(std::chrono::hours{24 * 7});
     ASSERT_TRUE(store.settle());
     EXPECT_EQ(all("temp").size(), 160'000u);
+    EXPECT_EQ(all("debug_x").size(), 140'000u) << "one day at a look";
+    for (int look = 0; look < 10; ++look) ASSERT_TRUE(store.settle());
     EXPECT_EQ(all("debug_x").size(), 60'000u);
     EXPECT_EQ(all("debug_x").front().time.count, kStart + 5 * kDay);
     const auto left = all("raw").size();
@@ -202,6 +204,46 @@ TEST_F(TelemetryStoreTest, DeletesWholeDaysByAgeAndBySizeOfTheirClass) {
         bytes += file.file_size();
     EXPECT_LE(bytes, 700'000u);
     EXPECT_GT(store.statistics().deleted_partitions, 5u);
+}
+
+/// Everything is kept for two days.
+TelemetryOptions brief_options() {
+    TelemetryOptions options;
+    options.classes = {SeriesClass{"default", {}, 2, std::nullopt}};
+    return options;
+}
+
+TEST_F(TelemetryStoreTest, AClockYearsAheadDeletesNothing) {
+    auto& store = open(brief_options());
+    for (int day = 0; day < 3; ++day) put_ramp("temp", kStart + day * kDay, 1'000, 100);
+    clock_.step_utc(std::chrono::hours{24 * 365 * 12});
+    for (int look = 0; look < 200; ++look) {
+        ASSERT_TRUE(store.settle());
+        clock_.advance(std::chrono::minutes{1});
+    }
+    EXPECT_EQ(all("temp").size(), 300u) << "ages are reckoned from the newest readings";
+    clock_.step_utc(-std::chrono::hours{24 * 365 * 12});
+    ASSERT_TRUE(store.settle());
+    EXPECT_EQ(all("temp").size(), 300u);
+}
+
+TEST_F(TelemetryStoreTest, DeletesOneDayAtMostByAgeInTheHourAfterAStepOfTheClock) {
+    auto& store = open(brief_options());
+    for (int day = 0; day < 8; ++day) put_ramp("temp", kStart + day * kDay, 1'000, 100);
+    const auto look_for = [&](int minutes) {
+        for (int look = 0; look < minutes; ++look) {
+            ASSERT_TRUE(store.settle());
+            clock_.advance(std::chrono::minutes{1});
+        }
+    };
+    clock_.step_utc(std::chrono::hours{24 * 30});
+    look_for(50);
+    EXPECT_EQ(all("temp").size(), 700u) << "one at the start";
+    clock_.step_utc(std::chrono::hours{24 * 300});
+    look_for(50);
+    EXPECT_EQ(all("temp").size(), 600u) << "one after the step";
+    look_for(60);
+    EXPECT_EQ(all("temp").size(), 300u) << "the clock goes steadily: all that is older than two days";
 }
 
 TEST_F(TelemetryStoreTest, AChangeOfClassesTakesEffectTheNextDayAndLosesNothing) {
