@@ -28,8 +28,11 @@ class Answers:
         if path.endswith("/export"):
             return {"series": [{"column": "temp", "unit": "Cel"}, {"column": "led", "unit": ""}]}
         if path.endswith("/series"):
-            return {"series": [{"metric": "temp", "first": 1500, "last": None}]}
-        two = [{"metric": "temp", "series": f"n/{d}/temp", "unit": "Cel", "times": [1000, 2000], "values": [1.5, None]} for d in "ab"]
+            pages = {0: [{"metric": "temp", "first": 1500, "last": None}], 1: [{"metric": "od", "first": None, "last": None}]}
+            return {"series": pages[query.get("offset", 0)], "total": 2}
+        two = [{"metric": "temp", "series": f"n/{d}/temp", "unit": "Cel", "times": [1000, 2000], "values": [1.5, None], "quality": None}
+               for d in "ab"]
+        two[1].update(values=[1.5, -999], quality=["good", "bad"])
         return {"series": two}
 
     def save(self, path, sink, **query):
@@ -101,7 +104,15 @@ class Tables(unittest.TestCase):
                 telemetry.query(self.hub, frame=True)
 
     def test_series_have_their_times_in_seconds(self):
-        self.assertEqual(telemetry.series(self.hub), [{"metric": "temp", "first": 1.5, "last": None}])
+        self.assertEqual(telemetry.series(self.hub)[0], {"metric": "temp", "first": 1.5, "last": None})
+
+    def test_series_come_page_by_page(self):
+        self.assertEqual([one["metric"] for one in telemetry.series(self.hub)], ["temp", "od"])
+        self.assertEqual([query.get("offset") for _, query in self.hub.asked], [None, 1])
+
+    def test_a_value_of_bad_quality_is_none(self):
+        rows = telemetry.query(self.hub, max_points=10, frame=False)
+        self.assertEqual(rows[1]["n/b/temp"], None)
 
     def test_a_file_s_name_says_what_it_holds(self):
         with self.assertRaisesRegex(labhub.Malformed, ".csv, .jsonl or .zip"):

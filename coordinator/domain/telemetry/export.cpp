@@ -33,12 +33,14 @@ json::object reading_notes(const ExportRequest& request) {
     const bool is_csv = request.format == RowFormat::csv;
     json::object notes{{"time", "RFC 3339, UTC, milliseconds; when the value was measured"}};
     if (request.origin) notes["elapsed_s"] = "seconds since " + to_rfc3339(*request.origin);
-    notes["missing"] = is_csv ? "an empty field: no value could be had" : "null: no value could be had";
-    if (request.layout == RowLayout::wide)
+    const bool is_wide = request.layout == RowLayout::wide;
+    notes["missing"] = std::string(is_csv ? "an empty field" : "null") + ": no value could be had" +
+                       (is_wide ? ", or one of bad quality, not to be trusted; the long layout has those" : "");
+    if (is_wide)
         notes["absent"] = is_csv ? "an empty field as well: no sample at this moment"
                                  : "the series is left out: no sample at this moment";
     else
-        notes["quality"] = "good, bad (not to be trusted) or stale";
+        notes["quality"] = "good, uncertain (its time may be wrong), bad (not to be trusted) or stale";
     notes["unit"] = "UCUM symbols where there is one; empty: none";
     return notes;
 }
@@ -163,10 +165,11 @@ void Export::State::write_rows(const std::vector<store::ScannedSample>& page, st
             ++samples[series], ++rows, ++i;
             continue;
         }
+        static const Value kMissing;
         std::fill(moment.begin(), moment.end(), nullptr);
         const UtcMillis time = sample.time;
         for (; i < page.size() && page[i].sample.time == time; ++i) {
-            moment[page[i].series] = &page[i].sample.value;
+            moment[page[i].series] = page[i].sample.quality == Quality::bad ? &kMissing : &page[i].sample.value;
             ++samples[page[i].series];
         }
         writer.moment(out, time, moment);

@@ -100,7 +100,8 @@ class RowMaker {
         if (has_row_ && one.sample.time != row_.time) LABHUB_CHECK(flush());
         if (!has_row_) row_ = TelemetryRow{one.sample.time, std::vector<Value>(width_)};
         has_row_ = true;
-        if (const auto column = columns_[one.series]) row_.values[*column] = one.sample.value;
+        const auto column = columns_[one.series];
+        if (column && one.sample.quality != Quality::bad) row_.values[*column] = one.sample.value;
         return {};
     }
     Result<void> flush() {

@@ -210,8 +210,9 @@ class Hub:
 
         The table: one row for each moment, ascending; index `time` (DatetimeIndex, UTC, milliseconds); a column for each
         series, named by its metric, or by "node/device/metric" where several devices have it; NaN where there was no
-        sample or no value. `table.attrs["units"]` has the units by column. As a list: one dict for each moment with
-        `time` (seconds since 1970) and the series that have a sample then, None where it has no value.
+        sample, no value, or one of bad quality. `table.attrs["units"]` has the units by column. As a list: one dict for each moment with
+        `time` (seconds since 1970) and the series that have a sample then, None where it has no value
+        or one of bad quality (`export` with layout "long" has those).
 
         Errors: NotFound (no such series; `detail` has near names), OutOfRange (too many points; start after end),
         Malformed.

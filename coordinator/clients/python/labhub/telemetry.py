@@ -25,7 +25,12 @@ _ROUTE = "/api/telemetry"
 
 def series(hub: "Hub", names: Words = None, *, device: Optional[str] = None, metric: Words = None) -> List[Dict[str, Any]]:
     """See `Hub.series`."""
-    found = hub.get(f"{_ROUTE}/series", **_selection(names, device, metric))["series"]
+    asked = _selection(names, device, metric)
+    reply = hub.get(f"{_ROUTE}/series", **asked)
+    found = reply["series"]
+    while reply["series"] and len(found) < reply.get("total", 0):
+        reply = hub.get(f"{_ROUTE}/series", offset=len(found), **asked)
+        found += reply["series"]
     for one in found:
         one["first"], one["last"] = _seconds(one["first"]), _seconds(one["last"])
     return found
@@ -115,8 +120,10 @@ def _points(hub: "Hub", asked: Dict[str, Any]) -> Any:
     for one in answer:
         name = one["metric"] if metrics.count(one["metric"]) == 1 else one["series"]
         units[name] = one["unit"]
-        for when, value in zip(one["times"], one["values"]):
-            rows.setdefault(when, {"time": when / 1000.0})[name] = value
+        qualities = one["quality"] or ["good"] * len(one["times"])
+        for when, value, quality in zip(one["times"], one["values"], qualities):
+            # A value not to be trusted is none, as in the files: a table has no place to say so.
+            rows.setdefault(when, {"time": when / 1000.0})[name] = None if quality == "bad" else value
     return [rows[when] for when in sorted(rows)], units
 
 

@@ -94,6 +94,17 @@ TEST_F(StoredReadingsTest, AreExportedWideWithARowForEachMoment) {
               "2026-02-15T18:12:28.300Z,20.3,n\n");
 }
 
+TEST_F(StoredReadingsTest, OfBadQualityAreBlankWhereTheirQualityIsNotSaid) {
+    store(1);
+    const store::ReadingBatch bad{kVessel, {{"temp", Value(-999.0), kStart + std::chrono::seconds{1}, Quality::bad}}};
+    ASSERT_TRUE(store_->append(std::vector{bad}));
+    EXPECT_THAT(exported(request(RowLayout::wide)), HasSubstr("2026-02-15T18:12:29.000Z,,\n"));
+    EXPECT_THAT(exported(request(RowLayout::wide, RowFormat::jsonl)), HasSubstr("12:29.000Z\",\"temp [Cel]\":null}\n"));
+    EXPECT_THAT(exported(request(RowLayout::tall)), HasSubstr("12:29.000Z,sim-1/vessel,temp,-999,Cel,bad\n"));
+    const auto manifest = describe_export(request(RowLayout::wide));
+    EXPECT_THAT(std::string(manifest.at("reading").at("missing").as_string()), HasSubstr("bad quality"));
+}
+
 TEST_F(StoredReadingsTest, AreExportedLongWithTheirQuality) {
     store(2);
     const std::string text = exported(request(RowLayout::tall));
