@@ -114,24 +114,23 @@ void LimitCheck::hold(Watch& watch, bool is_wrong, Steady::time_point now) {
 }
 
 bool LimitCheck::take(const Reading& reading, Steady::time_point now) {
-    if (reading.time <= time_) return false;
+    if (reading.time <= time_ && time_ - reading.time < kClockStep) return false;
     time_ = reading.time;
     watches_[kDataWatch].since = now;
     watches_[kDataWatch].counts = false;
     const auto number = as_number(reading.value);
     const bool is_text = std::holds_alternative<std::string>(reading.value);
-    const bool is_usable =
-        reading.quality == Quality::good && (is_text || (number.has_value() && std::isfinite(*number)));
-    hold(watches_[kQualityWatch], !is_usable, now);
+    const bool has_use = is_usable(reading.quality) && (is_text || (number.has_value() && std::isfinite(*number)));
+    hold(watches_[kQualityWatch], !has_use, now);
     for (std::size_t i = kFirstLimitWatch; i < watches_.size(); ++i) {
         Watch& watch = watches_[i];
         if (!watch.is_on) continue;
-        if (is_usable && number)
+        if (has_use && number)
             hold(watch, is_beyond(watch, *number), now);
         else if (!watch.counts)
             watch.since.reset();  // it has not been seen to hold without a break
     }
-    if (is_usable && number) value_ = number;
+    if (has_use && number) value_ = number;
     return settle(now);
 }
 

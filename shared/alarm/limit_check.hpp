@@ -37,8 +37,12 @@ Result<void> check_limits(const Limits& limits);
 /// "at or above 45 Cel", "no reading for 1m", "no usable value": the condition for people.
 std::string explain(const Limits& limits, Condition condition, std::string_view unit);
 
-/// Decides whether one metric is alarming: a pure state machine over readings and the monotonic clock. A reading that
-/// is not newer than the last one (a replay, a birth that repeats what is known) changes nothing. While there is no
+/// A live reading that is older than the one before by so much tells that the clock it is stamped by was set back.
+inline constexpr std::chrono::seconds kClockStep{10};
+
+/// Decides whether one metric is alarming: a pure state machine over live readings and the monotonic clock. A reading
+/// that is not newer than the last one (a birth that repeats what is known) changes nothing, unless it is older by
+/// kClockStep: then the order in which they arrive counts, not what a corrected clock said before. While there is no
 /// usable value the alarms of the limits stay as they are: not knowing is no clearing.
 class LimitCheck {
   public:

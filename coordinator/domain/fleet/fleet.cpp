@@ -80,8 +80,28 @@ Result<link::NodeLink*> Fleet::reach(const DeviceAddress& address) const {
 
 namespace {
 
-/// A spool that overflows says so again and again: one line until it has been quiet for so long.
-constexpr std::chrono::minutes kQuiet{1};
+/// A live reading that is older than the one before by so much tells that its clock was set back; a younger one was
+/// overtaken by a command's answer.
+constexpr std::chrono::seconds kClockStep{10};
+
+bool is_overtaken(UtcMillis time, UtcMillis latest) { return time < latest && latest - time < kClockStep; }
+
+/// The recent samples begin anew where the clock fell, so that they are in order of time.
+void begin_anew_after_step(Device& device, UtcMillis time) {
+    if (device.recent.empty() || time >= device.recent.back().time) return;
+    if (is_overtaken(time, device.recent.back().time)) return;
+    spdlog::warn("device {}: its clock was set back from {} to {}", device.address.to_string(),
+                 to_rfc3339(device.recent.back().time), to_rfc3339(time));
+    device.fell_from = device.recent.back().time;
+    device.recent.clear();
+}
+
+/// Of whom has read up to a moment before the clock fell, the samples after the fall are all unread.
+UtcMillis cursor_of(const Device& device, UtcMillis after) {
+    const bool is_of_before = device.fell_from && after <= *device.fell_from && !device.recent.empty() &&
+                              after - device.recent.back().time >= kClockStep;
+    return is_of_before ? UtcMillis{} : after;
+}
 
 std::int64_t dropped_by(const Node& node) {
     const auto spool = spool_condition(node.metrics);
@@ -102,9 +122,10 @@ Node* Fleet::find(const NodeId& node) {
 }
 
 Device& Fleet::device_of(Node& node, const std::string& device) {
-    Device& entry = node.devices[device];
-    entry.address = DeviceAddress{node.id, device};
-    return entry;
+    const auto [entry, is_new] = node.devices.try_emplace(device);
+    if (is_new) ++node.births;
+    entry->second.address = DeviceAddress{node.id, device};
+    return entry->second;
 }
 
 void Fleet::node_born(const NodeId& id, UtcMillis time, const std::map<std::string, Value>& node_metrics) {
@@ -124,6 +145,7 @@ void Fleet::node_born(const NodeId& id, UtcMillis time, const std::map<std::stri
     watch_spool(*node, dropped_before);
     const auto version = node_metrics.find("Node Info/Version");
     if (version != node_metrics.end()) node->version = labhub::to_string(version->second);
+    ++node->births;
     spdlog::info("node {} is online", id.value);
 }
 
@@ -202,6 +224,7 @@ void Fleet::device_born(const DeviceAddress& address, UtcMillis time, std::vecto
     device.since = time;
     device.problem.clear();
     device.metrics = std::move(metrics);
+    ++node->births;
     for (const auto& reading : readings) device.latest[reading.metric] = reading;
     if (on_device_born) on_device_born(address);
     if (on_readings) on_readings(address, readings);
@@ -230,9 +253,10 @@ void Fleet::add_readings(const DeviceAddress& address, const std::vector<Reading
                                          [&](const Reading& reading) { return is_sensor(device, reading.metric); });
     for (const auto& reading : readings) {
         Reading& latest = device.latest[reading.metric];
-        if (reading.time < latest.time) continue;
+        if (is_overtaken(reading.time, latest.time)) continue;
         latest = reading;
         if (!is_measured) continue;
+        begin_anew_after_step(device, reading.time);
         if (device.recent.empty() || device.recent.back().time < reading.time)
             device.recent.push_back({reading.time, {}});
         if (device.recent.back().time == reading.time) device.recent.back().values[reading.metric] = reading.value;
@@ -259,8 +283,9 @@ Task<Result<std::vector<Sample>>> Fleet::samples_after(DeviceAddress address, Ut
         auto found = device(address);
         if (!found) co_return std::move(found).error();
         std::vector<Sample> newer;
+        const UtcMillis cursor = cursor_of(**found, after);
         for (const Sample& sample : (*found)->recent)
-            if (sample.time > after && newer.size() < limit) newer.push_back(sample);
+            if (sample.time > cursor && newer.size() < limit) newer.push_back(sample);
         const auto left = until - Steady::now();
         if (!newer.empty() || left <= Steady::duration::zero()) co_return newer;
         asio::steady_timer give_up(executor_, left);
@@ -275,6 +300,7 @@ void Fleet::link_connected(const NodeId& id, const rpc::HelloReply& hello) {
     Node* const node = find(id);
     if (!node) return;
     node->version = hello.version();
+    ++node->births;  // the version and the devices may be others
     node->boot_id = hello.boot_id();
     if (!node->is_born) node->reason = "connected over SSH, but no readings come from it";
     for (const auto& status : hello.devices()) {

@@ -36,6 +36,8 @@ struct Device {
     std::optional<UtcMillis> since;
     std::vector<MetricInfo> metrics;
     std::map<std::string, Reading> latest;
+    /// What the device's clock said before it was set back, once it was; `recent` is of after that.
+    std::optional<UtcMillis> fell_from;
     std::deque<Sample> recent;  ///< the last kRecentSamples live ones in which a sensor was read, oldest first
 };
 
@@ -61,6 +63,7 @@ struct Node {
     /// has.
     std::optional<Steady::time_point> unreachable_since;
     std::map<std::string, Device> devices;
+    std::uint64_t births = 0;  ///< grows whenever what it says of itself and its devices' metrics may have changed
     std::unique_ptr<link::NodeLink> link;
 
     NodeState state() const;

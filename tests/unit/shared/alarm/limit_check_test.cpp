@@ -150,6 +150,34 @@ TEST(LimitCheck, CallsWhatIsNoNumberBadQuality) {
     }
 }
 
+TEST(LimitCheck, HoldsANumberOfUncertainTimeAgainstItsLimits) {
+    Checked metric(temperature());
+    EXPECT_FALSE(metric.take(30.0, Quality::uncertain));
+    EXPECT_TRUE(metric.take(50.0, Quality::uncertain));
+    EXPECT_EQ(metric.check.condition(), Condition::highhigh);
+}
+
+TEST(LimitCheck, HearsAMetricWhoseClockWasSetBack) {
+    Limits limits = temperature();
+    limits.no_data = seconds{30};
+    Checked metric(limits);
+    metric.clock.step_utc(std::chrono::hours{20});
+    EXPECT_FALSE(metric.take(30.0));
+    metric.clock.step_utc(-std::chrono::hours{20});
+    EXPECT_TRUE(metric.take(50.0));
+    EXPECT_EQ(metric.check.condition(), Condition::highhigh);
+    for (int i = 0; i < 60; ++i) EXPECT_FALSE(metric.take(50.0)) << "data come: no alarm of missing ones";
+    EXPECT_TRUE(metric.take(30.0));
+}
+
+TEST(LimitCheck, TakesNoReadingThatIsALittleOlder) {
+    Checked metric(temperature());
+    EXPECT_FALSE(metric.take(30.0));
+    metric.clock.step_utc(-seconds{5});
+    EXPECT_FALSE(metric.take(50.0));
+    EXPECT_EQ(metric.check.value(), 30.0);
+}
+
 TEST(LimitCheck, CallsANumberOfBadQualityBadQuality) {
     Checked metric(temperature());
     EXPECT_TRUE(metric.take(30.0, Quality::bad));
