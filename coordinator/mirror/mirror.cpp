@@ -31,8 +31,9 @@ Mirror::Mirror(asio::any_io_executor executor, MirrorOptions options, fleet::Fle
       commander_(commander),
       clock_(clock),
       client_(executor, "mirror", connection_of(options_, topics_, clock.utc_now()), {{topics_.set_filter(), 1}},
-              {[this] { forget_shown(); }, [this](mqtt::Message message) { take(std::move(message)); }, [] {}}),
-      tasks_(executor) {}
+              {[this] { begin_anew(); }, [this](mqtt::Message message) { take(std::move(message)); }, [] {}}),
+      tasks_(executor),
+      leftovers_(topics_) {}
 
 void Mirror::start() {
     client_.start();
@@ -45,9 +46,19 @@ Task<void> Mirror::stop() {
     co_await client_.stop();
 }
 
-void Mirror::forget_shown() {
+void Mirror::begin_anew() {
     shown_.clear();
     client_.publish(topics_.hub_state(), hub_state_json(true, clock_.utc_now()), 1, true);
+    if (!is_reading_leftovers_) tasks_.spawn("mirror leftovers", read_leftovers());
+}
+
+Task<void> Mirror::read_leftovers() {
+    is_reading_leftovers_ = true;
+    mqtt::ConnectOptions broker = options_.broker;
+    broker.client_id = "labhub-mirror-reader-" + options_.host_id;
+    auto reading = leftovers_.read(std::move(broker));
+    co_await std::move(reading);
+    is_reading_leftovers_ = false;
 }
 
 // --- showing -------------------------------------------------------------------------------------------------------
@@ -61,6 +72,8 @@ Task<void> Mirror::keep_showing() {
 
 void Mirror::show_all() {
     allowance_ = std::max(1, options_.messages_per_second / static_cast<int>(kLooksPerSecond));
+    if (!is_reading_leftovers_)
+        leftovers_.look(fleet_, clock_.steady_now(), [this](const std::string& topic) { return publish(topic, ""); });
     const auto& nodes = fleet_.nodes();
     auto at = nodes.lower_bound(next_);
     for (std::size_t seen = 0; seen < nodes.size(); ++seen, ++at) {
@@ -73,9 +86,16 @@ void Mirror::show_all() {
 bool Mirror::show_node(const fleet::Node& node) {
     ShownNode& shown = shown_[node.id];
     if (!show_text(topics_.node_state(node.id), node_state_json(node), shown.state)) return false;
-    if (!show_text(topics_.node(node.id), description_json(node), shown.description)) return false;
+    if (!show_description(node, shown)) return false;
     for (const auto& [id, device] : node.devices)
         if (!show_device(device, shown.devices[id])) return false;
+    return true;
+}
+
+bool Mirror::show_description(const fleet::Node& node, ShownNode& shown) {
+    if (shown.births == node.births) return true;
+    if (!publish(topics_.node(node.id), description_json(node))) return false;
+    shown.births = node.births;
     return true;
 }
 

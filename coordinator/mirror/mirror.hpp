@@ -7,6 +7,7 @@
 
 #include "coordinator/broker/broker_client.hpp"
 #include "coordinator/domain/commands/commander.hpp"
+#include "coordinator/mirror/leftovers.hpp"
 #include "coordinator/mirror/topics.hpp"
 
 namespace labhub::coordinator::mirror {
@@ -24,8 +25,9 @@ struct MirrorOptions {
 /// the principal "mqtt:mirror".
 ///
 /// It looks at the registry some times a second rather than hearing of each reading, so that its cost is bounded by
-/// messages_per_second and not by the traffic. Thread: main. Ownership: stop() before it is destroyed; fleet and
-/// commander must outlive it. Failure: without a broker it shows nothing, and everything again when there is one.
+/// messages_per_second and not by the traffic. Retained topics of what is no more are ended (see Leftovers). Thread:
+/// main. Ownership: stop() before it is destroyed; fleet and commander must outlive it. Failure: without a broker it
+/// shows nothing, and everything again when there is one.
 class Mirror {
   public:
     Mirror(asio::any_io_executor executor, MirrorOptions options, fleet::Fleet& fleet, commands::Commander& commander,
@@ -48,19 +50,22 @@ class Mirror {
         std::map<std::string, Shown> metrics;
     };
     struct ShownNode {
-        std::string state, description;
+        std::string state;
+        std::optional<std::uint64_t> births;  ///< Node::births that the description on the broker is of
         std::map<std::string, ShownDevice> devices;
     };
 
     Task<void> keep_showing();
+    Task<void> read_leftovers();
     void show_all();
     bool show_node(const fleet::Node& node);
+    bool show_description(const fleet::Node& node, ShownNode& shown);
     bool show_device(const fleet::Device& device, ShownDevice& shown);
     bool show_metrics(const fleet::Device& device, ShownDevice& shown);
     bool remove_metrics(const fleet::Device& device, ShownDevice& shown);
     bool show_text(std::string topic, std::string text, std::string& shown);
     bool publish(std::string topic, std::string payload);
-    void forget_shown();
+    void begin_anew();
 
     void take(mqtt::Message message);
     Task<void> carry_out(Topics::Target target, std::string payload);
@@ -75,6 +80,8 @@ class Mirror {
     const Clock& clock_;
     broker::BrokerClient client_;
     TaskGroup tasks_;
+    Leftovers leftovers_;
+    bool is_reading_leftovers_ = false;
     std::map<NodeId, ShownNode> shown_;
     NodeId next_;        ///< where the next look begins, so that a small allowance reaches every node in turn
     int allowance_ = 0;  ///< messages left in this look

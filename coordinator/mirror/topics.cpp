@@ -56,6 +56,22 @@ std::optional<Topics::Target> Topics::parse_set(std::string_view topic) const {
     return Target{std::move(*device), std::string(topic.substr(second + 1))};
 }
 
+std::optional<Topics::Place> Topics::parse_place(std::string_view topic) const {
+    if (!topic.starts_with(root_)) return std::nullopt;
+    Place place;
+    place.topic = topic;
+    const auto parts = split(topic.substr(root_.size()), '/');
+    if (parts.size() > 3 || (parts.size() == 1 && parts[0] == "state")) return std::nullopt;
+    for (const auto part : parts)
+        if (!check_name("part of a topic", part)) return std::nullopt;
+    place.node = NodeId{std::string(parts[0])};
+    if (parts.size() == 2 && parts[1] != "state") return std::nullopt;
+    if (parts.size() < 3) return place;
+    place.device = parts[1];
+    if (parts[2] != "state") place.metric = parts[2];
+    return place;
+}
+
 std::string hub_state_json(bool online, UtcMillis time) {
     boost::json::object out;
     out["state"] = online ? "online" : "offline";

@@ -40,6 +40,16 @@ class Topics {
     /// The metric a `set` topic is about; nothing where it is no such topic.
     std::optional<Target> parse_set(std::string_view topic) const;
 
+    std::string all_filter() const { return root_ + "#"; }
+    /// What a retained topic is about. Its `metric` is empty for a device's state, its `device` for what is of a node.
+    struct Place {
+        std::string topic;
+        NodeId node;
+        std::string device, metric;
+    };
+    /// Nothing for the coordinator's own, for `set` and for what the mirror never writes.
+    std::optional<Place> parse_place(std::string_view topic) const;
+
   private:
     std::string root_;
 };

@@ -1,8 +1,11 @@
 #include "coordinator/mirror/topics.hpp"
 
+#include <boost/asio/io_context.hpp>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "coordinator/mirror/leftovers.hpp"
 #include "shared/base/json.hpp"
 
 namespace labhub::coordinator::mirror {
@@ -83,6 +86,50 @@ TEST(SetRequest, SaysWhatIsWrongWithIt) {
         EXPECT_EQ(request.error().code, ErrorCode::malformed) << payload;
         EXPECT_THAT(request.error().message, HasSubstr(wrong)) << payload;
     }
+}
+
+TEST(MirrorTopics, TellWhatARetainedOneIsAbout) {
+    const Topics topics("lab");
+    const auto parts = [&](std::string_view topic) {
+        const auto place = topics.parse_place(topic);
+        return place ? place->node.value + "|" + place->device + "|" + place->metric : std::string("none");
+    };
+    EXPECT_EQ(parts("labhub/lab/sim-1"), "sim-1||");
+    EXPECT_EQ(parts("labhub/lab/sim-1/state"), "sim-1||");
+    EXPECT_EQ(parts("labhub/lab/sim-1/vessel/state"), "sim-1|vessel|");
+    EXPECT_EQ(parts("labhub/lab/sim-1/vessel/temp"), "sim-1|vessel|temp");
+    for (const char* other : {"labhub/lab/state", "labhub/lab/sim-1/vessel/temp/set", "labhub/lab/sim-1/vessel",
+                              "labhub/other/sim-1", "labhub/lab/", "labhub/lab/a b/vessel/temp", "spBv1.0/STATE/x"})
+        EXPECT_EQ(parts(other), "none") << other;
+}
+
+std::vector<std::string> ended(Leftovers& leftovers, const fleet::Fleet& fleet, Steady::time_point now) {
+    std::vector<std::string> topics;
+    leftovers.look(fleet, now, [&](const std::string& topic) { return topics.push_back(topic), true; });
+    return topics;
+}
+
+TEST(MirrorLeftovers, EndsWhatTheRegistryKnowsToBeGoneAndKeepsWhatItCannotKnow) {
+    asio::io_context io;
+    const ManualClock clock;
+    fleet::Fleet fleet(io.get_executor(), clock);
+    link::Enrolment enrolment;
+    enrolment.node = kDevice.node;
+    enrolment.ssh_host = "127.0.0.1";
+    enrolment.ssh_port = 1;
+    fleet.enrol(std::move(enrolment), "coordinator", "/nonexistent/key");
+    Leftovers leftovers(Topics("lab"));
+    for (const char* topic :
+         {"labhub/lab/gone/vessel/temp", "labhub/lab/gone", "labhub/lab/sim-1", "labhub/lab/sim-1/vessel/stirrer",
+          "labhub/lab/sim-1/vessel/old", "labhub/lab/sim-1/other/temp", "labhub/lab/sim-1/vessel/stirrer/set"})
+        leftovers.add(topic);
+    const std::vector<std::string> strangers{"labhub/lab/gone/vessel/temp", "labhub/lab/gone"};
+    EXPECT_EQ(ended(leftovers, fleet, clock.steady_now()), strangers);
+    EXPECT_EQ(leftovers.size(), 3u) << "its node has not been heard";
+    fleet.device_born(kDevice, clock.utc_now(), {stirrer()}, {});
+    EXPECT_EQ(ended(leftovers, fleet, clock.steady_now()), std::vector<std::string>{"labhub/lab/sim-1/vessel/old"});
+    EXPECT_EQ(leftovers.size(), 1u) << "the other device may be away";
+    EXPECT_TRUE(ended(leftovers, fleet, clock.steady_now() + std::chrono::hours{1}).empty());
 }
 
 TEST(MirrorJson, ShowsAReadingWithUnitTimeAndQuality) {
