@@ -1,8 +1,5 @@
 #include "coordinator/daemon/coordinator.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-
 #include <set>
 
 #include <spdlog/spdlog.h>
@@ -12,53 +9,17 @@
 #include "coordinator/api/router.hpp"
 #include "coordinator/broker/broker_watch.hpp"
 #include "coordinator/daemon/alarm_wiring.hpp"
+#include "coordinator/daemon/groundwork.hpp"
 #include "coordinator/ingest/ingest.hpp"
-#include "coordinator/link/enrolment.hpp"
 #include "coordinator/loops/reconcilers.hpp"
 #include "coordinator/mirror/mirror.hpp"
-#include "coordinator/store/migrations/migrations.hpp"
 #include "shared/base/files.hpp"
-#include "shared/base/random.hpp"
 #include "shared/http/server.hpp"
-#include "shared/ssh/keys.hpp"
 
 namespace labhub::coordinator::daemon {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Held for as long as this process lives: two coordinators on one folder would start every job twice.
-Result<UniqueFd> lock_folder(const fs::path& folder) {
-    UniqueFd lock{::open((folder / "coordinator.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
-    if (!lock) return system_error("open " + (folder / "coordinator.lock").string(), errno);
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-        return Error{ErrorCode::conflict, "another coordinator is at work on " + folder.string(),
-                     "stop it first, or choose another data.dir"};
-    return lock;
-}
-
-Result<std::string> load_or_create_token(const fs::path& path) {
-    auto stored = read_file(path, 4096);
-    if (stored) {
-        while (!stored->empty() && (stored->back() == '\n' || stored->back() == ' ')) stored->pop_back();
-        if (stored->size() >= 16) return stored;
-        return Error{ErrorCode::corrupt, path.string() + " holds no token",
-                     "delete it, and a new one is made at the next start"};
-    }
-    if (stored.error().code != ErrorCode::not_found) return stored;
-    std::string token = random_hex(32);
-    LABHUB_CHECK(write_file(path, token + "\n", 0600));
-    spdlog::info("made the admin token: {}", path.string());
-    return token;
-}
-
-Result<std::unique_ptr<sqlite::Writer>> open_database(const fs::path& path) {
-    sqlite::OpenOptions options;
-    options.synchronous = sqlite::Synchronous::full;
-    LABHUB_TRY(auto database, sqlite::Database::open(path, options));
-    LABHUB_CHECK(sqlite::migrate(database, store::main_migrations::migrations()));
-    return sqlite::Writer::start(std::move(database));
-}
 
 mqtt::ConnectOptions broker_options(const Settings& settings) {
     mqtt::ConnectOptions broker;
@@ -86,11 +47,6 @@ std::map<NodeId, std::string> host_keys_of(const std::vector<link::Enrolment>& e
     std::map<NodeId, std::string> keys;
     for (const auto& each : enrolments) keys[each.node] = each.host_key_fingerprint;
     return keys;
-}
-
-Result<std::unique_ptr<store::TelemetryStore>> open_telemetry(const Settings& settings) {
-    LABHUB_TRY(auto options, telemetry_options(settings.telemetry, settings.data_dir));
-    return store::TelemetryStore::open(settings.data_dir / "telemetry", std::move(options));
 }
 
 ingest::Options ingest_options(const Settings& settings, const std::vector<link::Enrolment>& enrolments) {
@@ -122,39 +78,21 @@ class SandboxListeners {
     std::set<JobId> open_;
 };
 
-/// What the configuration says of alarms, and what carries their notifications.
-struct AlarmParts {
-    alarms::Alarms::Settings rules;
-    notify::NotifierSettings channels;
-    std::unique_ptr<notify::Courier> courier;
-};
-
-Result<AlarmParts> alarm_parts(const AlarmSettings& settings) {
-    AlarmParts parts;
-    LABHUB_TRY(parts.rules, alarm_rules_of(settings));
-    LABHUB_TRY(parts.channels, channels_of(settings));
-    LABHUB_TRY(parts.courier, notify::Courier::start());
-    return parts;
-}
-
 }  // namespace
 
 /// Every part of the program, in the order they are made; the order of the members is that of their ends, reversed.
 struct Coordinator::Parts {
-    Parts(asio::any_io_executor executor, const Settings& settings, UniqueFd folder_lock, std::string token_in,
-          std::unique_ptr<sqlite::Writer> writer_in, std::unique_ptr<store::TelemetryStore> telemetry_in,
-          const fs::path& runner, jobs::EngineSettings engine_settings, const std::vector<link::Enrolment>& enrolments,
-          AlarmParts alarm_parts)
-        : lock(std::move(folder_lock)),
-          token(std::move(token_in)),
-          writer(std::move(writer_in)),
-          telemetry(std::move(telemetry_in)),
+    Parts(asio::any_io_executor executor, const Settings& settings, Groundwork ground)
+        : lock(std::move(ground.lock)),
+          token(std::move(ground.token)),
+          writer(std::move(ground.writer)),
+          telemetry(std::move(ground.telemetry)),
           job_store(*writer),
           command_store(*writer),
           alarm_store(*writer),
           fleet(executor, clock),
           recorder(*telemetry, fleet, executor, clock),
-          ingest(ingest_options(settings, enrolments), clock, recorder),
+          ingest(ingest_options(settings, ground.enrolments), clock, recorder),
           leases(fleet, job_store, clock, settings.lease_time_to_live),
           commander(fleet, leases, command_store, clock,
                     [this](std::string_view outcome, double seconds) { metrics.observe_command(outcome, seconds); }),
@@ -163,11 +101,11 @@ struct Coordinator::Parts {
           results(settings.data_dir / "experiments", fleet, *telemetry, command_store, alarm_store, pool),
           live(executor, clock, settings.telemetry.live_memory),
           exporter(*telemetry, pool),
-          launcher(executor, runner),
+          launcher(executor, ground.runner),
           server(executor, http::ServerLimits{},
                  [this](http::Request request) { return router.handle(std::move(request)); }),
           sandboxes(server),
-          jobs(executor, std::move(engine_settings),
+          jobs(executor, std::move(ground.engine),
                {fleet,
                 leases,
                 job_store,
@@ -178,8 +116,8 @@ struct Coordinator::Parts {
                 pool,
                 {[this](const JobId& job, UniqueFd listener) { return sandboxes.open(job, std::move(listener)); },
                  [this](const JobId& job) { sandboxes.close(job); }}}),
-          alarms(executor, std::move(alarm_parts.rules), std::move(alarm_parts.channels),
-                 std::move(alarm_parts.courier), {alarm_store, fleet, leases, commander, jobs, clock}),
+          alarms(executor, std::move(ground.alarms.rules), std::move(ground.alarms.channels),
+                 std::move(ground.alarms.courier), {alarm_store, fleet, leases, commander, jobs, clock}),
           services{fleet,        leases,          commander,         jobs,       results, recorder, metrics,
                    broker_watch, alarms.alarms(), alarms.notifier(), *telemetry, live,    exporter, clock,
                    pool},
@@ -214,91 +152,71 @@ struct Coordinator::Parts {
     api::Services services;
     api::Router router;
     loops::Reconcilers reconcilers;
+
+    void connect();
+    void keep_sandboxes_ready(const Settings& settings);
+    Result<void> start_readings(const Settings& settings, std::vector<link::Enrolment> enrolments);
+    void start_reconcilers(const Settings& settings);
 };
+
+/// What one part has to tell another.
+void Coordinator::Parts::connect() {
+    fleet.on_connected = [this](const NodeId&) { reconcilers.nudge("lease renewal"); };
+    leases.on_lost = [this](const leases::Lease& lease, const Error& why) { jobs.lease_lost(lease, why); };
+    recorder.ask_ingest([this] { return ingest.counters(); });
+    recorder.listen(live.listener());
+}
+
+void Coordinator::Parts::keep_sandboxes_ready(const Settings& settings) {
+    // Beside the jobs' folders, of which one becomes a part: no job's id begins with a dot.
+    runner::ReadySandboxes ready{jobs.usual_spec(), settings.data_dir / "experiments" / ".ready",
+                                 static_cast<std::size_t>(settings.ready_sandboxes)};
+    launcher.keep_ready(std::move(ready));
+}
+
+/// The nodes, by SSH and through the broker.
+Result<void> Coordinator::Parts::start_readings(const Settings& settings, std::vector<link::Enrolment> enrolments) {
+    for (auto& enrolment : enrolments) fleet.enrol(std::move(enrolment), settings.ssh_user, settings.ssh_key_path());
+    recorder.start([this](NodeId node, std::int64_t position) { ingest.acknowledge(node, position); },
+                   [this](NodeId node) { ingest.request_rebirth(node); });
+    LABHUB_CHECK(ingest.start());
+    broker_watch.start();
+    if (settings.mirror) mirror.start();
+    return {};
+}
+
+void Coordinator::Parts::start_reconcilers(const Settings& settings) {
+    reconcilers.add("queue", std::chrono::seconds{1}, [this] { return jobs.run_queue(); });
+    reconcilers.add("active jobs", std::chrono::seconds{1}, [this] { return jobs.watch_active(); });
+    reconcilers.add("lease renewal", settings.lease_time_to_live / 3, [this] { return leases.renew_all(); });
+    reconcilers.start();
+}
 
 Coordinator::Coordinator(asio::io_context& context, Settings settings, fs::path program)
     : context_(context), settings_(std::move(settings)), program_(std::move(program)) {}
 Coordinator::~Coordinator() = default;
 
-namespace {
-
-Result<jobs::EngineSettings> engine_settings(const Settings& settings, const fs::path& program) {
-    jobs::EngineSettings engine;
-    const fs::path data = fs::absolute(settings.data_dir);
-    engine.socket = data / "run" / "jobs.sock";
-    engine.cache = data / "run";
-    LABHUB_TRY(engine.python, find_python(settings, program));
-    engine.runtime = settings.runtime;
-    engine.max_running = static_cast<std::size_t>(settings.max_running);
-    engine.node_lost_after = settings.node_lost_after;
-    return engine;
-}
-
-}  // namespace
-
 Task<Result<void>> Coordinator::start() {
     // Everything that can be wrong with the host is found before the first thread starts.
     settings_.data_dir = fs::absolute(settings_.data_dir);
-    for (const auto& folder : {settings_.data_dir, settings_.data_dir / "run", settings_.data_dir / "experiments"})
-        if (auto made = make_folder(folder, 0700); !made) co_return made;
-    auto lock = lock_folder(settings_.data_dir);
-    if (!lock) co_return std::move(lock).error();
-    auto listen = parse_listen(settings_.http_listen);
-    if (!listen) co_return std::move(listen).error();
-    auto enrolments = link::read_enrolments(settings_.enrolment);
-    if (!enrolments) co_return std::move(enrolments).error();
-    auto key = ssh::load_or_create_key(settings_.ssh_key_path());
-    if (!key) co_return std::move(key).error();
-    auto engine = engine_settings(settings_, program_);
-    if (!engine) co_return std::move(engine).error();
-    auto runner = find_runner(settings_, program_);
-    if (!runner) co_return std::move(runner).error();
-    auto alarms = alarm_parts(settings_.alarms);
-    if (!alarms) co_return std::move(alarms).error();
-    auto token = load_or_create_token(settings_.data_dir / "admin-token");
-    if (!token) co_return std::move(token).error();
-    auto writer = open_database(settings_.data_dir / "labhub.db");
-    if (!writer) co_return writer.error().within("labhub.db");
-    auto telemetry = open_telemetry(settings_);
-    if (!telemetry) co_return telemetry.error().within("telemetry");
-
-    parts_ = std::make_unique<Parts>(context_.get_executor(), settings_, std::move(*lock), std::move(*token),
-                                     std::move(*writer), std::move(*telemetry), *runner, std::move(*engine),
-                                     *enrolments, std::move(*alarms));
+    auto ground = lay_groundwork(settings_, program_);
+    if (!ground) co_return std::move(ground).error();
+    const auto listen = ground->listen;
+    std::vector<link::Enrolment> enrolments = ground->enrolments;
+    parts_ = std::make_unique<Parts>(context_.get_executor(), settings_, std::move(*ground));
     Parts& parts = *parts_;
-    parts.fleet.on_connected = [&parts](const NodeId&) { parts.reconcilers.nudge("lease renewal"); };
-    parts.leases.on_lost = [&parts](const leases::Lease& lease, const Error& why) {
-        parts.jobs.lease_lost(lease, why);
-    };
+    parts.connect();
     auto jobs_started = co_await parts.jobs.start();
     if (!jobs_started) co_return jobs_started;
     auto alarms_started = co_await parts.alarms.start(parts.reconcilers);
     if (!alarms_started) co_return alarms_started;
-    if (settings_.ready_sandboxes > 0) {
-        // Beside the jobs' folders, of which one becomes a part: no job's id begins with a dot.
-        runner::ReadySandboxes ready{parts.jobs.usual_spec(), settings_.data_dir / "experiments" / ".ready",
-                                     static_cast<std::size_t>(settings_.ready_sandboxes)};
-        parts.launcher.keep_ready(std::move(ready));
-    }
+    if (settings_.ready_sandboxes > 0) parts.keep_sandboxes_ready(settings_);
     // Before any node is talked to; requests are heard only after this function, which waits no more.
-    auto port = parts.server.listen(listen->first, listen->second, "public");
+    auto port = parts.server.listen(listen.first, listen.second, "public");
     if (!port) co_return port.error().within("http.listen");
-    for (auto& enrolment : *enrolments)
-        parts.fleet.enrol(std::move(enrolment), settings_.ssh_user, settings_.ssh_key_path());
-    parts.recorder.ask_ingest([&ingest = parts.ingest] { return ingest.counters(); });
-    parts.recorder.listen(parts.live.listener());
-    parts.recorder.start(
-        [&ingest = parts.ingest](NodeId node, std::int64_t position) { ingest.acknowledge(node, position); },
-        [&ingest = parts.ingest](NodeId node) { ingest.request_rebirth(node); });
-    if (auto started = parts.ingest.start(); !started) co_return started;
-    parts.broker_watch.start();
-    if (settings_.mirror) parts.mirror.start();
-    parts.reconcilers.add("queue", std::chrono::seconds{1}, [&parts] { return parts.jobs.run_queue(); });
-    parts.reconcilers.add("active jobs", std::chrono::seconds{1}, [&parts] { return parts.jobs.watch_active(); });
-    parts.reconcilers.add("lease renewal", settings_.lease_time_to_live / 3,
-                          [&parts] { return parts.leases.renew_all(); });
-    parts.reconcilers.start();
-    spdlog::info("labhub-coordinator {} serves http://{}:{}, token in {}", LABHUB_VERSION, listen->first, *port,
+    if (auto started = parts.start_readings(settings_, std::move(enrolments)); !started) co_return started;
+    parts.start_reconcilers(settings_);
+    spdlog::info("labhub-coordinator {} serves http://{}:{}, token in {}", LABHUB_VERSION, listen.first, *port,
                  (settings_.data_dir / "admin-token").string());
     auto noted = write_file(settings_.data_dir / "run" / "http-port", std::to_string(*port) + "\n");
     co_return noted;
