@@ -80,6 +80,18 @@ Result<link::NodeLink*> Fleet::reach(const DeviceAddress& address) const {
 
 namespace {
 
+/// Recent samples of all nodes together, about a kilobyte each where a device has ten metrics. At a thousand nodes a
+/// minute at 1 Hz is left to each.
+constexpr std::size_t kRecentOfAll = 60'000;
+constexpr std::size_t kFewestRecent = 30;
+
+std::size_t recent_bound(std::size_t nodes) {
+    return std::clamp(kRecentOfAll / std::max<std::size_t>(nodes, 1), kFewestRecent, Fleet::kRecentSamples);
+}
+
+/// A spool that overflows says so again and again: one line until it has been quiet for so long.
+constexpr std::chrono::minutes kQuiet{1};
+
 /// A live reading that is older than the one before by so much tells that its clock was set back; a younger one was
 /// overtaken by a command's answer.
 constexpr std::chrono::seconds kClockStep{10};
@@ -261,7 +273,7 @@ void Fleet::add_readings(const DeviceAddress& address, const std::vector<Reading
             device.recent.push_back({reading.time, {}});
         if (device.recent.back().time == reading.time) device.recent.back().values[reading.metric] = reading.value;
     }
-    while (device.recent.size() > kRecentSamples) device.recent.pop_front();
+    while (device.recent.size() > recent_bound(nodes_.size())) device.recent.pop_front();
     if (on_readings) on_readings(address, readings);
     tell_waiting();
 }

@@ -98,5 +98,30 @@ TEST_F(SpoolLossTest, IsToldAgainAfterTheAgentsRestart) {
     EXPECT_TRUE(is_loss(dropped(2)));
 }
 
+TEST(RecentSamples, AreFewerWhereThereAreManyNodes) {
+    asio::io_context io;
+    const ManualClock clock;
+    Fleet fleet{io.get_executor(), clock};
+    const auto enrol = [&fleet](int number) {
+        link::Enrolment enrolment;
+        enrolment.node = NodeId{"n" + std::to_string(number)};
+        enrolment.ssh_host = "127.0.0.1";
+        enrolment.ssh_port = 1;
+        fleet.enrol(std::move(enrolment), "nobody", "/nonexistent/key");
+    };
+    const DeviceAddress device{NodeId{"n0"}, "vessel"};
+    std::int64_t time = 0;
+    const auto kept = [&] {
+        for (int i = 0; i < 700; ++i) fleet.add_readings(device, {{"a", 1.0, UtcMillis{++time}, Quality::good}});
+        return fleet.device(device).value()->recent.size();
+    };
+    enrol(0);
+    EXPECT_EQ(kept(), Fleet::kRecentSamples);
+    for (int number = 1; number < 1'000; ++number) enrol(number);
+    EXPECT_EQ(kept(), 60u);
+    EXPECT_EQ(fleet.device(device).value()->recent.back().time, UtcMillis{time});
+    test::run_task(io, fleet.stop());
+}
+
 }  // namespace
 }  // namespace labhub::coordinator::fleet
