@@ -1,10 +1,13 @@
 """a thousand simulated nodes on one coordinator and one broker, a restart of the broker, then five thousand"""
+import http.client
 import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
+import threading
 import time
 
 from lab import BIN, Lab, wait_for
@@ -14,6 +17,14 @@ from .measuring import say
 METRICS, RATE = 10, 1
 SECONDS = 120
 MANY, MANY_SECONDS = 5_000, 60
+#: Of the same 1,000 as strangers, whose readings are stored and of whom nothing else is known.
+STRANGERS_SECONDS = 30
+#: Of the coordinator with its nodes enrolled and none of them there.
+ALONE_SECONDS = 15
+#: Announced by every simulated node, and enrolled.
+HOST_KEY = "SHA256:" + "A" * 43
+#: Whose readings a client follows.
+FOLLOWED = "fleet-0000*/vessel"
 #: So many nodes share a process: each takes four descriptors.
 NODES_A_PROCESS = 2_500
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -21,12 +32,27 @@ CHECK = BIN.parent / "tests/labhub_ledger_check"
 
 
 class CrowdedLab(Lab):
-    """A broker with room for a rebirth of everybody, and a coordinator without nodes of its own."""
+    """A broker as `labhub-coordinator broker-config` sets it up, and a coordinator at which `enrolled` simulated nodes are
+    enrolled, with alarms on each. They serve no SSH: where it would be, nobody listens."""
+
+    def __init__(self, enrolled):
+        self.enrolled = enrolled
+        super().__init__(nodes=0)
 
     def _configure(self):
         super()._configure()
-        broker = self.folder / "mosquitto.conf"
-        broker.write_text(broker.read_text().replace("max_queued_messages 10000", "max_queued_messages 100000"))
+        config = self.folder / "coordinator.toml"
+        (self.folder / "nodes.toml").write_text("".join(f'[[node]]\nid = "fleet-{number:05}"\nssh = "127.0.0.1:1"\nhost_key = "{HOST_KEY}"\n'
+                                                        for number in range(1, self.enrolled + 1)))
+        with config.open("a") as out:
+            out.write('[[alarms.rule]]\nid = "too-hot"\nmetric = "temperature_01"\nhigh = 90\nhysteresis = 1\ndelay = "5s"\n'
+                      '[[alarms.rule]]\nid = "acid"\nmetric = "ph_02"\nlow = 1\nhigh = 13\ndelay = "5s"\n')
+        subprocess.run([BIN / "labhub-coordinator", "broker-config", "--config", config, "--open", "--listen", f"127.0.0.1:{self.broker_port}",
+                        "--output", self.folder / "broker"], check=True, stdout=subprocess.DEVNULL)
+        shutil.copy(self.folder / "broker/labhub.conf", self.folder / "mosquitto.conf")
+
+    def wait_until_online(self):
+        wait_for("the coordinator at its broker", lambda: self.metrics().get("labhub_broker_connected") == 1, 30)
 
     def start_broker(self):
         return self.start("broker", "mosquitto", "-c", self.folder / "mosquitto.conf")
@@ -47,7 +73,7 @@ class Crowd:
             ledger, progress = lab.folder / f"ledger-{first}", lab.folder / f"fleet-{first}.jsonl"
             with progress.open("wb") as out:
                 process = subprocess.Popen([BIN / "labhub-agent", "--log-level", "error", "--simulate-fleet", str(count), "--first", str(first),
-                                            "--metrics", str(METRICS), "--rate", str(RATE), "--broker-port", str(lab.broker_port),
+                                            "--metrics", str(METRICS), "--rate", str(RATE), "--broker-port", str(lab.broker_port), "--host-key", HOST_KEY,
                                             "--ramp", f"{ramp}s", "--drain", "150s", "--ledger", ledger], stdout=out, start_new_session=True)
             self.parts.append((process, ledger, progress))
 
@@ -88,6 +114,26 @@ class Crowd:
         if done.returncode == 1:
             say(done.stderr.strip())
         return json.loads(done.stdout)
+
+
+class Follower:
+    """A client of the live stream that takes what it gets and counts it."""
+
+    def __init__(self, lab):
+        self.events = {}
+        self._connection = http.client.HTTPConnection("127.0.0.1", lab.port, timeout=60)
+        self._connection.request("GET", f"/api/telemetry/stream?device={FOLLOWED}", headers={"Authorization": f"Bearer {lab.token}"})
+        self._reply = self._connection.getresponse()
+        threading.Thread(target=self._follow, daemon=True).start()
+
+    def _follow(self):
+        try:
+            for line in self._reply:
+                if line.startswith(b"event: "):
+                    name = line[7:].strip().decode()
+                    self.events[name] = self.events.get(name, 0) + 1
+        except (OSError, http.client.HTTPException, ValueError, AttributeError):
+            return  # the coordinator's end, which is the stream's
 
 
 def processor_seconds(pid):
@@ -143,8 +189,19 @@ def restart_broker(lab, crowd):
     return {"born_again_s": round(born, 2), "caught_up_s": round(time.monotonic() - began, 2)}
 
 
-def run(nodes, seconds, ramp, disturb):
-    with CrowdedLab(nodes=0) as lab:
+def without_nodes(lab, seconds):
+    """Processors the coordinator takes to try, in vain, the SSH servers of all that are enrolled."""
+    pid = lab.processes["coordinator"].pid
+    time.sleep(5)  # the pauses between two tries have become as long as they will
+    used, began = processor_seconds(pid), time.monotonic()
+    time.sleep(seconds)
+    return round((processor_seconds(pid) - used) / (time.monotonic() - began), 3)
+
+
+def run(nodes, seconds, ramp, enrolled=True, disturb=False):
+    with CrowdedLab(nodes if enrolled else 0) as lab:
+        alone = without_nodes(lab, ALONE_SECONDS) if disturb else None
+        follower = Follower(lab)
         crowd = Crowd(lab, nodes, ramp)
         try:
             say(f"{nodes} nodes of {METRICS} metrics at {RATE} Hz: connecting")
@@ -154,6 +211,10 @@ def run(nodes, seconds, ramp, disturb):
             time.sleep(2)
             say(f"{seconds} s undisturbed")
             figures = {"nodes": nodes, "connected_s": round(connected, 2), **steady(lab, crowd, seconds)}
+            metrics = lab.metrics()
+            figures |= {"online": metrics['labhub_nodes{state="online"}'], "alarm_rules": metrics["labhub_alarm_rules"], "followed_events": dict(follower.events)}
+            if alone is not None:
+                figures["refused_ssh_cores"] = alone
             if disturb:
                 say("restarting the broker")
                 figures |= {"restart": restart_broker(lab, crowd)}
@@ -176,10 +237,11 @@ def bend(few, many):
 
 
 def measure():
-    few = run(1_000, SECONDS, 5, True)
-    many = run(MANY, MANY_SECONDS, 25, False)
+    few = run(1_000, SECONDS, 5, disturb=True)
+    strangers = run(1_000, STRANGERS_SECONDS, 5, enrolled=False)
+    many = run(MANY, MANY_SECONDS, 25)
     lost = few["ledger"]["missing"] + few["ledger"]["different"]
-    figures = {"metrics": METRICS, "rate_hz": RATE, "fleet_1000": few, "fleet_5000": many, "bend": bend(few, many)}
+    figures = {"metrics": METRICS, "rate_hz": RATE, "fleet_1000": few, "strangers_1000": strangers, "fleet_5000": many, "bend": bend(few, many)}
     return figures, [("lost", lost, "<=", 0), ("cpu_cores", few["coordinator_cores"], "<=", 0.5),
                      ("memory_mib", few["coordinator_peak_mib"], "<=", 150), ("stored_p99_ms", few["stored_p99_ms"], "<=", 500),
                      ("restart_s", max(few["restart"].values()), "<=", 15)]
