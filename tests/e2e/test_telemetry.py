@@ -31,6 +31,9 @@ print("rows", len(rows), flush=True)
 print("series", len(labhub.series()), flush=True)
 """
 
+# Of a sound reading: uncertain where the clock of the machine under test is not synchronised.
+USABLE = {"good", "uncertain"}
+
 
 class Events:
     """A reader of the stream; `read` gives one event after the other."""
@@ -144,7 +147,7 @@ class Readings(unittest.TestCase):
         one = self.query(f"experiment={self.job}&metric=vial_A_temp&max_points=5000")[0]
         self.assertFalse(one["downsampled"])
         self.assertEqual(len(one["values"]), sum(1 for row in exported if row["vial_A_temp"]))
-        self.assertIsNone(one["quality"])
+        self.assertLessEqual(set(one["quality"] or []), USABLE)
 
     def test_a_chart_keeps_the_extremes_and_steps_are_exact(self):
         everything = self.query(f"experiment={self.job}&metric=vial_A_180_degree&max_points=20000")[0]
@@ -193,7 +196,7 @@ class Readings(unittest.TestCase):
 
     def test_times_may_have_any_zone_and_a_lost_plus(self):
         newest = self.lab.request("GET", "/api/telemetry/latest?metric=vial_A_temp")["latest"][0]
-        self.assertEqual(newest["quality"], "good")
+        self.assertIn(newest["quality"], USABLE)
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S+02:00", time.gmtime(newest["time"] / 1000 + 7200))
         for text in (quote(stamp), stamp):
             reply = self.lab.request("GET", f"/api/telemetry/query?metric=vial_A_temp&to={text.replace(' ', '+')}&from=-1h")
@@ -217,7 +220,8 @@ class Readings(unittest.TestCase):
     def test_long_rows_have_unit_and_quality(self):
         lines = self.export(f"experiment={self.job}&layout=long&format=jsonl&metric=vial_A_temp").decode().splitlines()
         first = json.loads(lines[0])
-        self.assertEqual((first["device"], first["metric"], first["unit"], first["quality"]), ("sim-1/vessel", "vial_A_temp", "Cel", "good"))
+        self.assertEqual((first["device"], first["metric"], first["unit"]), ("sim-1/vessel", "vial_A_temp", "Cel"))
+        self.assertIn(first["quality"], USABLE)
         table = list(csv.DictReader(io.StringIO(self.export(f"experiment={self.job}&layout=long").decode())))
         self.assertEqual(list(table[0]), ["time", "elapsed_s", "device", "metric", "value", "unit", "quality"])
         self.assertEqual([row["time"] for row in table], sorted(row["time"] for row in table))
