@@ -41,6 +41,24 @@ TEST(Intake, GivesWhatCameInOneBurstAsOneGroupInOrder) {
     EXPECT_EQ(intake.waiting(), 0u);
 }
 
+TEST(Intake, KeepsTheNewestSchemaOfEachDeviceAndOnlySoMany) {
+    Intake intake(1'000);
+    const auto older = schema("a"), newer = schema("a");
+    intake.put(older);
+    intake.put(newer);
+    const auto taken = intake.take(std::nullopt);
+    ASSERT_TRUE(taken);
+    EXPECT_EQ(taken->schemas, std::vector<ingest::DeviceSchemaPtr>{newer});
+    EXPECT_TRUE(intake.take_refused().empty());
+    auto huge = std::make_shared<ingest::DeviceSchema>();
+    huge->device = {NodeId{"b"}, "v"};
+    huge->metrics.resize(Intake::kMostSchemaMetrics);
+    intake.put(huge);
+    intake.put(newer);
+    EXPECT_EQ(intake.take_refused(), std::set<NodeId>{NodeId{"a"}}) << "its node is asked for it again";
+    EXPECT_EQ(intake.take(std::nullopt)->schemas.size(), 1u);
+}
+
 TEST(Intake, TakesABatchLargerThanItsBoundWhenItIsEmpty) {
     Intake intake(10);
     EXPECT_TRUE(intake.put(samples(schema("a"), 50)));

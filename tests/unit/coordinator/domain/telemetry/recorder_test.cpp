@@ -145,7 +145,7 @@ struct FleetNewsTest : testing::Test {
         fleet.enrol(std::move(enrolment), "nobody", folder.path / "key");
     }
     void be_born() {
-        news.node_born(NodeId{"a"}, [](fleet::Fleet& told) { told.node_born(NodeId{"a"}, UtcMillis{}, {}); });
+        news.node_born(NodeId{"a"}, 0, [](fleet::Fleet& told) { told.node_born(NodeId{"a"}, UtcMillis{}, {}); });
         news.tell([this](fleet::Fleet& told) { told.device_born(a->device, UtcMillis{}, a->metrics, {}); });
         turn();
     }
@@ -191,6 +191,33 @@ TEST_F(FleetNewsTest, KeepsTheOrderOfSamplesAndEvents) {
     send(1);
     turn();
     EXPECT_EQ(fleet.device(a->device).value()->latest.at("temp").quality, Quality::good);
+}
+
+TEST_F(FleetNewsTest, CarriesNoDevicesOfAStrangerAndWantsThemOnceItIsEnrolled) {
+    int told = 0;
+    const auto count = [&told](fleet::Fleet&) { ++told; };
+    be_born();
+    EXPECT_TRUE(news.tell_of(NodeId{"a"}, 1, count));
+    turn();
+    EXPECT_EQ(told, 0);
+    enrol();
+    be_born();
+    EXPECT_FALSE(news.tell_of(NodeId{"a"}, 1, count)) << "its devices' births were not carried";
+    EXPECT_TRUE(news.tell_of(NodeId{"a"}, 1, count));
+    turn();
+    EXPECT_EQ(told, 2);
+}
+
+TEST_F(FleetNewsTest, RefusesBirthsWhileTooMuchWaitsButNoDeaths) {
+    int told = 0, taken = 0;
+    const auto count = [&told](fleet::Fleet&) { ++told; };
+    while (taken < 1'000 && news.tell_of(NodeId{"a"}, 20'000, count)) ++taken;
+    EXPECT_EQ(taken, 25) << "half a million metrics";
+    EXPECT_FALSE(news.node_born(NodeId{"a"}, 1, count));
+    news.tell(count);
+    turn();
+    EXPECT_EQ(told, taken + 1);
+    EXPECT_TRUE(news.tell_of(NodeId{"a"}, 1, count));
 }
 
 }  // namespace
