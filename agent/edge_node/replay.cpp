@@ -74,18 +74,32 @@ std::vector<Session::Part> Session::parts_of(const std::vector<spool::Row>& rows
     return parts;
 }
 
+/// Rows that went out live during the replay said no position, as rows before them were missing. One of them goes again
+/// at the end to say it for all: without a further reading they would never be acknowledged.
+void Session::keep_one_ahead(std::vector<spool::Row>& rows) const {
+    const auto ahead = std::find_if(rows.begin(), rows.end(),
+                                    [this](const spool::Row& row) { return sent_.was_sent_ahead(row.position); });
+    const auto one =
+        std::find_if(ahead, rows.end(), [this](const spool::Row& row) { return alive_.contains(row.batch->device); });
+    if (one != rows.end()) rows.erase(std::next(one), rows.end());
+}
+
 /// Whether the rows are dealt with; else they come again. Their position goes with the last message.
 bool Session::replay_rows(const std::vector<spool::Row>& rows) {
     const spool::Position last = rows.back().position;
+    const bool is_end = sent_.was_sent_ahead(last);
+    const spool::Position covered = is_end ? std::max(last, sent_.ahead_until()) : last;
     std::vector<Part> parts = parts_of(rows);
     std::size_t bytes = 0;
+    bool is_said = false;
     for (std::size_t i = 0; i < parts.size(); ++i) {
         const bool is_last = i + 1 == parts.size();
-        mark(parts[i].data, is_last ? last : 0, parts[i].clock_unsure);
+        mark(parts[i].data, is_last ? covered : 0, parts[i].clock_unsure);
         const auto sent = send_data(parts[i].device, std::move(parts[i].data));
         if (sent) {
             bytes += *sent;
             pace_.sent(1);
+            is_said = is_last;
         } else if (is_for_later(sent.error())) {
             return false;
         } else {
@@ -94,10 +108,11 @@ bool Session::replay_rows(const std::vector<spool::Row>& rows) {
         }
     }
     sent_.replayed(last);
-    if (parts.empty()) return true;
+    if (!is_said) return true;
     const auto now = around_.clock.steady_now();
-    said(last);
-    if (around_.delivery.is_acknowledging(now)) pace_.under_way(last, bytes, now);
+    said(covered);
+    if (around_.delivery.is_acknowledging(now)) pace_.under_way(covered, bytes, now);
+    if (is_end) sent_.reached_end();
     return true;
 }
 
@@ -112,6 +127,7 @@ Task<void> Session::replay_some() {
         co_return;
     }
     const unsigned generation = sent_.generation();
+    const spool::Position newest = sent_.newest();
     auto reading = around_.spool.read_after(sent_.sent_until(), kChunk);
     auto rows = co_await std::move(reading);
     if (!rows) {
@@ -120,15 +136,17 @@ Task<void> Session::replay_some() {
         co_return;
     }
     if (generation != sent_.generation()) co_return;
-    const auto ahead = std::find_if(rows->begin(), rows->end(),
-                                    [this](const spool::Row& row) { return sent_.was_sent_ahead(row.position); });
-    const bool is_end = rows->empty() || ahead != rows->end();
-    rows->erase(ahead, rows->end());
-    if (!rows->empty() && !replay_rows(*rows)) {
-        co_await sleep_for(kNoRoom);
-        co_return;
+    if (!rows->empty()) {
+        keep_one_ahead(*rows);
+        if (!replay_rows(*rows)) {
+            co_await sleep_for(kNoRoom);
+            co_return;
+        }
+    } else if (sent_.newest() == newest) {
+        sent_.reached_end();
     }
-    if (is_end) sent_.reached_end();
+    // Else rows were stored while it was read. They are there now: to be sent, or to say the position of those that
+    // were.
     sent_all();
 }
 

@@ -12,6 +12,7 @@ void SentRows::restart(Position after) {
 }
 
 void SentRows::sent_live(Position position) {
+    newest_ = position;
     if (caught_up_) {
         sent_until_ = position;
         return;
@@ -21,6 +22,7 @@ void SentRows::sent_live(Position position) {
 }
 
 void SentRows::missed_live(Position position) {
+    newest_ = position;
     // Where the run was unbroken, the row before this one is the last that was sent.
     if (caught_up_) sent_until_ = std::min(sent_until_, position - 1);
     caught_up_ = false;

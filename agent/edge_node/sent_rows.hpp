@@ -28,6 +28,10 @@ class SentRows {
     void missed_live(Position position);
     /// Whether that row, and all live ones after it, went out already.
     bool was_sent_ahead(Position position) const { return ahead_from_ && position >= *ahead_from_; }
+    /// The last of these live rows; 0: there are none. None of them has said its position.
+    Position ahead_until() const { return ahead_from_ ? ahead_until_ : 0; }
+    /// The last row that was to go out live, sent or not.
+    Position newest() const { return newest_; }
     /// The next stored row has been dealt with.
     void replayed(Position position) { sent_until_ = position; }
     /// Nothing is left in the spool that wasn't sent.
@@ -38,6 +42,7 @@ class SentRows {
     bool caught_up_ = false;
     std::optional<Position> ahead_from_;
     Position ahead_until_ = 0;
+    Position newest_ = 0;
     unsigned generation_ = 0;
 };
 

@@ -90,6 +90,7 @@ class Session {
     Task<void> replay();
     Task<void> replay_some();
     std::vector<Part> parts_of(const std::vector<spool::Row>& rows);
+    void keep_one_ahead(std::vector<spool::Row>& rows) const;
     bool replay_rows(const std::vector<spool::Row>& rows);
     void said(spool::Position position);
     void sent_all();

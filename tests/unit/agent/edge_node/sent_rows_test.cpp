@@ -53,6 +53,23 @@ TEST(SentRows, ForgetsWhatWentAheadOfARowThatWasMissed) {
     EXPECT_FALSE(sent.was_sent_ahead(10)) << "it is sent once more, which does no harm";
 }
 
+TEST(SentRows, KnowsWhichPositionsWereNotSaid) {
+    SentRows sent;
+    sent.restart();
+    EXPECT_EQ(sent.ahead_until(), 0);
+    sent.sent_live(10);
+    sent.sent_live(11);
+    EXPECT_EQ(sent.ahead_until(), 11);
+    sent.missed_live(12);
+    EXPECT_EQ(sent.ahead_until(), 0) << "they are sent again, and said then";
+    EXPECT_EQ(sent.newest(), 12);
+    sent.replayed(12);
+    sent.reached_end();
+    sent.sent_live(13);
+    EXPECT_EQ(sent.ahead_until(), 0) << "it said its position itself";
+    EXPECT_EQ(sent.newest(), 13);
+}
+
 TEST(SentRows, BeginsAnewForAHostThatLostTheThread) {
     SentRows sent;
     sent.restart();
