@@ -26,6 +26,8 @@ std::string agent_config(const Layout& layout, const Node& node, std::uint16_t b
                          const std::string& coordinator_key, const std::string& operator_key) {
     std::string text = std::string(kHeader) + "[node]\nid = " + in_quotes(node.id) +
                        "\ndata_dir = " + in_quotes((layout.node(node.id) / "state").string()) +
+                       // Everything here reads one clock: whether that follows a time server changes nothing.
+                       "\ntrust_clock = true" +
                        "\n\n[mqtt]\nhost = \"127.0.0.1\"\nport = " + std::to_string(broker_port) +
                        "\n\n[ssh]\nlisten = " + in_quotes("127.0.0.1:" + std::to_string(node.ssh_port)) + "\n";
     text += authorized_key("coordinator", "coordinator", coordinator_key);
