@@ -35,8 +35,9 @@ struct NodeView {
     std::string refused_last;
     std::vector<NodeDevice> devices;
 };
-BOOST_DESCRIBE_STRUCT(NodeView, (), (node, state, reason, version, link, last_seen, since, spool, clock, refused_readings,
-                                 refused_last, devices))
+BOOST_DESCRIBE_STRUCT(NodeView, (),
+                      (node, state, reason, version, link, last_seen, since, spool, clock, refused_readings,
+                       refused_last, devices))
 }  // namespace
 template <>
 struct MemberDocs<NodeSpool> {
