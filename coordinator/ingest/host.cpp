@@ -117,10 +117,10 @@ std::vector<mqtt::Subscription> Ingest::Host::wanted() const {
 
 Task<std::string> Ingest::Host::serve() {
     while (true) {
-        auto receiving = connection_->receive();
-        auto message = co_await std::move(receiving);
-        if (!message) co_return message.error().to_string();
-        take(*message);
+        auto receiving = connection_->receive_all();
+        auto messages = co_await std::move(receiving);
+        if (!messages) co_return messages.error().to_string();
+        for (const auto& message : *messages) take(message);
     }
 }
 

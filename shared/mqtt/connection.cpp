@@ -99,6 +99,13 @@ Task<Result<Message>> Connection::receive() {
     co_return message;
 }
 
+Task<Result<std::deque<Message>>> Connection::receive_all() {
+    const auto session = session_;
+    auto receiving = session->receive_all();
+    auto messages = co_await std::move(receiving);
+    co_return messages;
+}
+
 std::size_t Connection::unsent_bytes() const { return session_->unsent_bytes(); }
 std::size_t Connection::unconfirmed_bytes() const { return session_->unconfirmed_bytes(); }
 

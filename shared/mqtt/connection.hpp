@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -78,6 +79,8 @@ class Connection {
     Task<Result<void>> publish_acknowledged(std::string topic, std::string payload, bool retain = false);
     /// The next message. After the end those still waiting come first, then the error.
     Task<Result<Message>> receive();
+    /// As receive(), but all that wait, at least one: for who is sent very many.
+    Task<Result<std::deque<Message>>> receive_all();
     /// Bytes handed over that the socket (QoS 0) has not taken or the broker (QoS 1) has not acknowledged.
     std::size_t unsent_bytes() const;
     /// Bytes the kernel holds of what it took: the broker's machine has not confirmed them (TCP). They come before

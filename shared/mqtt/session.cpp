@@ -1,17 +1,22 @@
 #include "shared/mqtt/session.hpp"
 
+#include <array>
 #include <cerrno>
 #include <utility>
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#include "shared/mqtt/packet.hpp"
 
 namespace labhub::mqtt {
 namespace {
 
 constexpr std::chrono::milliseconds kHousekeepingPeriod{500};  // loop_misc: keepalive, retries
 constexpr int kPacketsPerWake = 64;                            // then others on the executor get their turn
+constexpr std::size_t kBytesPerWake = 64 * 1024;               // the same, where the library is passed by
 constexpr int kRefused = 128;
 
 Error to_error_of_connack(int code) {
@@ -23,6 +28,13 @@ Error to_error_of_connack(int code) {
         case 5: return Error{ErrorCode::forbidden, prefix + "not authorised"};
         default: return Error{ErrorCode::unavailable, prefix + "it is not available"};
     }
+}
+
+/// libmosquitto 2.0 never reads past the packet it is at; one that reads ahead could not be passed by.
+bool reads_packet_by_packet() {
+    int major = 0, minor = 0, revision = 0;
+    mosquitto_lib_version(&major, &minor, &revision);
+    return major == 2 && minor == 0;
 }
 
 bool has_more(int socket) {
@@ -37,7 +49,8 @@ Connection::Session::Session(asio::any_io_executor executor, Client client, Conn
       client_(std::move(client)),
       socket_(executor),
       housekeeping_(executor),
-      changed_(executor) {
+      changed_(executor),
+      may_pass_library_by_(!options_.tls && reads_packet_by_packet()) {
     changed_.expires_at(asio::steady_timer::time_point::max());
     mosquitto_user_data_set(client_.get(), this);
     mosquitto_connect_callback_set(client_.get(), &Session::on_connect);
@@ -68,7 +81,7 @@ void Connection::Session::arm() {
 
 void Connection::Session::arm_read() {
     // Not reading while nobody takes messages is what bounds the queue: TCP then slows the broker down.
-    if (reading_ || ended_ || received_.size() >= options_.max_waiting_messages) return;
+    if (reading_ || ended_ || !has_room()) return;
     reading_ = true;
     socket_.async_wait(asio::posix::stream_descriptor::wait_read,
                        [self = shared_from_this()](const boost::system::error_code& failure) {
@@ -99,12 +112,43 @@ void Connection::Session::arm_housekeeping() {
 
 void Connection::Session::read_some() {
     int code = MOSQ_ERR_SUCCESS;
-    for (int packets = 0; packets < kPacketsPerWake; ++packets) {
-        code = mosquitto_loop_read(client_.get(), 1);
-        if (code != MOSQ_ERR_SUCCESS || ended_ || received_.size() >= options_.max_waiting_messages) break;
-        if (!has_more(socket_.native_handle())) break;
+    if (!may_pass_library_by_) {
+        for (int packets = 0; packets < kPacketsPerWake; ++packets) {
+            code = mosquitto_loop_read(client_.get(), 1);
+            if (code != MOSQ_ERR_SUCCESS || ended_ || !has_room() || !has_more(socket_.native_handle())) break;
+        }
+    } else if (!is_between_packets_ || !take_plain_messages()) {
+        code = read_by_library();
     }
     after_call(code);
+}
+
+bool Connection::Session::take_plain_messages() {
+    std::array<char, kBytesPerWake> bytes;  // filled by recv
+    const int socket = socket_.native_handle();
+    const auto size = ::recv(socket, bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
+    if (size < 0 && errno == EAGAIN) return true;
+    if (size <= 0) return false;
+    std::string_view left(bytes.data(), static_cast<std::size_t>(size));
+    PlainMessage message = plain_message_at(left);
+    if (message.size == 0) return false;
+    for (; message.size > 0 && has_room(); message = plain_message_at(left)) {
+        received_.push_back({std::string(message.topic), std::string(message.payload), 0, message.retained});
+        left.remove_prefix(message.size);
+    }
+    // Lets go of what was taken, without copying it (tcp(7)).
+    ::recv(socket, nullptr, static_cast<std::size_t>(size) - left.size(), MSG_TRUNC | MSG_DONTWAIT);
+    changed_.cancel();
+    return true;
+}
+
+/// The library says nothing of whether it is within a packet, but goes on to the next one, or returns, by errno: EAGAIN
+/// where it would have read more.
+int Connection::Session::read_by_library() {
+    errno = 0;
+    const int code = mosquitto_loop_read(client_.get(), 1);
+    is_between_packets_ = errno != EAGAIN && errno != EWOULDBLOCK;
+    return code;
 }
 
 void Connection::Session::after_call(int code) {
@@ -257,6 +301,17 @@ Task<Result<Message>> Connection::Session::receive() {
     received_.pop_front();
     arm_read();
     co_return std::move(first);
+}
+
+Task<Result<std::deque<Message>>> Connection::Session::receive_all() {
+    while (received_.empty() && !ended_) co_await wait_for_change();
+    if (received_.empty()) {
+        Error ended = *ended_;
+        co_return ended;
+    }
+    auto all = std::exchange(received_, {});
+    arm_read();
+    co_return std::move(all);
 }
 
 void Connection::Session::send_disconnect() {

@@ -43,6 +43,7 @@ class Connection::Session : public std::enable_shared_from_this<Session> {
     Result<int> publish(const std::string& topic, const std::string& payload, int qos, bool retain);
     Task<Result<void>> wait_for_puback(int message_id);
     Task<Result<Message>> receive();
+    Task<Result<std::deque<Message>>> receive_all();
     void send_disconnect();
     Task<bool> wait_for_end();
 
@@ -65,6 +66,11 @@ class Connection::Session : public std::enable_shared_from_this<Session> {
     void arm_write();
     void arm_housekeeping();
     void read_some();
+    /// Takes the QoS 0 messages at the head of what has come, all at once: libmosquitto needs four system calls for
+    /// each. False: what comes first now is for the library to read.
+    bool take_plain_messages();
+    int read_by_library();
+    bool has_room() const { return received_.size() < options_.max_waiting_messages; }
     /// After each call into the library: ends the session on an error, else arms what it wants next.
     void after_call(int code);
     void finish(Error reason);
@@ -75,7 +81,9 @@ class Connection::Session : public std::enable_shared_from_this<Session> {
     asio::posix::stream_descriptor socket_;
     asio::steady_timer housekeeping_;
     asio::steady_timer changed_;  // never expires; cancelled whenever something happened that a waiting task may want
+    const bool may_pass_library_by_;  // the bytes in the socket are MQTT's own, and nobody has read any of them ahead
     bool reading_ = false, writing_ = false;
+    bool is_between_packets_ = true;  // the library has read no part of a packet of which more is to come
 
     std::optional<Error> ended_;
     std::optional<int> connack_;
