@@ -15,7 +15,7 @@ enum class Prediction : std::uint8_t { base, previous, slope, exclusive_or };
 constexpr std::array kPredictions{Prediction::base, Prediction::previous, Prediction::slope, Prediction::exclusive_or};
 enum class PlaneMode : std::uint8_t { constant, plain, packed };
 
-constexpr std::size_t kLooksAt = 512;
+constexpr std::size_t kLooksAt = 128;
 constexpr std::size_t kWorthPacking = 64;
 constexpr int kLevel = 1;  // higher ones gain less than a hundredth on noise, which is most of what is left
 
@@ -124,8 +124,10 @@ std::span<const std::int64_t> typical_part(std::span<const std::int64_t> values)
 std::pair<Prediction, std::uint64_t> best_prediction(std::span<const std::int64_t> values) {
     const auto part = typical_part(values);
     std::pair<Prediction, std::uint64_t> best{Prediction::base, ~std::uint64_t{0}};
-    for (const auto prediction : kPredictions)
+    for (const auto prediction : kPredictions) {
         if (const auto cost = cost_of(prediction, part); cost < best.second) best = {prediction, cost};
+        if (best.second == 0) break;  // as with steady clocks and numbers that are fractions
+    }
     return {best.first, best.second * values.size() / part.size()};
 }
 

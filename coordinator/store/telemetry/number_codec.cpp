@@ -17,7 +17,7 @@ namespace {
 enum class Form : std::uint8_t { plain, fraction, float_fraction };
 
 constexpr std::size_t kLooksAt = 48;
-constexpr std::size_t kComparesBy = 512;
+constexpr std::size_t kComparesBy = 128;
 constexpr std::int64_t kLargestDenominator = 10'000'000;
 constexpr std::int64_t kNearly = 16;                // last places a quotient may be off
 constexpr double kExact = 4'503'599'627'370'496.0;  // 2^52: integers up to here are exact

@@ -34,16 +34,6 @@ Quality quality_of(std::uint8_t code) {
     }
 }
 
-std::optional<double> PackedSample::number() const {
-    if (is_bad()) return std::nullopt;
-    switch (kind()) {
-        case Kind::boolean: return static_cast<double>(bits);
-        case Kind::integer: return static_cast<double>(static_cast<std::int64_t>(bits));
-        case Kind::number: return std::bit_cast<double>(bits);
-        default: return std::nullopt;
-    }
-}
-
 void SampleList::add(PackedSample sample, const std::vector<std::string>& its_texts) {
     if (sample.kind() == Kind::text) {
         const std::string& text = its_texts[sample.bits];
@@ -51,6 +41,16 @@ void SampleList::add(PackedSample sample, const std::vector<std::string>& its_te
         sample.bits = texts.size() - 1;
     }
     samples.push_back(sample);
+}
+
+void SampleList::add(const SampleList& other, std::size_t begin, std::size_t end) {
+    if (other.texts.empty()) {
+        const auto its_begin = other.samples.begin();
+        samples.insert(samples.end(), its_begin + static_cast<std::ptrdiff_t>(begin),
+                       its_begin + static_cast<std::ptrdiff_t>(end));
+        return;
+    }
+    for (std::size_t i = begin; i < end; ++i) add(other.samples[i], other.texts);
 }
 
 PackedSample pack(std::int64_t time, Quality quality, const Value& value, std::vector<std::string>& texts) {
@@ -85,8 +85,7 @@ SampleList merge(SampleList first, const SampleList& second) {
     if (second.empty()) return first;
     if (first.empty()) return second;
     if (first.last() < second.first()) {
-        first.samples.reserve(first.size() + second.size());
-        for (const auto& sample : second.samples) first.add(sample, second.texts);
+        first.add(second, 0, second.size());
         return first;
     }
     SampleList merged;
@@ -120,8 +119,7 @@ SampleList slice(const SampleList& list, std::int64_t begin, std::int64_t end) {
     SampleList part;
     if (end < begin) return part;
     const std::size_t from = place_of(list.samples, begin), to = place_of(list.samples, end + 1);
-    part.samples.reserve(to - from);
-    for (std::size_t i = from; i < to; ++i) part.add(list.samples[i], list.texts);
+    part.add(list, from, to);
     return part;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -35,6 +36,16 @@ struct PackedSample {
     }
 };
 
+inline std::optional<double> PackedSample::number() const {
+    if (is_bad()) return std::nullopt;
+    switch (kind()) {
+        case Kind::boolean: return static_cast<double>(bits);
+        case Kind::integer: return static_cast<double>(static_cast<std::int64_t>(bits));
+        case Kind::number: return std::bit_cast<double>(bits);
+        default: return std::nullopt;
+    }
+}
+
 std::uint8_t quality_code(Quality quality);
 Quality quality_of(std::uint8_t code);
 
@@ -49,6 +60,8 @@ struct SampleList {
     std::int64_t last() const { return samples.back().time(); }
     /// Adds `sample` of a list with these texts.
     void add(PackedSample sample, const std::vector<std::string>& its_texts);
+    /// Adds the samples of `other` from place `begin` to before `end`.
+    void add(const SampleList& other, std::size_t begin, std::size_t end);
 };
 
 /// The value as kind and bits; a text is put into `texts`, unless it is the last one there. Numbers that are not finite

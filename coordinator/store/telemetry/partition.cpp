@@ -135,11 +135,11 @@ Result<void> Partition::remove(std::int64_t id) { return database_.run("DELETE F
 /// In blocks of about equal size, so that none is left over small.
 Result<void> Partition::insert(SeriesId series, const SampleList& list) {
     const std::size_t blocks = (list.size() + kBlockSamples - 1) / kBlockSamples;
+    SampleList part;
     for (std::size_t i = 0; i < blocks; ++i) {
         const std::size_t begin = i * list.size() / blocks, end = (i + 1) * list.size() / blocks;
-        const SampleList part =
-            blocks == 1 ? list : slice(list, list.samples[begin].time(), list.samples[end - 1].time());
-        const EncodedBlock block = encode_block(series, part);
+        if (blocks > 1) part = slice(list, list.samples[begin].time(), list.samples[end - 1].time());
+        const EncodedBlock block = encode_block(series, blocks > 1 ? part : list);
         LABHUB_TRY(auto insert, database_.cached("INSERT INTO block (series, first, last, count, summary, packed) "
                                                  "VALUES (?, ?, ?, ?, ?, ?)"));
         insert.bind_all(static_cast<std::uint32_t>(series), block.whole.first, block.whole.last, block.whole.count,
@@ -151,6 +151,7 @@ Result<void> Partition::insert(SeriesId series, const SampleList& list) {
 
 Result<void> Partition::add(SeriesId series, const SampleList& list) {
     LABHUB_TRY(const auto neighbours, blocks(series, list.first(), list.last()));
+    if (neighbours.empty()) return insert(series, list);
     std::int64_t next = list.first();
     for (const auto& block : neighbours) {
         const SampleList before = slice(list, next, block.row.first - 1);
