@@ -17,6 +17,8 @@ TEST(Configurations, SurviveAFolderWithQuotesAndBlanks) {
     config::Options options;
     options.add("node.id", &id, "");
     options.add("node.data_dir", &data, "");
+    bool trusts_clock = false;
+    options.add("node.trust_clock", &trusts_clock, "");
     std::string host;
     std::uint16_t broker = 0;
     options.add("mqtt.host", &host, "");
@@ -43,6 +45,7 @@ TEST(Configurations, SurviveAFolderWithQuotesAndBlanks) {
     const auto loaded = options.load_text(agent_config(layout, node, 1883, "ssh-ed25519 CCCC", "ssh-ed25519 OOOO"));
     ASSERT_TRUE(loaded) << loaded.error().to_string();
     EXPECT_EQ(data, layout.node("sim-1") / "state");
+    EXPECT_TRUE(trusts_clock);
     EXPECT_EQ(listen, "127.0.0.1:4022");
     EXPECT_EQ(broker, 1883);
     ASSERT_EQ(keys.size(), 2u);
