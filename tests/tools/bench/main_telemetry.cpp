@@ -26,6 +26,7 @@
 #include "coordinator/store/telemetry/telemetry_store.hpp"
 #include "firmware-bridge/sim/vessel.hpp"
 #include "shared/base/text.hpp"
+#include "shared/runtime/log.hpp"
 #include "shared/sqlite/database.hpp"
 
 namespace {
@@ -342,6 +343,7 @@ void append(const fs::path& folder, int number) {
 }  // namespace
 
 int main(int count, char** arguments) {
+    (void)labhub::start_logging("labhub_bench_telemetry", "warn");  // standard output is for the figures
     const std::string what = count == 4 ? arguments[1] : "";
     const fs::path folder = count == 4 ? arguments[2] : "";
     if (what == "day") return day(folder, std::atoi(arguments[3])), 0;
