@@ -80,9 +80,9 @@ Result<link::NodeLink*> Fleet::reach(const DeviceAddress& address) const {
 
 namespace {
 
-/// Recent samples of all nodes together, about a kilobyte each where a device has ten metrics. At a thousand nodes a
-/// minute at 1 Hz is left to each.
-constexpr std::size_t kRecentOfAll = 60'000;
+/// Recent samples of all nodes together, about half a kilobyte each where a device has ten metrics. At a thousand nodes
+/// half a minute at 1 Hz is left to each.
+constexpr std::size_t kRecentOfAll = 30'000;
 constexpr std::size_t kFewestRecent = 30;
 
 std::size_t recent_bound(std::size_t nodes) {
@@ -100,18 +100,18 @@ bool is_overtaken(UtcMillis time, UtcMillis latest) { return time < latest && la
 
 /// The recent samples begin anew where the clock fell, so that they are in order of time.
 void begin_anew_after_step(Device& device, UtcMillis time) {
-    if (device.recent.empty() || time >= device.recent.back().time) return;
-    if (is_overtaken(time, device.recent.back().time)) return;
+    if (device.recent.empty() || time >= device.recent.newest()) return;
+    if (is_overtaken(time, device.recent.newest())) return;
     spdlog::warn("device {}: its clock was set back from {} to {}", device.address.to_string(),
-                 to_rfc3339(device.recent.back().time), to_rfc3339(time));
-    device.fell_from = device.recent.back().time;
+                 to_rfc3339(device.recent.newest()), to_rfc3339(time));
+    device.fell_from = device.recent.newest();
     device.recent.clear();
 }
 
 /// Of whom has read up to a moment before the clock fell, the samples after the fall are all unread.
 UtcMillis cursor_of(const Device& device, UtcMillis after) {
     const bool is_of_before = device.fell_from && after <= *device.fell_from && !device.recent.empty() &&
-                              after - device.recent.back().time >= kClockStep;
+                              after - device.recent.newest() >= kClockStep;
     return is_of_before ? UtcMillis{} : after;
 }
 
@@ -269,11 +269,9 @@ void Fleet::add_readings(const DeviceAddress& address, const std::vector<Reading
         latest = reading;
         if (!is_measured) continue;
         begin_anew_after_step(device, reading.time);
-        if (device.recent.empty() || device.recent.back().time < reading.time)
-            device.recent.push_back({reading.time, {}});
-        if (device.recent.back().time == reading.time) device.recent.back().values[reading.metric] = reading.value;
+        device.recent.add(reading.time, reading.metric, reading.value);
     }
-    while (device.recent.size() > recent_bound(nodes_.size())) device.recent.pop_front();
+    device.recent.keep(recent_bound(nodes_.size()));
     if (on_readings) on_readings(address, readings);
     tell_waiting();
 }
@@ -294,10 +292,7 @@ Task<Result<std::vector<Sample>>> Fleet::samples_after(DeviceAddress address, Ut
     while (true) {
         auto found = device(address);
         if (!found) co_return std::move(found).error();
-        std::vector<Sample> newer;
-        const UtcMillis cursor = cursor_of(**found, after);
-        for (const Sample& sample : (*found)->recent)
-            if (sample.time > cursor && newer.size() < limit) newer.push_back(sample);
+        std::vector<Sample> newer = (*found)->recent.after(cursor_of(**found, after), limit);
         const auto left = until - Steady::now();
         if (!newer.empty() || left <= Steady::duration::zero()) co_return newer;
         asio::steady_timer give_up(executor_, left);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,6 +9,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include "coordinator/domain/fleet/recent_samples.hpp"
 #include "coordinator/link/node_link.hpp"
 #include "shared/base/clock.hpp"
 #include "shared/base/ids.hpp"
@@ -19,12 +19,6 @@ namespace labhub::coordinator::fleet {
 
 enum class NodeState { online, stale, offline };
 std::string_view to_string(NodeState state);
-
-/// Readings of one moment.
-struct Sample {
-    UtcMillis time;
-    std::map<std::string, Value> values;
-};
 
 /// A device as its node announced it, with what it last said.
 struct Device {
@@ -38,7 +32,7 @@ struct Device {
     std::map<std::string, Reading> latest;
     /// What the device's clock said before it was set back, once it was; `recent` is of after that.
     std::optional<UtcMillis> fell_from;
-    std::deque<Sample> recent;  ///< the last kRecentSamples live ones in which a sensor was read, oldest first
+    RecentSamples recent;  ///< the last kRecentSamples live ones in which a sensor was read, oldest first
 };
 
 /// A machine with an agent. Three things are kept apart: what its birth and death messages say (is_born), whether
