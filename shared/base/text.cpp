@@ -76,7 +76,10 @@ std::string printable(std::string_view bytes, std::size_t limit) {
     while (at < bytes.size() && shown.size() < limit) {
         const std::size_t length = sequence_length(bytes, at);
         const auto first = static_cast<std::uint8_t>(bytes[at]);
-        if (length > 0 && first >= 0x20 && first != 0x7F) {
+        // The two-byte control characters too: a terminal takes U+009B for the beginning of an escape sequence.
+        const bool is_control = first < 0x20 || first == 0x7F ||
+                                (length == 2 && first == 0xC2 && static_cast<std::uint8_t>(bytes[at + 1]) < 0xA0);
+        if (length > 0 && !is_control) {
             shown += bytes.substr(at, length);
             at += length;
             continue;

@@ -123,8 +123,7 @@ Result<const MetricInfo*> find_metric(const std::vector<MetricInfo>& metrics, st
         if (metric.name == name) return &metric;
         known += (known.empty() ? "" : ", ") + metric.name;
     }
-    return Error{ErrorCode::not_found, "no metric named '" + std::string(name.substr(0, 64)) + "'",
-                 "there are: " + known};
+    return Error{ErrorCode::not_found, "no metric named '" + printable(name, 128) + "'", "there are: " + known};
 }
 
 }  // namespace labhub

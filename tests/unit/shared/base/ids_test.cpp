@@ -22,6 +22,51 @@ TEST(CheckName, RefusesTheRestWithoutRepeatingControlCharacters) {
     EXPECT_EQ(error.message, "node id 'a?[2Jb' is not a valid name");
 }
 
+const std::string kEuro = "\xe2\x82\xac";
+
+TEST(CheckMetricName, AcceptsWhatOthersCallTheirMetrics) {
+    for (const std::string name : {"Inputs/A", "Supply Voltage", "Node Control/Rebirth", "Temperatur °C", "a",
+                                   "+#$%*?,", "..", "-x", " padded ", "温度"})
+        EXPECT_TRUE(check_metric_name(name)) << name;
+    EXPECT_TRUE(check_metric_name(std::string(128, 'a')));
+    EXPECT_TRUE(check_metric_name(std::string(125, 'a') + kEuro)) << "bytes are counted";
+}
+
+TEST(CheckMetricName, RefusesWhatNobodyCouldShow) {
+    for (const std::string& name :
+         {std::string(), std::string("a\nb"), std::string("a\0b", 3), std::string("\x1b[2J"), std::string("\x7f"),
+          std::string("\xc2\x9b"
+                      "31m"),
+          std::string("\xff"), std::string("\xc3"), std::string("\xed\xa0\x80"), std::string(129, 'a'),
+          std::string(126, 'a') + kEuro})
+        EXPECT_EQ(check_metric_name(name).error().code, ErrorCode::malformed) << name.size();
+    EXPECT_EQ(check_metric_name("a\xc2\x9b"
+                                "b")
+                  .error()
+                  .to_string(),
+              "metric 'a\\xc2\\x9bb' is not taken (1 to 128 bytes of UTF-8 without control characters)");
+}
+
+TEST(CheckAddressId, AcceptsWhatOthersCallTheirNodes) {
+    for (const std::string id : {"PLC 1", "Anlage-Süd", "edge_1.2", "a$b", "温室"})
+        EXPECT_TRUE(check_address_id("node id", id)) << id;
+}
+
+TEST(CheckAddressId, RefusesWhatSparkplugForbidsAndWhatWouldBeTakenForSomethingElse) {
+    for (const std::string& id :
+         {std::string(), std::string("a/b"), std::string("a+b"), std::string("a#"), std::string("."), std::string(".."),
+          std::string(".x"), std::string("-rf"), std::string("$SYS"), std::string(" a"), std::string("a "),
+          std::string("a\tb"), std::string("\xff"), std::string(129, 'a')})
+        EXPECT_EQ(check_address_id("node id", id).error().code, ErrorCode::malformed) << id;
+}
+
+TEST(DeviceAddress, MayHaveNamesOfOthers) {
+    const auto address = DeviceAddress::parse("PLC 1/Tank Süd");
+    ASSERT_TRUE(address) << address.error().to_string();
+    EXPECT_EQ(address->node, NodeId("PLC 1"));
+    EXPECT_EQ(address->device, "Tank Süd");
+}
+
 TEST(DeviceAddress, GoesToTextAndBack) {
     const auto address = DeviceAddress::parse("sim-1/vessel");
     ASSERT_TRUE(address);

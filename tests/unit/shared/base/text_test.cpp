@@ -69,6 +69,8 @@ TEST(Printable, ShowsWhatAStrangerSentSafely) {
     EXPECT_EQ(printable("ok µ"), "ok µ");
     EXPECT_EQ(printable("\x1b[2J\r\n"), "\\x1b[2J\\x0d\\x0a");
     EXPECT_EQ(printable("\xff\x7f"), "\\xff\\x7f");
+    EXPECT_EQ(printable("\xc2\x9b\xc2\xa0"), "\\xc2\\x9b\xc2\xa0")
+        << "U+009B begins an escape sequence, U+00A0 doesn't";
     EXPECT_EQ(printable("abcdef", 3), "abc…");
     EXPECT_EQ(printable("abc", 3), "abc");
 }
