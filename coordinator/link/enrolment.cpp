@@ -1,14 +1,17 @@
 #include "coordinator/link/enrolment.hpp"
 
 #include <charconv>
+#include <map>
 #include <set>
 
+#include "shared/base/files.hpp"
 #include "shared/base/text.hpp"
 #include "shared/config/options.hpp"
 
 namespace labhub::coordinator::link {
 namespace {
 
+constexpr std::size_t kLargestList = 4U << 20;  // ten thousand nodes take two
 constexpr std::size_t kFingerprintLength = 50;  // "SHA256:" and 43 characters of base64
 
 /// What stands in the file for one node.
@@ -78,9 +81,18 @@ config::Rule text_rule(std::string kind, std::function<Result<void>(std::string_
     return rule;
 }
 
-void describe(config::Options& options, std::vector<Entry>& entries) {
-    options.list("node", &entries, "A node this lab knows", [](config::Options& item, Entry& entry) {
-        item.add("id", &entry.id, "The node's id, as in its agent's configuration", config::name("node id").required());
+/// In the check of the value, where a mistake is told with its place in the file.
+Result<void> check_new_id(std::set<std::string>& seen, std::string_view id) {
+    LABHUB_CHECK(check_address_id("node id", id));
+    if (seen.insert(std::string(id)).second) return {};
+    return Error{ErrorCode::conflict, "node " + std::string(id) + " is listed twice", "each node once"};
+}
+
+/// `seen` must outlive the loading.
+void describe(config::Options& options, std::vector<Entry>& entries, std::set<std::string>& seen) {
+    options.list("node", &entries, "A node this lab knows", [&seen](config::Options& item, Entry& entry) {
+        item.add("id", &entry.id, "The node's id, as in its agent's configuration",
+                 text_rule("node id", [&seen](std::string_view id) { return check_new_id(seen, id); }));
         item.add("ssh", &entry.ssh, "Where its agent's SSH server is; port 2222 when left out",
                  text_rule("host:port", check_address));
         item.add("host_key", &entry.host_key, "The fingerprint of its SSH host key",
@@ -88,13 +100,9 @@ void describe(config::Options& options, std::vector<Entry>& entries) {
     });
 }
 
-Result<std::vector<Enrolment>> to_enrolments(const std::vector<Entry>& entries, std::string_view file) {
+Result<std::vector<Enrolment>> to_enrolments(const std::vector<Entry>& entries) {
     std::vector<Enrolment> enrolments;
-    std::set<std::string> seen;
     for (const Entry& entry : entries) {
-        if (!seen.insert(entry.id).second)
-            return Error{ErrorCode::conflict, std::string(file) + ": node " + entry.id + " is listed twice",
-                         "each node once"};
         Enrolment enrolment;
         enrolment.node = NodeId(entry.id);
         enrolment.host_key_fingerprint = entry.host_key;
@@ -108,18 +116,31 @@ Result<std::vector<Enrolment>> to_enrolments(const std::vector<Entry>& entries, 
 
 Result<std::vector<Enrolment>> parse_enrolments(std::string_view text, std::string_view name) {
     std::vector<Entry> entries;
+    std::set<std::string> seen;
     config::Options options;
-    describe(options, entries);
+    describe(options, entries, seen);
     LABHUB_CHECK(options.load_text(text, name));
-    return to_enrolments(entries, name);
+    return to_enrolments(entries);
 }
 
 Result<std::vector<Enrolment>> read_enrolments(const std::filesystem::path& path) {
-    std::vector<Entry> entries;
-    config::Options options;
-    describe(options, entries);
-    LABHUB_CHECK(options.load_file(path));
-    return to_enrolments(entries, path.string());
+    LABHUB_TRY(const std::string text, read_file(path, kLargestList));
+    return parse_enrolments(text, path.string());
+}
+
+EnrolmentChanges changes_between(const std::vector<Enrolment>& before, const std::vector<Enrolment>& after) {
+    std::map<NodeId, const Enrolment*> old;
+    for (const auto& one : before) old.emplace(one.node, &one);
+    EnrolmentChanges changes;
+    for (const auto& one : after) {
+        const auto was = old.extract(one.node);
+        if (was.empty())
+            changes.added.push_back(one);
+        else if (*was.mapped() != one)
+            changes.changed.push_back(one);
+    }
+    for (const auto& [node, was] : old) changes.removed.push_back(node);
+    return changes;
 }
 
 }  // namespace labhub::coordinator::link

@@ -28,10 +28,21 @@ struct Enrolment {
 ///     ssh = "127.0.0.1:2222"      # host:port; "[::1]:2222" for IPv6; port 2222 when left out
 ///     host_key = "SHA256:…"
 ///
-/// Errors: malformed for syntax, unknown or missing fields and wrong values, with file, line and field; conflict for a
-/// node listed twice; not_found when there is no such file.
+/// Errors: malformed for syntax, unknown or missing fields and wrong values, conflict for a node listed twice, each
+/// with file, line and field; not_found when there is no such file.
 Result<std::vector<Enrolment>> read_enrolments(const std::filesystem::path& path);
 /// The same from text; `name` stands for the file in messages.
 Result<std::vector<Enrolment>> parse_enrolments(std::string_view text, std::string_view name);
+
+/// What one list says otherwise than the one before.
+struct EnrolmentChanges {
+    std::vector<Enrolment> added;
+    std::vector<Enrolment> changed;  ///< listed before with another address or host key
+    std::vector<NodeId> removed;
+
+    bool empty() const { return added.empty() && changed.empty() && removed.empty(); }
+};
+/// The order of a list means nothing.
+EnrolmentChanges changes_between(const std::vector<Enrolment>& before, const std::vector<Enrolment>& after);
 
 }  // namespace labhub::coordinator::link

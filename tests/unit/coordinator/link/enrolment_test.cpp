@@ -34,7 +34,7 @@ TEST(Enrolments, NameFileLineAndFieldOfAFault) {
     };
     begins("[[node]]\nid = \"a\"\nhost_key = \"" + kKey + "\"\n", "malformed nodes.toml:1:1: [[node]] ssh is missing");
     begins("[[node]]\nid = 7\n", "malformed nodes.toml:2:6: [[node]] id is an integer");
-    begins(node("a b", "h"), "malformed nodes.toml:2:6: [[node]] id is wrong: ");
+    begins(node("a+b", "h"), "malformed nodes.toml:2:6: [[node]] id is wrong: ");
     begins(node("a", "h:99999"), "malformed nodes.toml:3:7: [[node]] ssh is wrong: '99999' is not a port");
     begins(node("a", "::1:22"), "malformed nodes.toml:3:7: [[node]] ssh is wrong: ");
     begins(node("a", "[::1"), "malformed nodes.toml:3:7: [[node]] ssh is wrong: ");
@@ -44,7 +44,31 @@ TEST(Enrolments, NameFileLineAndFieldOfAFault) {
     begins("nodes = 1\n", "malformed nodes.toml:1:1: nodes is not a known key (did you mean node?)");
     begins("node = 1\n", "malformed nodes.toml:1:8: node is an integer");
     begins("[[node]\n", "malformed nodes.toml:1:");
-    begins(node("a", "h") + node("a", "i"), "conflict nodes.toml: node a is listed twice");
+    begins(node("a", "h") + node("a", "i"),
+           "conflict nodes.toml:6:6: [[node]] id is wrong: node a is listed twice (each node once)");
+}
+
+TEST(Enrolments, MayBeOfNodesOfOtherMakes) {
+    EXPECT_EQ(parse_enrolments(node("PLC 1 Süd", "plc.lab"), "x").value()[0].node, NodeId("PLC 1 Süd"));
+}
+
+TEST(Enrolments, AreComparedNodeByNode) {
+    const std::string other_key = "SHA256:" + std::string(43, 'A');
+    const auto list = [](const std::string& text) { return parse_enrolments(text, "x").value(); };
+    const auto before = list(node("kept", "a") + node("moved", "b") + node("rekeyed", "c") + node("gone", "d"));
+    const auto changes = changes_between(
+        before, list(node("new", "e") + node("rekeyed", "c", other_key) + node("moved", "b:23") + node("kept", "a")));
+    ASSERT_EQ(changes.added.size(), 1u);
+    EXPECT_EQ(changes.added[0].ssh_host, "e");
+    ASSERT_EQ(changes.changed.size(), 2u);
+    EXPECT_EQ(changes.changed[0].host_key_fingerprint, other_key);
+    EXPECT_EQ(changes.changed[1].ssh_port, 23);
+    EXPECT_EQ(changes.removed, std::vector<NodeId>{NodeId("gone")});
+    EXPECT_TRUE(
+        changes_between(before, list(node("gone", "d") + node("rekeyed", "c") + node("kept", "a") + node("moved", "b")))
+            .empty())
+        << "the order means nothing";
+    EXPECT_EQ(changes_between(before, {}).removed.size(), 4u);
 }
 
 TEST(Enrolments, OfAMissingFileAreNotFound) {
