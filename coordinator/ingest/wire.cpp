@@ -134,12 +134,14 @@ bool FieldReader::long_varint(std::uint64_t& value) {
     return fail();
 }
 
-bool FieldReader::fixed(std::size_t size) {
-    if (static_cast<std::size_t>(end_ - at_) < size) return fail();
-    bits_ = 0;
+template <class Bits>
+bool FieldReader::fixed() {
+    Bits bits = 0;
+    if (static_cast<std::size_t>(end_ - at_) < sizeof bits) return fail();
     // Little-endian on the wire, as on every machine this runs on.
-    std::memcpy(&bits_, at_, size);
-    at_ += size;
+    std::memcpy(&bits, at_, sizeof bits);
+    at_ += sizeof bits;
+    bits_ = bits;
     return true;
 }
 
@@ -153,13 +155,13 @@ bool FieldReader::next() {
     text_ = {};
     switch (wire_type_) {
         case 0: return varint(bits_);
-        case 1: return fixed(8);
+        case 1: return fixed<std::uint64_t>();
         case kLengthDelimited:
             if (!varint(length) || length > static_cast<std::uint64_t>(end_ - at_)) return fail();
             text_ = {at_, static_cast<std::size_t>(length)};
             at_ += length;
             return true;
-        case 5: return fixed(4);
+        case 5: return fixed<std::uint32_t>();
         default: return fail();
     }
 }

@@ -39,7 +39,8 @@ class FieldReader {
         return long_varint(value);
     }
     bool long_varint(std::uint64_t& value);
-    bool fixed(std::size_t size);
+    template <class Bits>
+    bool fixed();
     bool fail() { return good_ = false; }
 
     const char* at_;

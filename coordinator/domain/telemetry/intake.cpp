@@ -14,21 +14,22 @@ constexpr std::size_t kMostRefused = 10'000;  // messages, for one look
 
 }  // namespace
 
-bool Intake::put(ingest::Samples samples) {
+bool Intake::put(ingest::Samples given) {
+    const auto samples = std::make_shared<const ingest::Samples>(std::move(given));
+    const std::size_t count = samples->samples.size();
     std::unique_lock lock(mutex_);
-    const std::size_t count = samples.samples.size();
     if (!has_room(count) && !is_failing_ && !is_stuck_)
         is_stuck_ = !emptied_.wait_for(lock, kPatience, [&] { return has_room(count) || is_closed_; });
     if (!has_room(count)) {
         refused_ += count;
-        refused_nodes_.insert(samples.device().node);
-        if (is_failing_ && refused_samples_.size() < kMostRefused) refused_samples_.push_back(std::move(samples));
+        refused_nodes_.insert(samples->device().node);
+        if (is_failing_ && refused_samples_.size() < kMostRefused) refused_samples_.push_back(samples);
         return false;
     }
     const bool was_empty = queue_.empty() && schemas_.empty();
     if (queue_.empty()) queued_since_ = Steady::now();
     queued_ += count;
-    queue_.push_back(std::move(samples));
+    queue_.push_back(samples);
     lock.unlock();
     if (was_empty) filled_.notify_one();
     return true;

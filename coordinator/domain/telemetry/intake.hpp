@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -13,8 +14,10 @@
 
 namespace labhub::coordinator::telemetry {
 
-/// What was received since the last group, in the order it came: live samples, replayed ones, those of births.
-using SampleGroup = std::vector<ingest::Samples>;
+/// What was received since the last group, in the order it came: live samples, replayed ones, those of births. Whoever
+/// keeps one of them keeps no other.
+using SamplesPtr = std::shared_ptr<const ingest::Samples>;
+using SampleGroup = std::vector<SamplesPtr>;
 
 /// The bounded queue between ingest's thread, which puts samples in, and the recorder's, which takes them out in
 /// groups. At the bound the putting thread waits a moment, once: a slow disk should slow ingest down, a stuck one must
@@ -24,7 +27,7 @@ class Intake {
     explicit Intake(std::size_t most_samples) : most_samples_(most_samples) {}
 
     /// False: there was no room.
-    bool put(ingest::Samples samples);
+    bool put(ingest::Samples given);
     /// A new birth's schema, in place of an earlier one of the device that still waits. Past kMostSchemaMetrics it is
     /// refused and its node remembered.
     void put(ingest::DeviceSchemaPtr schema);
@@ -44,7 +47,7 @@ class Intake {
     /// What was taken last is stored or given up: it doesn't count as waiting any more.
     void done();
 
-    /// What came since it was last asked, copied: for a store that fails for long. What was refused is among it.
+    /// What came since it was last asked, and stays: for a store that fails for long. What was refused is among it.
     SampleGroup look();
 
     /// While the store fails nobody waits for room.

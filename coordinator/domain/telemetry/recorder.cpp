@@ -87,14 +87,14 @@ void Recorder::count(const SampleGroup& group, const store::StoreCounts& stored)
     counts_.is_failing = false;
     counts_.failure.clear();
     for (const auto& each : group)
-        if (!each.historical && !each.samples.empty())
-            counts_.stored_within.add(now - each.samples.back().time, each.samples.size());
+        if (!each->historical && !each->samples.empty())
+            counts_.stored_within.add(now - each->samples.back().time, each->samples.size());
 }
 
 void Recorder::note_positions(const SampleGroup& group) {
     for (const auto& each : group)
-        if (each.spool_position && !writer_.incomplete().contains(each.device().node))
-            positions_[each.device().node] = *each.spool_position;
+        if (each->spool_position && !writer_.incomplete().contains(each->device().node))
+            positions_[each->device().node] = *each->spool_position;
 }
 
 void Recorder::acknowledge_due(bool now) {
@@ -123,7 +123,7 @@ bool Recorder::store_group(const SampleGroup& group) {
         if (!wait_for_better()) break;
     }
     const std::lock_guard lock(mutex_);
-    for (const auto& each : group) counts_.dropped += each.samples.size();
+    for (const auto& each : group) counts_.dropped += each->samples.size();
     return false;
 }
 

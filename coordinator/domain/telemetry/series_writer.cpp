@@ -38,13 +38,16 @@ const SeriesWriter::Known& SeriesWriter::known(const ingest::DeviceSchemaPtr& sc
 
 Result<store::StoreCounts> SeriesWriter::store(const SampleGroup& group) {
     samples_.clear();
+    std::size_t most = 0;
+    for (const auto& each : group) most += each->samples.size();
+    samples_.reserve(most);
     for (const auto& each : group) {
-        if (each.transient || each.samples.empty()) continue;
-        const Known& device = known(each.schema);
-        for (const auto& sample : each.samples) {
+        if (each->transient || each->samples.empty()) continue;
+        const Known& device = known(each->schema);
+        for (const auto& sample : each->samples) {
             const store::SeriesId series = device.series[sample.metric];
             if (series == store::SeriesId{})
-                incomplete_.insert(each.device().node);
+                incomplete_.insert(each->device().node);
             else
                 samples_.push_back({series, sample.quality, sample.time, sample.value});
         }

@@ -75,12 +75,13 @@ ingest::Samples ends_of(const ingest::Samples& all) {
     return kept;
 }
 
-/// What the ring keeps of a group: copies, as a pointer into it would keep all of it for as long as one event.
-std::vector<std::shared_ptr<const ingest::Samples>> tellable(const SampleGroup& group) {
-    std::vector<std::shared_ptr<const ingest::Samples>> kept;
-    for (const ingest::Samples& samples : group)
-        if (!samples.samples.empty())
-            kept.push_back(std::make_shared<const ingest::Samples>(samples.historical ? ends_of(samples) : samples));
+/// What the ring keeps of a group.
+SampleGroup tellable(const SampleGroup& group) {
+    SampleGroup kept;
+    kept.reserve(group.size());
+    for (const SamplesPtr& samples : group)
+        if (!samples->samples.empty())
+            kept.push_back(samples->historical ? std::make_shared<const ingest::Samples>(ends_of(*samples)) : samples);
     return kept;
 }
 
@@ -107,9 +108,9 @@ struct LiveReader::Ring {
     std::unordered_map<const ingest::DeviceSchema*, std::size_t> schemas;  ///< of the events, with how many have each
 
     std::uint64_t first_number() const { return next_number - events.size(); }
-    void add(std::shared_ptr<const ingest::Samples> samples);
+    void add(SamplesPtr samples);
     void drop_oldest();
-    void publish(std::vector<std::shared_ptr<const ingest::Samples>> group);
+    void publish(SampleGroup group);
 };
 
 LiveReader::LiveReader(std::shared_ptr<Ring> ring, Selection selection, std::string who)
@@ -217,12 +218,12 @@ LiveFeed::~LiveFeed() {
 
 std::size_t LiveFeed::readers() const { return ring_->readers.size(); }
 
-void LiveReader::Ring::add(std::shared_ptr<const ingest::Samples> samples) {
+void LiveReader::Ring::add(SamplesPtr samples) {
     auto event = std::make_shared<LiveEvent>();
     event->number = next_number++;
     event->arrived = clock.utc_now();
     event->samples = std::move(samples);
-    bytes += memory_of(*event);
+    bytes += event->memory = memory_of(*event);
     const ingest::DeviceSchema& schema = *event->samples->schema;
     if (++schemas[&schema] == 1) bytes += memory_of(schema);
     events.push_back(std::move(event));
@@ -232,7 +233,7 @@ void LiveReader::Ring::add(std::shared_ptr<const ingest::Samples> samples) {
 void LiveReader::Ring::drop_oldest() {
     const auto oldest = std::move(events.front());
     events.pop_front();
-    bytes -= memory_of(*oldest);
+    bytes -= oldest->memory;
     const ingest::DeviceSchema& schema = *oldest->samples->schema;
     if (--schemas[&schema] == 0) {
         bytes -= memory_of(schema);
@@ -242,7 +243,7 @@ void LiveReader::Ring::drop_oldest() {
         if (reader->next_ <= oldest->number) reader->lose(*oldest);
 }
 
-void LiveReader::Ring::publish(std::vector<std::shared_ptr<const ingest::Samples>> group) {
+void LiveReader::Ring::publish(SampleGroup group) {
     for (auto& samples : group) add(std::move(samples));
     for (LiveReader* const reader : readers) reader->news_->cancel();
 }

@@ -28,7 +28,8 @@ struct LiveEvent {
     UtcMillis arrived;         ///< by the hub's clock
     /// Where they are `historical` they were measured during an outage and come only now; of each metric only the first
     /// and the last is here then, which is enough to tell that the store has got them.
-    std::shared_ptr<const ingest::Samples> samples;
+    SamplesPtr samples;
+    std::size_t memory = 0;  ///< bytes it takes, its samples included
 
     std::string device() const { return samples->device().to_string(); }
 };

@@ -23,14 +23,20 @@ class ByteWriter {
     explicit ByteWriter(std::string& out) : out_(out) {}
     template <class T>
     void fixed(T value) {
-        out_.append(reinterpret_cast<const char*>(&value), sizeof value);
+        if constexpr (sizeof value == 1)
+            out_.push_back(static_cast<char>(value));
+        else
+            out_.append(reinterpret_cast<const char*>(&value), sizeof value);
     }
     void varint(std::uint64_t value) {
         char buffer[10];
         std::size_t n = 0;
         for (; value >= 0x80; value >>= 7) buffer[n++] = static_cast<char>(value | 0x80);
         buffer[n++] = static_cast<char>(value);
-        out_.append(buffer, n);
+        if (n == 1)
+            out_.push_back(buffer[0]);
+        else
+            out_.append(buffer, n);
     }
     void text(std::string_view bytes) {
         varint(bytes.size());

@@ -34,7 +34,7 @@ TEST(Intake, GivesWhatCameInOneBurstAsOneGroupInOrder) {
     const auto taken = intake.take(std::nullopt);
     ASSERT_TRUE(taken);
     ASSERT_EQ(taken->samples.size(), 2u);
-    EXPECT_EQ(taken->samples[1].schema, b);
+    EXPECT_EQ(taken->samples[1]->schema, b);
     EXPECT_EQ(taken->schemas.size(), 1u);
     EXPECT_EQ(intake.waiting(), 5u) << "they are not stored yet";
     intake.done();

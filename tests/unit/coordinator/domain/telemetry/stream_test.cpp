@@ -11,6 +11,12 @@ namespace {
 
 using ::testing::HasSubstr;
 
+template <class... Each>
+std::shared_ptr<const SampleGroup> group_of(Each... each) {
+    return std::make_shared<const SampleGroup>(
+        SampleGroup{std::make_shared<const ingest::Samples>(std::move(each))...});
+}
+
 class LiveFeedTest : public ::testing::Test {
   protected:
     LiveFeedTest() {
@@ -25,14 +31,14 @@ class LiveFeedTest : public ::testing::Test {
     }
 
     void publish(std::initializer_list<std::uint32_t> metrics, bool historical = false) {
-        SampleGroup group(1);
-        group[0].schema = schema_;
-        group[0].historical = historical;
+        ingest::Samples samples;
+        samples.schema = schema_;
+        samples.historical = historical;
         for (const std::uint32_t metric : metrics) {
             time_ = time_ + std::chrono::milliseconds{100};
-            group[0].samples.push_back({metric, Quality::good, time_, Value(1.5)});
+            samples.samples.push_back({metric, Quality::good, time_, Value(1.5)});
         }
-        feed_.publish(std::make_shared<const SampleGroup>(std::move(group)));
+        feed_.publish(group_of(std::move(samples)));
         clock_.advance(std::chrono::milliseconds{100});
     }
     std::unique_ptr<LiveReader> open(Selection selection = {}, std::optional<std::string> last_id = std::nullopt) {
@@ -162,16 +168,16 @@ TEST_F(LiveFeedTest, TellsOfLateReadingsByTheirEnds) {
 }
 
 TEST_F(LiveFeedTest, KeepsNothingOfAGroupButItsOwnEvents) {
-    std::weak_ptr<const SampleGroup> gone;
+    std::weak_ptr<const ingest::Samples> gone;
     {
-        SampleGroup group(2);
-        for (auto& samples : group) samples.schema = schema_;
-        group[0].samples.push_back({0, Quality::good, time_, Value(1.5)});
-        group[1].historical = true;
-        for (int i = 0; i < 100'000; ++i) group[1].samples.push_back({0, Quality::good, time_, Value(1.5)});
-        const auto shared = std::make_shared<const SampleGroup>(std::move(group));
-        gone = shared;
-        feed_.publish(shared);
+        ingest::Samples live, replayed;
+        live.schema = replayed.schema = schema_;
+        live.samples.push_back({0, Quality::good, time_, Value(1.5)});
+        replayed.historical = true;
+        for (int i = 0; i < 100'000; ++i) replayed.samples.push_back({0, Quality::good, time_, Value(1.5)});
+        const auto group = group_of(std::move(live), std::move(replayed));
+        gone = group->back();
+        feed_.publish(group);
     }
     EXPECT_TRUE(gone.expired());
     EXPECT_LT(feed_.bytes(), kBytes);
@@ -201,10 +207,10 @@ TEST_F(LiveFeedTest, WakesAWaitingReader) {
     asio::co_spawn(io_, wait_for_news(reader.get(), &is_awake), asio::detached);
     io_.poll();
     EXPECT_FALSE(is_awake);
-    SampleGroup group(1);
-    group[0].schema = schema_;
-    group[0].samples.push_back({0, Quality::good, time_, Value(1.5)});
-    feed_.listener()(std::make_shared<const SampleGroup>(std::move(group)));
+    ingest::Samples samples;
+    samples.schema = schema_;
+    samples.samples.push_back({0, Quality::good, time_, Value(1.5)});
+    feed_.listener()(group_of(std::move(samples)));
     io_.poll();
     EXPECT_TRUE(is_awake);
     EXPECT_EQ(reader->take(10).parts.size(), 1u);
