@@ -1,12 +1,8 @@
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+// Starting, looking at and stopping experiments.
+#include "coordinator/api/experiments.hpp"
 
 #include "coordinator/api/alarm_body.hpp"
 #include "coordinator/api/operations.hpp"
-#include "shared/base/files.hpp"
-#include "shared/base/text.hpp"
-#include "shared/runtime/blocking.hpp"
 
 namespace labhub::coordinator::api {
 namespace {
@@ -178,165 +174,10 @@ Task<Result<MessageReply>> stop(Services& services, Call call, Nothing) {
     co_return MessageReply{"experiment " + id + " is being stopped"};
 }
 
-// --- results -------------------------------------------------------------------------------------------------------
-
-struct File {
-    std::string name;
-    std::int64_t size = 0;
-};
-BOOST_DESCRIBE_STRUCT(File, (), (name, size))
-struct ResultsBody {
-    std::vector<File> files;
-    std::optional<int> exit_code;
-    std::string status, reason, message;
-};
-BOOST_DESCRIBE_STRUCT(ResultsBody, (), (files, exit_code, status, reason, message))
-struct ResultsReply {
-    ResultsBody results;
-};
-BOOST_DESCRIBE_STRUCT(ResultsReply, (), (results))
-
-Task<Result<ResultsReply>> get_results(Services& services, Call call, Nothing) {
-    auto job = services.jobs.find(JobId{call.path["id"]});
-    if (!job) co_return std::move(job).error();
-    ResultsReply reply;
-    reply.results.exit_code = (*job)->exit_code;
-    reply.results.status = to_string((*job)->status);
-    reply.results.reason = (*job)->reason;
-    reply.results.message = (*job)->message;
-    auto look = [&results = services.results, id = (*job)->id] { return results.list(id); };
-    auto files = co_await run_blocking(services.pool, std::move(look));
-    if (!files) co_return std::move(files).error();
-    for (auto& file : *files) reply.results.files.push_back({std::move(file.name), file.size});
-    co_return reply;
-}
-
-Task<Result<http::Response>> download(Services& services, Call call, Nothing) {
-    auto job = services.jobs.find(JobId{call.path["id"]});
-    if (!job) co_return std::move(job).error();
-    if (!is_final((*job)->status)) {
-        Error early{ErrorCode::conflict, "experiment '" + (*job)->id.value + "' has not ended yet",
-                    "it is " + std::string(to_string((*job)->status))};
-        co_return early;
-    }
-    const auto zip = services.results.zip_of((*job)->id);
-    std::error_code failure;
-    if (!std::filesystem::is_regular_file(zip, failure)) {
-        Error gone{ErrorCode::not_found, "experiment '" + (*job)->id.value + "' has no results"};
-        co_return gone;
-    }
-    http::Response response;
-    response.headers = {{"Content-Type", "application/zip"},
-                        {"Content-Disposition", "attachment; filename=\"" + (*job)->id.value + "-results.zip\""}};
-    response.body = http::FileBody{zip, false};
-    co_return response;
-}
-
-// --- logs ----------------------------------------------------------------------------------------------------------
-
-struct LogsReply {
-    std::string logs;
-    std::optional<std::int64_t> next;
-    bool ended = false;
-};
-BOOST_DESCRIBE_STRUCT(LogsReply, (), (logs, next, ended))
 }  // namespace
-template <>
-struct MemberDocs<LogsReply> {
-    static constexpr MemberDoc list[] = {{"next", "with ?from: the offset to ask for next, in bytes"},
-                                         {"ended", "nothing will be added any more"}};
-};
-namespace {
 
-constexpr std::int64_t kMaxLogBytes = 256 * 1024;
-
-/// Up to kMaxLogBytes of a file from `from` on (negative: counted from its end). A file that isn't there is empty.
-Result<std::pair<std::string, std::int64_t>> read_part(const std::filesystem::path& path, std::int64_t from) {
-    const UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
-    if (!file) {
-        if (errno == ENOENT) return std::pair<std::string, std::int64_t>{"", std::max<std::int64_t>(from, 0)};
-        return system_error("open " + path.string(), errno);
-    }
-    struct stat info {};
-    if (::fstat(file.get(), &info) != 0) return system_error("stat " + path.string(), errno);
-    if (from < 0) from = std::max<std::int64_t>(0, info.st_size + from);
-    std::string text(static_cast<std::size_t>(std::clamp<std::int64_t>(info.st_size - from, 0, kMaxLogBytes)), '\0');
-    const ssize_t got = ::pread(file.get(), text.data(), text.size(), from);
-    if (got < 0) return system_error("read " + path.string(), errno);
-    text.resize(static_cast<std::size_t>(got));
-    return std::pair{std::move(text), from + got};
-}
-
-/// A script may print any bytes; JSON takes UTF-8 only. A sequence cut at the end is left for the next read.
-std::string as_utf8(std::string_view text, std::int64_t& next, bool may_continue) {
-    std::string clean;
-    std::size_t wrong = 0;
-    while (!is_utf8(text, &wrong)) {
-        clean += text.substr(0, wrong);
-        text.remove_prefix(wrong);
-        if (may_continue && text.size() < 4 && (static_cast<unsigned char>(text[0]) & 0xC0) == 0xC0) {
-            next -= static_cast<std::int64_t>(text.size());
-            return clean;
-        }
-        clean += "\xEF\xBF\xBD";  // U+FFFD, the replacement character
-        text.remove_prefix(1);
-    }
-    return clean.append(text);
-}
-
-std::string last_lines(const std::string& text, std::int64_t count) {
-    std::size_t at = text.size();
-    if (at > 0 && text.back() == '\n') --at;
-    while (at > 0 && count > 0) {
-        const auto line = text.rfind('\n', at - 1);
-        if (line == std::string::npos) return text;
-        at = line;
-        --count;
-    }
-    return count == 0 && at < text.size() ? text.substr(at + 1) : text;
-}
-
-Result<LogsReply> tail_of(const std::filesystem::path& folder, std::int64_t lines, bool ended) {
-    LogsReply reply;
-    reply.ended = ended;
-    for (const char* const name : {"stdout.txt", "stderr.txt"}) {
-        LABHUB_TRY(auto part, read_part(folder / name, -kMaxLogBytes));
-        std::int64_t ignored = 0;
-        reply.logs += last_lines(as_utf8(part.first, ignored, false), lines);
-    }
-    return reply;
-}
-
-Result<LogsReply> part_of(const std::filesystem::path& file, std::int64_t from, bool ended) {
-    LABHUB_TRY(auto part, read_part(file, from));
-    LogsReply reply;
-    reply.ended = ended && static_cast<std::int64_t>(part.first.size()) < kMaxLogBytes;
-    reply.logs = as_utf8(part.first, part.second, !reply.ended);
-    reply.next = part.second;
-    return reply;
-}
-
-Task<Result<LogsReply>> get_logs(Services& services, Call call, Nothing) {
-    auto job = services.jobs.find(JobId{call.path["id"]});
-    if (!job) co_return std::move(job).error();
-    const bool ended = is_final((*job)->status);
-    const auto folder = services.results.folder_of((*job)->id);
-    auto from = query_integer(call, "from", -1, 0, 1LL << 40);
-    if (!from) co_return std::move(from).error();
-    auto tail = query_integer(call, "tail", 100, 1, 100'000);
-    if (!tail) co_return std::move(tail).error();
-    if (*from < 0) co_return tail_of(folder, *tail, ended);
-    const auto stream = call.request.query_value("stream").value_or("stdout");
-    if (stream != "stdout" && stream != "stderr") {
-        Error unknown{ErrorCode::malformed, "?stream=" + printable(stream, 40) + " is not a stream",
-                      "stdout or stderr"};
-        co_return unknown;
-    }
-    co_return part_of(folder / (std::string(stream) + ".txt"), *from, ended);
-}
-
-Operation row(std::string verb, std::string path, std::string id, std::string summary,
-              std::vector<QueryParameter> query = {}) {
+Operation experiment_row(std::string verb, std::string path, std::string id, std::string summary,
+                         std::vector<QueryParameter> query) {
     return Operation{std::move(verb),
                      "/api/experiments" + path,
                      std::move(id),
@@ -350,27 +191,19 @@ Operation row(std::string verb, std::string path, std::string id, std::string su
                      {}};
 }
 
-}  // namespace
-
 void add_experiments(std::vector<Operation>& list) {
-    const std::vector<QueryParameter> log_query{{"tail", "the last N lines of both streams; 100 when left out"},
-                                                {"stream", "with from: stdout or stderr"},
-                                                {"from", "read one stream from this byte on"}};
-    Operation zip = row("GET", "/{id}/download", "downloadResults", "Everything the experiment left, as one zip");
-    zip.response_type = "application/zip";
-    list.push_back(with_handler(row("POST", "/start", "startExperiment", "Queue a script for a device",
-                                    {{"device", "node/device, where the body names none"}}),
+    list.push_back(with_handler(experiment_row("POST", "/start", "startExperiment", "Queue a script for a device",
+                                               {{"device", "node/device, where the body names none"}}),
                                 &start));
-    list.push_back(with_handler(row("GET", "", "listExperiments", "All experiments, newest first"), &list_all));
     list.push_back(
-        with_handler(row("GET", "/{id}/status", "getExperimentStatus", "How an experiment is"), &get_status));
-    list.push_back(
-        with_handler(row("POST", "/{id}/stop", "stopExperiment", "Stop an experiment; its outputs are kept"), &stop));
-    list.push_back(with_handler(row("DELETE", "/{id}", "deleteExperiment", "The same as stop"), &stop));
-    list.push_back(
-        with_handler(row("GET", "/{id}/results", "getResults", "What an experiment has left so far"), &get_results));
-    list.push_back(with_handler(std::move(zip), &download));
-    list.push_back(with_handler(row("GET", "/{id}/logs", "getLogs", "What the script printed", log_query), &get_logs));
+        with_handler(experiment_row("GET", "", "listExperiments", "All experiments, newest first"), &list_all));
+    list.push_back(with_handler(experiment_row("GET", "/{id}/status", "getExperimentStatus", "How an experiment is"),
+                                &get_status));
+    list.push_back(with_handler(
+        experiment_row("POST", "/{id}/stop", "stopExperiment", "Stop an experiment; its outputs are kept"), &stop));
+    list.push_back(with_handler(experiment_row("DELETE", "/{id}", "deleteExperiment", "The same as stop"), &stop));
+    add_experiment_results(list);
+    add_experiment_logs(list);
 }
 
 }  // namespace labhub::coordinator::api
