@@ -108,6 +108,8 @@ Task<Result<std::deque<Message>>> Connection::receive_all() {
 
 std::size_t Connection::unsent_bytes() const { return session_->unsent_bytes(); }
 std::size_t Connection::unconfirmed_bytes() const { return session_->unconfirmed_bytes(); }
+std::size_t Connection::waiting_bytes() const { return session_->waiting_bytes(); }
+std::uint64_t Connection::reading_pauses() const { return session_->reading_pauses(); }
 
 bool Connection::is_open() const { return session_->is_open(); }
 

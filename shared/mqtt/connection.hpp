@@ -40,6 +40,9 @@ struct ConnectOptions {
     std::chrono::milliseconds timeout{10'000};  ///< for connecting, and for each acknowledgement waited for
     std::size_t max_unsent_bytes = 1u << 20;    ///< publish() is refused (too_many) above this
     std::size_t max_waiting_messages = 4096;    ///< received and not taken; above this we stop reading the socket
+    /// The same in bytes of topics and payloads. The message that passes it is still taken, so that one larger than all
+    /// of it comes through.
+    std::size_t max_waiting_bytes = 16u << 20;
 };
 
 struct Message {
@@ -86,6 +89,10 @@ class Connection {
     /// Bytes the kernel holds of what it took: the broker's machine has not confirmed them (TCP). They come before
     /// whatever is published next.
     std::size_t unconfirmed_bytes() const;
+    /// Bytes of topics and payloads received and not taken.
+    std::size_t waiting_bytes() const;
+    /// How often reading was put off because too much had been received and not taken.
+    std::uint64_t reading_pauses() const;
     bool is_open() const;
     /// Sends what is waiting and DISCONNECT (no Will), for at most 2 s; the connection is ended afterwards.
     Task<void> disconnect();

@@ -12,8 +12,9 @@ struct PlainMessage {
     std::string_view payload;
     bool retained = false;
 };
-/// What is anything else (another packet, a part of one, a topic that is no UTF-8) has size 0: libmosquitto is to judge
-/// it.
+/// What is anything else (another packet, a part of one, a topic that is no UTF-8, a QoS 0 message said to be a
+/// repetition) has size 0: libmosquitto is to judge it. A length in more bytes than it needs is read as the library
+/// reads it. Not for MQTT 5, where properties follow the topic.
 PlainMessage plain_message_at(std::string_view bytes);
 
 }  // namespace labhub::mqtt

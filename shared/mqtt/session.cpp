@@ -17,6 +17,9 @@ namespace {
 constexpr std::chrono::milliseconds kHousekeepingPeriod{500};  // loop_misc: keepalive, retries
 constexpr int kPacketsPerWake = 64;                            // then others on the executor get their turn
 constexpr std::size_t kBytesPerWake = 64 * 1024;               // the same, where the library is passed by
+/// The library takes for silence what it doesn't read itself: it would ping a broker that talks all the time, and give
+/// it up where the answer stands behind more messages than are read in one keepalive. It counts in whole seconds.
+constexpr std::chrono::seconds kLibraryReadsEvery{1};
 constexpr int kRefused = 128;
 
 Error to_error_of_connack(int code) {
@@ -50,7 +53,7 @@ Connection::Session::Session(asio::any_io_executor executor, Client client, Conn
       socket_(executor),
       housekeeping_(executor),
       changed_(executor),
-      may_pass_library_by_(!options_.tls && reads_packet_by_packet()) {
+      has_plain_stream_(!options_.tls && reads_packet_by_packet()) {
     changed_.expires_at(asio::steady_timer::time_point::max());
     mosquitto_user_data_set(client_.get(), this);
     mosquitto_connect_callback_set(client_.get(), &Session::on_connect);
@@ -81,7 +84,13 @@ void Connection::Session::arm() {
 
 void Connection::Session::arm_read() {
     // Not reading while nobody takes messages is what bounds the queue: TCP then slows the broker down.
-    if (reading_ || ended_ || !has_room()) return;
+    if (reading_ || ended_) return;
+    if (!has_room()) {
+        reading_pauses_ += is_paused_ ? 0 : 1;
+        is_paused_ = true;
+        return;
+    }
+    is_paused_ = false;
     reading_ = true;
     socket_.async_wait(asio::posix::stream_descriptor::wait_read,
                        [self = shared_from_this()](const boost::system::error_code& failure) {
@@ -112,15 +121,19 @@ void Connection::Session::arm_housekeeping() {
 
 void Connection::Session::read_some() {
     int code = MOSQ_ERR_SUCCESS;
-    if (!may_pass_library_by_) {
+    if (!has_plain_stream_) {
         for (int packets = 0; packets < kPacketsPerWake; ++packets) {
             code = mosquitto_loop_read(client_.get(), 1);
             if (code != MOSQ_ERR_SUCCESS || ended_ || !has_room() || !has_more(socket_.native_handle())) break;
         }
-    } else if (!is_between_packets_ || !take_plain_messages()) {
+    } else if (!may_pass_library_by() || !take_plain_messages()) {
         code = read_by_library();
     }
     after_call(code);
+}
+
+bool Connection::Session::may_pass_library_by() const {
+    return is_between_packets_ && connack_ == 0 && Steady::now() - library_read_at_ < kLibraryReadsEvery;
 }
 
 bool Connection::Session::take_plain_messages() {
@@ -133,22 +146,31 @@ bool Connection::Session::take_plain_messages() {
     PlainMessage message = plain_message_at(left);
     if (message.size == 0) return false;
     for (; message.size > 0 && has_room(); message = plain_message_at(left)) {
-        received_.push_back({std::string(message.topic), std::string(message.payload), 0, message.retained});
+        keep({std::string(message.topic), std::string(message.payload), 0, message.retained});
         left.remove_prefix(message.size);
     }
     // Lets go of what was taken, without copying it (tcp(7)).
-    ::recv(socket, nullptr, static_cast<std::size_t>(size) - left.size(), MSG_TRUNC | MSG_DONTWAIT);
+    const auto taken = size - static_cast<ssize_t>(left.size());
+    if (::recv(socket, nullptr, static_cast<std::size_t>(taken), MSG_TRUNC | MSG_DONTWAIT) != taken)
+        finish(Error{ErrorCode::unavailable, "MQTT connection lost: the socket gives less than it had"});
     changed_.cancel();
     return true;
 }
 
 /// The library says nothing of whether it is within a packet, but goes on to the next one, or returns, by errno: EAGAIN
-/// where it would have read more.
+/// (or EINTR) where it would have read more. A write that would block leaves the same trace; then it is only asked once
+/// more than needed.
 int Connection::Session::read_by_library() {
     errno = 0;
     const int code = mosquitto_loop_read(client_.get(), 1);
-    is_between_packets_ = errno != EAGAIN && errno != EWOULDBLOCK;
+    is_between_packets_ = errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
+    library_read_at_ = Steady::now();
     return code;
+}
+
+void Connection::Session::keep(Message message) {
+    waiting_bytes_ += message.topic.size() + message.payload.size();
+    received_.push_back(std::move(message));
 }
 
 void Connection::Session::after_call(int code) {
@@ -192,7 +214,7 @@ void Connection::Session::on_message(mosquitto*, void* self, const mosquitto_mes
     copy.payload.assign(static_cast<const char*>(message->payload), static_cast<std::size_t>(message->payloadlen));
     copy.qos = message->qos;
     copy.retained = message->retain;
-    session.received_.push_back(std::move(copy));
+    session.keep(std::move(copy));
     session.changed_.cancel();
 }
 
@@ -299,6 +321,7 @@ Task<Result<Message>> Connection::Session::receive() {
     }
     Message first = std::move(received_.front());
     received_.pop_front();
+    waiting_bytes_ -= first.topic.size() + first.payload.size();
     arm_read();
     co_return std::move(first);
 }
@@ -310,6 +333,7 @@ Task<Result<std::deque<Message>>> Connection::Session::receive_all() {
         co_return ended;
     }
     auto all = std::exchange(received_, {});
+    waiting_bytes_ = 0;
     arm_read();
     co_return std::move(all);
 }

@@ -8,6 +8,7 @@
 #include <mosquitto.h>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include "shared/base/clock.hpp"
 #include "shared/mqtt/connection.hpp"
 
 namespace labhub::mqtt {
@@ -52,6 +53,8 @@ class Connection::Session : public std::enable_shared_from_this<Session> {
     bool is_open() const { return !ended_; }
     std::size_t unsent_bytes() const { return unsent_; }
     std::size_t unconfirmed_bytes();
+    std::size_t waiting_bytes() const { return waiting_bytes_; }
+    std::uint64_t reading_pauses() const { return reading_pauses_; }
     const ConnectOptions& options() const { return options_; }
 
   private:
@@ -66,11 +69,17 @@ class Connection::Session : public std::enable_shared_from_this<Session> {
     void arm_write();
     void arm_housekeeping();
     void read_some();
+    /// Whether what comes next may be taken without the library: it speaks MQTT 3.1.1 with a broker that has let us in,
+    /// has read no part of what comes, and has read something itself of late.
+    bool may_pass_library_by() const;
     /// Takes the QoS 0 messages at the head of what has come, all at once: libmosquitto needs four system calls for
     /// each. False: what comes first now is for the library to read.
     bool take_plain_messages();
     int read_by_library();
-    bool has_room() const { return received_.size() < options_.max_waiting_messages; }
+    void keep(Message message);
+    bool has_room() const {
+        return received_.size() < options_.max_waiting_messages && waiting_bytes_ < options_.max_waiting_bytes;
+    }
     /// After each call into the library: ends the session on an error, else arms what it wants next.
     void after_call(int code);
     void finish(Error reason);
@@ -80,14 +89,18 @@ class Connection::Session : public std::enable_shared_from_this<Session> {
     Client client_;  // null once the session has ended and no call of the library is on the stack
     asio::posix::stream_descriptor socket_;
     asio::steady_timer housekeeping_;
-    asio::steady_timer changed_;  // never expires; cancelled whenever something happened that a waiting task may want
-    const bool may_pass_library_by_;  // the bytes in the socket are MQTT's own, and nobody has read any of them ahead
+    asio::steady_timer changed_;   // never expires; cancelled whenever something happened that a waiting task may want
+    const bool has_plain_stream_;  // the bytes in the socket are MQTT's own, and nobody has read any of them ahead
     bool reading_ = false, writing_ = false;
     bool is_between_packets_ = true;  // the library has read no part of a packet of which more is to come
+    Steady::time_point library_read_at_{};
 
     std::optional<Error> ended_;
     std::optional<int> connack_;
     std::deque<Message> received_;
+    std::size_t waiting_bytes_ = 0;  // of received_
+    bool is_paused_ = false;
+    std::uint64_t reading_pauses_ = 0;
     std::map<int, int> granted_;            // SUBSCRIBE's message id → granted QoS
     std::map<int, std::size_t> in_flight_;  // PUBLISH's message id → bytes
     std::size_t unsent_ = 0;

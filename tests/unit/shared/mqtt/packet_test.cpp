@@ -33,6 +33,17 @@ TEST(PlainMessage, MayNeedLongLengths) {
     EXPECT_EQ(plain_message_at(bytes).payload.size(), 16'384u);
 }
 
+TEST(PlainMessage, MayHaveALengthInMoreBytesThanItNeeds) {
+    const std::string bytes = "\x30\x84\x80\x80\x00\x00\x01tx\x30"s;
+    const auto message = plain_message_at(bytes);
+    EXPECT_EQ(message.size, bytes.size() - 1);
+    EXPECT_EQ(message.payload, "x");
+}
+
+TEST(PlainMessage, IsNoneWhereItSaysItIsLongerThanAllThatCame) {
+    EXPECT_EQ(plain_message_at("\x30\xFF\xFF\xFF\x7F\x00\x01t"s + std::string(60'000, 'p')).size, 0u);
+}
+
 TEST(PlainMessage, IsNoneWhereAnyByteIsMissing) {
     for (std::size_t size = 0; size < kPacket.size(); ++size)
         EXPECT_EQ(plain_message_at(kPacket.substr(0, size)).size, 0u) << size;
