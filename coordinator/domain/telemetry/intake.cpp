@@ -11,28 +11,45 @@ using namespace std::chrono_literals;
 constexpr auto kGroupDelay = 50ms;  // gathers what comes in one burst into one commit
 constexpr auto kPatience = 1s;
 constexpr std::size_t kMostRefused = 10'000;  // messages, for one look
+constexpr std::size_t kShortText = 15;        // bytes that need no memory of their own
+
+std::size_t memory_of(const ingest::Samples& samples) {
+    std::size_t bytes = sizeof samples + samples.samples.capacity() * sizeof(ingest::Sample);
+    for (const auto& sample : samples.samples)
+        if (const auto* text = std::get_if<std::string>(&sample.value); text && text->size() > kShortText)
+            bytes += text->capacity();
+    return bytes;
+}
 
 }  // namespace
 
 bool Intake::put(ingest::Samples given) {
     const auto samples = std::make_shared<const ingest::Samples>(std::move(given));
     const std::size_t count = samples->samples.size();
+    const std::size_t bytes = memory_of(*samples);
     std::unique_lock lock(mutex_);
-    if (!has_room(count) && !is_failing_ && !is_stuck_)
-        is_stuck_ = !emptied_.wait_for(lock, kPatience, [&] { return has_room(count) || is_closed_; });
-    if (!has_room(count)) {
-        refused_ += count;
-        refused_nodes_.insert(samples->device().node);
-        if (is_failing_ && refused_samples_.size() < kMostRefused) refused_samples_.push_back(samples);
+    if (!has_room(count, bytes) && !is_failing_ && !is_stuck_)
+        is_stuck_ = !emptied_.wait_for(lock, kPatience, [&] { return has_room(count, bytes) || is_closed_; });
+    if (!has_room(count, bytes)) {
+        refuse(samples, bytes);
         return false;
     }
     const bool was_empty = queue_.empty() && schemas_.empty();
     if (queue_.empty()) queued_since_ = Steady::now();
     queued_ += count;
+    queued_bytes_ += bytes;
     queue_.push_back(samples);
     lock.unlock();
     if (was_empty) filled_.notify_one();
     return true;
+}
+
+void Intake::refuse(const SamplesPtr& samples, std::size_t bytes) {
+    refused_ += samples->samples.size();
+    refused_nodes_.insert(samples->device().node);
+    if (!is_failing_ || refused_samples_.size() >= kMostRefused || refused_bytes_ + bytes > most_bytes_) return;
+    refused_bytes_ += bytes;
+    refused_samples_.push_back(samples);
 }
 
 void Intake::put(ingest::DeviceSchemaPtr schema) {
@@ -75,6 +92,7 @@ std::optional<Intake::Taken> Intake::take(std::optional<Steady::time_point> unti
     if (is_closed_ && queue_.empty() && schemas_.empty()) return std::nullopt;
     Taken taken{std::exchange(queue_, {}), std::exchange(seen_, 0), take_schemas()};
     refused_samples_.clear();
+    refused_bytes_ = queued_bytes_ = 0;
     under_way_ = std::exchange(queued_, 0);
     is_stuck_ = false;
     lock.unlock();
@@ -93,6 +111,7 @@ SampleGroup Intake::look() {
     seen_ = queue_.size();
     std::move(refused_samples_.begin(), refused_samples_.end(), std::back_inserter(group));
     refused_samples_.clear();
+    refused_bytes_ = 0;
     return group;
 }
 
@@ -124,6 +143,11 @@ void Intake::close() {
 std::size_t Intake::waiting() const {
     const std::lock_guard lock(mutex_);
     return queued_ + under_way_;
+}
+
+std::size_t Intake::waiting_bytes() const {
+    const std::lock_guard lock(mutex_);
+    return queued_bytes_;
 }
 
 std::uint64_t Intake::refused() const {

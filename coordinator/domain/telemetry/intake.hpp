@@ -21,10 +21,14 @@ using SampleGroup = std::vector<SamplesPtr>;
 
 /// The bounded queue between ingest's thread, which puts samples in, and the recorder's, which takes them out in
 /// groups. At the bound the putting thread waits a moment, once: a slow disk should slow ingest down, a stuck one must
-/// not stop it. What finds no room is refused, counted, and its node remembered.
+/// not stop it. What finds no room is refused, counted, and its node remembered. The bound is one of samples and one of
+/// bytes, as a text may be as long as a message, and a message without samples carries a position still.
 class Intake {
   public:
-    explicit Intake(std::size_t most_samples) : most_samples_(most_samples) {}
+    static constexpr std::size_t kMostBytes = std::size_t{128} << 20;
+
+    explicit Intake(std::size_t most_samples, std::size_t most_bytes = kMostBytes)
+        : most_samples_(most_samples), most_bytes_(most_bytes) {}
 
     /// False: there was no room.
     bool put(ingest::Samples given);
@@ -59,22 +63,28 @@ class Intake {
     void close();
 
     std::size_t waiting() const;
+    /// Of what waits to be taken.
+    std::size_t waiting_bytes() const;
     std::uint64_t refused() const;
 
   private:
     std::vector<ingest::DeviceSchemaPtr> take_schemas();
-    bool has_room(std::size_t more) const { return queued_ + more <= most_samples_ || queued_ == 0; }
+    bool has_room(std::size_t samples, std::size_t bytes) const {
+        return queue_.empty() || (queued_ + samples <= most_samples_ && queued_bytes_ + bytes <= most_bytes_);
+    }
+    void refuse(const SamplesPtr& samples, std::size_t bytes);
 
-    const std::size_t most_samples_;
+    const std::size_t most_samples_, most_bytes_;
     mutable std::mutex mutex_;
     std::condition_variable filled_, emptied_;
     SampleGroup queue_;
     std::size_t seen_ = 0;         // of the queue, by look()
     SampleGroup refused_samples_;  // kept for look() alone
+    std::size_t refused_bytes_ = 0;
     std::map<DeviceAddress, ingest::DeviceSchemaPtr> schemas_;
     std::size_t schema_metrics_ = 0;
     Steady::time_point queued_since_;
-    std::size_t queued_ = 0, under_way_ = 0;
+    std::size_t queued_ = 0, queued_bytes_ = 0, under_way_ = 0;
     bool is_failing_ = false, is_stuck_ = false, is_closed_ = false;
     std::set<NodeId> refused_nodes_;
     std::uint64_t refused_ = 0;

@@ -64,6 +64,31 @@ TEST(Intake, TakesABatchLargerThanItsBoundWhenItIsEmpty) {
     EXPECT_TRUE(intake.put(samples(schema("a"), 50)));
 }
 
+TEST(Intake, BoundsTheBytesThatWait) {
+    Intake intake(1'000, 5'000);
+    intake.set_failing(true);
+    auto text = samples(schema("a"), 1);
+    text.samples[0].value = std::string(3'000, 'x');
+    EXPECT_TRUE(intake.put(text));
+    EXPECT_FALSE(intake.put(text));
+    EXPECT_EQ(intake.look().size(), 2u) << "the one that was refused is told";
+    text.samples[0].value = std::string(1'000'000, 'x');
+    EXPECT_FALSE(intake.put(text));
+    EXPECT_TRUE(intake.look().empty()) << "it is too large even for that";
+    EXPECT_TRUE(intake.take(std::nullopt));
+    EXPECT_EQ(intake.waiting_bytes(), 0u);
+    EXPECT_TRUE(intake.put(text)) << "one is taken whatever its size";
+}
+
+TEST(Intake, BoundsMessagesThatCarryNothingButAPosition) {
+    Intake intake(1'000, 100'000);
+    intake.set_failing(true);
+    int taken = 0;
+    while (taken < 10'000 && intake.put({schema("a"), {}, false, false, taken})) ++taken;
+    EXPECT_LT(taken, 10'000);
+    EXPECT_LE(intake.waiting_bytes(), 100'000u);
+}
+
 TEST(Intake, LetsTheWriterWaitForRoom) {
     Intake intake(10);
     const auto a = schema("a");
