@@ -20,6 +20,14 @@ struct Counters {
     std::uint64_t impostors = 0;            ///< births under a node's name by somebody who seems to be another
     std::uint64_t rebirths_requested = 0;
     std::uint64_t broker_connections = 0;
+    std::uint64_t given_up_values = 0;  ///< values and messages left out because no birth put them right
+    std::uint64_t forgotten_nodes = 0;  ///< sessions of nodes not enrolled that made room for others
+    std::uint64_t crowded_waits = 0;    ///< waits for a missing message ended early, as too many bytes waited behind it
+    std::uint64_t reading_pauses = 0;   ///< times the broker's socket was not read, as too much waited to be taken in
+    // As it is now.
+    std::uint64_t given_up = 0;    ///< metrics, devices and kinds of message that are left out
+    std::uint64_t nodes = 0;       ///< sessions kept
+    std::uint64_t held_bytes = 0;  ///< of messages that came before their turn
 };
 
 }  // namespace labhub::coordinator::ingest

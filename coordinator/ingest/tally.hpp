@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "coordinator/ingest/counters.hpp"
+#include "coordinator/ingest/log_budget.hpp"
 
 namespace labhub::coordinator::ingest {
 
@@ -13,11 +14,16 @@ struct Tally {
     using Count = std::atomic<std::uint64_t>;
     Count messages{0}, readings{0}, malformed{0}, gaps{0}, before_birth{0}, unknown_metrics{0}, unsupported_metrics{0},
         refused_retained{0}, refused_deaths{0}, refused_times{0}, type_changes{0}, impostors{0}, rebirths_requested{0},
-        broker_connections{0};
+        broker_connections{0}, given_up_values{0}, forgotten_nodes{0}, crowded_waits{0}, reading_pauses{0};
     // What strangers can make us keep; each has a bound.
+    Count nodes{0};           ///< sessions
     Count known_metrics{0};   ///< of all nodes and devices that are born now
+    Count known_bytes{0};     ///< the same: names, units and descriptions
     Count former_metrics{0};  ///< of devices that were, whose types are remembered
     Count held_bytes{0};      ///< of messages that came before their turn
+    Count defects{0};         ///< of all nodes, found or given up
+    Count given_up{0};        ///< of these, given up
+    LogBudget log_budget;     ///< on the ingest's thread only
 
     Counters snapshot() const {
         Counters now;
@@ -35,6 +41,13 @@ struct Tally {
         now.impostors = impostors;
         now.rebirths_requested = rebirths_requested;
         now.broker_connections = broker_connections;
+        now.given_up_values = given_up_values;
+        now.forgotten_nodes = forgotten_nodes;
+        now.crowded_waits = crowded_waits;
+        now.reading_pauses = reading_pauses;
+        now.given_up = given_up;
+        now.nodes = nodes;
+        now.held_bytes = held_bytes;
         return now;
     }
 };
