@@ -25,19 +25,59 @@ NodeState Node::state() const {
 
 void Fleet::enrol(link::Enrolment enrolment, const std::string& user, const std::filesystem::path& key) {
     const NodeId id = enrolment.node;
-    Node& node = nodes_[id];
+    const auto [entry, is_new] = nodes_.try_emplace(id);
+    Node& node = entry->second;
     node.id = id;
-    node.reason = "not heard of since the coordinator started";
-    node.unreachable_since = clock_.steady_now();
+    if (is_new) node.reason = "not heard of since the coordinator started, or it was enrolled";
+    if (!node.unreachable_since) node.unreachable_since = clock_.steady_now();
+    if (node.link) retire(std::move(node.link));
+    node.link_number = ++links_;
+    const auto is_present = [this, id, number = node.link_number] {
+        const Node* const now = find(id);
+        return now && now->link_number == number;
+    };
     link::LinkEvents events;
-    events.connected = [this, id](const rpc::HelloReply& hello) { link_connected(id, hello); };
-    events.disconnected = [this, id](const Error& error) { link_disconnected(id, error); };
+    events.connected = [this, id, is_present](const rpc::HelloReply& hello) {
+        if (is_present()) link_connected(id, hello);
+    };
+    events.disconnected = [this, id, is_present](const Error& error) {
+        if (is_present()) link_disconnected(id, error);
+    };
     node.link = std::make_unique<link::NodeLink>(executor_, std::move(enrolment), user, key, std::move(events));
     node.link->start();
 }
 
+void Fleet::set_leaving(const NodeId& node, bool is_leaving) {
+    if (Node* const found = find(node)) found->is_leaving = is_leaving;
+}
+
+void Fleet::dismiss(const NodeId& node) {
+    const auto found = nodes_.find(node);
+    if (found == nodes_.end()) return;
+    std::vector<DeviceAddress> devices;
+    for (const auto& [name, device] : found->second.devices) devices.push_back(device.address);
+    retire(std::move(found->second.link));
+    nodes_.erase(found);
+    for (const auto& device : devices)
+        if (on_device_born) on_device_born(device);
+    tell_waiting();
+}
+
+void Fleet::retire(std::unique_ptr<link::NodeLink> link) {
+    retired_.push_back(std::move(link));
+    retiring_.spawn("end of a session", end(retired_.back()));
+}
+
+Task<void> Fleet::end(std::shared_ptr<link::NodeLink> link) {
+    co_await link->stop();
+    std::erase(retired_, link);
+}
+
 Task<void> Fleet::stop() {
     for (auto& [id, node] : nodes_) co_await node.link->stop();
+    const auto retired = retired_;
+    for (const auto& link : retired) co_await link->stop();
+    co_await retiring_.stop();
     tell_waiting();
 }
 

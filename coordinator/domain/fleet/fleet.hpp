@@ -14,6 +14,7 @@
 #include "shared/base/clock.hpp"
 #include "shared/base/ids.hpp"
 #include "shared/base/value.hpp"
+#include "shared/runtime/task_group.hpp"
 
 namespace labhub::coordinator::fleet {
 
@@ -58,9 +59,18 @@ struct Node {
     std::optional<Steady::time_point> unreachable_since;
     std::map<std::string, Device> devices;
     std::uint64_t births = 0;  ///< grows whenever what it says of itself and its devices' metrics may have changed
+    bool is_leaving = false;   ///< not listed any more: let go when its devices are free, and leased to nobody else
     std::unique_ptr<link::NodeLink> link;
+    std::uint64_t link_number = 0;  ///< of the present link, by which the events of one before it are known
 
     NodeState state() const;
+};
+
+/// The list of enrolled nodes, as it is in force.
+struct EnrolmentList {
+    std::string file;
+    std::optional<UtcMillis> taken;  ///< when it was last read and taken
+    std::string problem;             ///< why the file as it is now is not in force; empty: it is
 };
 
 /// The node registry: which nodes and devices there are, how they are, what they last said. Lives on the main thread;
@@ -69,15 +79,22 @@ class Fleet {
   public:
     static constexpr std::size_t kRecentSamples = 600;
 
-    Fleet(asio::any_io_executor executor, const Clock& clock) : executor_(executor), clock_(clock), news_(executor) {
+    Fleet(asio::any_io_executor executor, const Clock& clock)
+        : executor_(executor), clock_(clock), news_(executor), retiring_(executor) {
         news_.expires_at(Steady::time_point::max());
     }
 
-    /// Adds a node and begins to connect to it. `user` is the login name, `key` the private key's path.
+    /// Adds a node and begins to connect to it. `user` is the login name, `key` the private key's path. Of one that is
+    /// there the session is closed and opened anew by this enrolment; what is known of its devices stays.
     void enrol(link::Enrolment enrolment, const std::string& user, const std::filesystem::path& key);
+    /// Whether to lend its devices no more, as it is to be dismissed.
+    void set_leaving(const NodeId& node, bool is_leaving);
+    /// Closes the session to the node and forgets it and its devices.
+    void dismiss(const NodeId& node);
     Task<void> stop();
 
     const std::map<NodeId, Node>& nodes() const { return nodes_; }
+    EnrolmentList enrolment_list;  ///< kept by who reads it
     /// Errors not_found naming the devices there are; unavailable while its node has not said which it has.
     Result<const Device*> device(const DeviceAddress& address) const;
     std::vector<DeviceAddress> devices() const;
@@ -104,7 +121,7 @@ class Fleet {
 
     /// Called when a node's agent was connected to (each time). One listener: the job engine.
     std::function<void(const NodeId&)> on_connected;
-    /// Called when a device was born, and for each batch of live readings. One listener: the alarms.
+    /// Called when a device was born or dismissed, and for each batch of live readings. One listener: the alarms.
     std::function<void(const DeviceAddress&)> on_device_born;
     std::function<void(const DeviceAddress&, const std::vector<Reading>&)> on_readings;
 
@@ -116,12 +133,17 @@ class Fleet {
     void link_connected(const NodeId& node, const rpc::HelloReply& hello);
     void link_disconnected(const NodeId& node, const Error& error);
     void tell_waiting() { news_.cancel(); }
+    void retire(std::unique_ptr<link::NodeLink> link);
+    Task<void> end(std::shared_ptr<link::NodeLink> link);
 
     asio::any_io_executor executor_;
     const Clock& clock_;
     asio::steady_timer news_;  ///< cancelled to wake those who wait for samples
     std::map<NodeId, Node> nodes_;
-    std::uint64_t strangers_ = 0;  ///< births of nodes that are not enrolled
+    std::uint64_t strangers_ = 0;                           ///< births of nodes that are not enrolled
+    std::uint64_t links_ = 0;                               ///< made since the start
+    std::vector<std::shared_ptr<link::NodeLink>> retired_;  ///< until their sessions have ended
+    TaskGroup retiring_;
 };
 
 }  // namespace labhub::coordinator::fleet

@@ -26,7 +26,12 @@ Lease* Leases::find(const LeaseId& id) { return const_cast<Lease*>(std::as_const
 
 Result<void> Leases::check_free(const DeviceAddress& device) const {
     const Lease* const lease = find(device);
-    if (!lease) return {};
+    if (!lease) {
+        const auto node = fleet_.nodes().find(device.node);
+        if (node == fleet_.nodes().end() || !node->second.is_leaving) return {};
+        return Error{ErrorCode::unavailable, "node " + device.node.value + " is not in the list of nodes any more",
+                     "it is let go as soon as its devices are free"};
+    }
     return Error{ErrorCode::conflict, device.to_string() + " is leased by " + lease->holder,
                  "until " + to_rfc3339(lease->expires) + " at the latest"};
 }

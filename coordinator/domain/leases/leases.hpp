@@ -24,7 +24,7 @@ class Leases {
     const Lease* find(const LeaseId& id) const;
     std::size_t size() const { return leases_.size(); }
     const std::map<DeviceAddress, Lease>& all() const { return leases_; }
-    /// Error conflict: who holds the device and until when.
+    /// Errors conflict: who holds the device and until when; unavailable: its node is leaving.
     Result<void> check_free(const DeviceAddress& device) const;
 
     /// A new lease that excludes others from now on, not yet stored or known to the node. Error conflict as check_free.
