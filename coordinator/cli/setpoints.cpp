@@ -36,6 +36,14 @@ std::vector<MetricInfo> metrics_of(const boost::json::object& device) {
     return metrics;
 }
 
+/// Where the '=' after the metric's name is: a name may have one itself. The first where no metric is called so.
+std::size_t end_of_name(const std::vector<MetricInfo>& metrics, const std::string& assignment) {
+    for (auto at = assignment.find('='); at != std::string::npos; at = assignment.find('=', at + 1))
+        for (const MetricInfo& metric : metrics)
+            if (assignment.compare(0, at, metric.name) == 0) return at;
+    return assignment.find('=');
+}
+
 }  // namespace
 
 Result<boost::json::object> setpoints_of(const boost::json::object& device,
@@ -43,7 +51,7 @@ Result<boost::json::object> setpoints_of(const boost::json::object& device,
     const std::vector<MetricInfo> metrics = metrics_of(device);
     boost::json::object values;
     for (const std::string& assignment : assignments) {
-        const std::size_t equals = assignment.find('=');
+        const std::size_t equals = end_of_name(metrics, assignment);
         if (equals == std::string::npos || equals == 0)
             return Error{ErrorCode::malformed, "'" + assignment + "' is no setting",
                          "write METRIC=VALUE, as stirrer=40"};

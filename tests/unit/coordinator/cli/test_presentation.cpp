@@ -74,6 +74,16 @@ TEST(Setpoints, TakeTheTypeOfTheMetric) {
     EXPECT_EQ(to_json(*values), R"({"stirrer":40,"led":true})");
 }
 
+TEST(Setpoints, ReadNamesThatHoldAnEqualsSign) {
+    const auto device = parse_json(
+        R"({"metrics":[{"name":"a=b","kind":"actuator","type":"number"},{"name":"Inputs/A c","kind":"actuator",
+                      "type":"boolean"}]})");
+    ASSERT_TRUE(device) << device.error().to_string();
+    const auto values = setpoints_of(device->as_object(), {"a=b=2", "Inputs/A c=on"});
+    ASSERT_TRUE(values) << values.error().to_string();
+    EXPECT_EQ(to_json(*values), R"({"a=b":2,"Inputs/A c":true})");
+}
+
 TEST(Setpoints, SayWhatIsWrong) {
     const auto error_of = [](std::vector<std::string> assignments) {
         return setpoints_of(vessel(), assignments).error();
