@@ -1,6 +1,6 @@
-#include "coordinator/domain/alarms/alarms.hpp"
+// Present alarms, their acknowledgement and their history.
+#include "coordinator/api/alarms.hpp"
 
-#include "coordinator/api/alarm_body.hpp"
 #include "coordinator/api/operations.hpp"
 #include "shared/base/text.hpp"
 
@@ -34,6 +34,7 @@ struct MemberDocs<AlarmView> {
         {"severity", "minor, major or invalid; none when it has cleared"},
         {"highest_severity", "since it was raised"},
         {"active", "false: it has cleared, and waits for somebody to acknowledge it"},
+        {"reaction", "log, notify, pause or stop; what paused becomes notify when somebody has let the commands go on"},
         {"checked_by", "hub, or node: that has made its device safe by itself"},
         {"experiment_id", "the experiment that held the device when it was raised; empty: none"},
         {"raised_at", "milliseconds of UTC since 1970, as all times here"}};
@@ -91,14 +92,26 @@ Task<Result<AlarmList>> list_alarms(Services& services, Call call, Nothing) {
 
 struct AcknowledgeRequest {
     std::optional<std::string> comment;
+    std::optional<bool> resume;
 };
-BOOST_DESCRIBE_STRUCT(AcknowledgeRequest, (), (comment))
+BOOST_DESCRIBE_STRUCT(AcknowledgeRequest, (), (comment, resume))
+}  // namespace
+template <>
+struct MemberDocs<AcknowledgeRequest> {
+    static constexpr MemberDoc list[] = {
+        {"resume", "true: the commands that the alarm pauses go on at once, though it has not cleared"}};
+};
+namespace {
 constexpr std::size_t kMaxComment = 1'000;
 
 Task<Result<AlarmReply>> acknowledge(Services& services, Call call, AcknowledgeRequest request) {
     std::string comment = printable(request.comment.value_or(""), kMaxComment);
     alarms::AlarmId id{call.path["id"]};
-    auto alarm = co_await services.alarms.acknowledge(std::move(id), call.caller.principal(), std::move(comment));
+    const bool resume = request.resume.value_or(false);
+    auto acknowledging =
+        resume ? services.alarms.resume_commands(std::move(id), call.caller.principal(), std::move(comment))
+               : services.alarms.acknowledge(std::move(id), call.caller.principal(), std::move(comment));
+    auto alarm = co_await std::move(acknowledging);
     if (!alarm) co_return std::move(alarm).error();
     AlarmReply reply;
     reply.alarm = view_of(*alarm);
@@ -189,110 +202,10 @@ Task<Result<HistoryReply>> history(Services& services, Call call, Nothing) {
     co_return reply;
 }
 
-// --- rules -----------------------------------------------------------------------------------------------------------
-
-struct RuleView {
-    std::string id, device, metric;
-    std::optional<double> lowlow, low, high, highhigh;
-    std::string lowlow_severity, low_severity, high_severity, highhigh_severity;
-    double hysteresis = 0;
-    std::string delay, no_data;
-    bool quality = true;
-    std::string reaction, description, set_by;
-    std::int64_t set_at = 0;
-};
-BOOST_DESCRIBE_STRUCT(RuleView, (),
-                      (id, device, metric, lowlow, low, high, highhigh, lowlow_severity, low_severity, high_severity,
-                       highhigh_severity, hysteresis, delay, no_data, quality, reaction, description, set_by, set_at))
 }  // namespace
-template <>
-struct MemberDocs<RuleView> {
-    static constexpr MemberDoc list[] = {
-        {"set_by", "user:NAME, configuration (it can't be changed here), or job:ID for a running experiment's own"}};
-};
-namespace {
 
-struct RuleList {
-    std::vector<RuleView> rules;
-};
-BOOST_DESCRIBE_STRUCT(RuleList, (), (rules))
-struct RuleReply {
-    RuleView rule;
-};
-BOOST_DESCRIBE_STRUCT(RuleReply, (), (rule))
-
-RuleView view_of(const alarms::Rule& rule) {
-    const alarms::Limits& limits = rule.limits;
-    RuleView shown;
-    shown.id = rule.id.value;
-    shown.device = rule.device;
-    shown.metric = rule.metric;
-    shown.lowlow = limits.lowlow;
-    shown.low = limits.low;
-    shown.high = limits.high;
-    shown.highhigh = limits.highhigh;
-    shown.lowlow_severity = alarm::to_string(limits.lowlow_severity);
-    shown.low_severity = alarm::to_string(limits.low_severity);
-    shown.high_severity = alarm::to_string(limits.high_severity);
-    shown.highhigh_severity = alarm::to_string(limits.highhigh_severity);
-    shown.hysteresis = limits.hysteresis;
-    shown.delay = format_duration(limits.delay);
-    shown.no_data = format_duration(limits.no_data);
-    shown.quality = limits.quality;
-    shown.reaction = to_string(rule.reaction);
-    shown.description = rule.description;
-    shown.set_by = rule.set_by;
-    shown.set_at = rule.set_at.count;
-    return shown;
-}
-
-Task<Result<RuleList>> list_rules(Services& services, Call, Nothing) {
-    RuleList reply;
-    for (const alarms::Rule* rule : services.alarms.rules()) reply.rules.push_back(view_of(*rule));
-    co_return reply;
-}
-
-Task<Result<RuleReply>> get_rule(Services& services, Call call, Nothing) {
-    const alarms::RuleId id{call.path["id"]};
-    auto rule = services.alarms.rule(id);
-    if (!rule) co_return std::move(rule).error();
-    RuleReply reply;
-    reply.rule = view_of(**rule);
-    co_return reply;
-}
-
-Task<Result<RuleReply>> set_rule(Services& services, Call call, AlarmRuleBody body) {
-    if (!body.device) {
-        auto only = device_of(call, services);
-        if (!only) co_return std::move(only).error();
-        body.device = only->to_string();
-    }
-    auto rule = rule_from(body, services.alarms.settings());
-    if (!rule) co_return std::move(rule).error();
-    rule->set_by = call.caller.principal();
-    auto set = co_await services.alarms.set_rule(std::move(*rule));
-    if (!set) co_return std::move(set).error();
-    RuleReply reply;
-    reply.rule = view_of(*set);
-    co_return reply;
-}
-
-struct RemovedReply {
-    std::string message;
-};
-BOOST_DESCRIBE_STRUCT(RemovedReply, (), (message))
-
-Task<Result<RemovedReply>> remove_rule(Services& services, Call call, Nothing) {
-    alarms::RuleId id{call.path["id"]};
-    auto removed = co_await services.alarms.remove_rule(std::move(id));
-    if (!removed) co_return std::move(removed).error();
-    RemovedReply reply;
-    reply.message = "alarm rule " + call.path["id"] + " is removed";
-    co_return reply;
-}
-
-Operation row(std::string verb, std::string path, std::string id, std::string summary, Access access,
-              std::vector<QueryParameter> query = {}) {
+Operation alarm_row(std::string verb, std::string path, std::string id, std::string summary, Access access,
+                    std::vector<QueryParameter> query) {
     return Operation{std::move(verb),
                      "/api/alarms" + path,
                      std::move(id),
@@ -306,8 +219,6 @@ Operation row(std::string verb, std::string path, std::string id, std::string su
                      {}};
 }
 
-}  // namespace
-
 void add_alarms(std::vector<Operation>& list) {
     const std::vector<QueryParameter> which{{"device", "only of this one, as node/device"},
                                             {"severity", "at least: minor, major or invalid"}};
@@ -316,26 +227,17 @@ void add_alarms(std::vector<Operation>& list) {
         {"experiment", "only what happened during it"},       {"alarm", "only of this alarm"},
         {"from", "milliseconds of UTC since 1970, included"}, {"to", "the same"},
         {"before", "the reply's next: the page after that"},  {"limit", "at most so many, 100 when left out"}};
-    list.push_back(with_handler(
-        row("GET", "", "listAlarms", "The alarms that are active or not acknowledged", Access::user_or_job, which),
-        &list_alarms));
-    list.push_back(with_handler(
-        row("POST", "/{id}/acknowledge", "acknowledgeAlarm", "Says that a person has seen an alarm", Access::user),
-        &acknowledge));
-    list.push_back(with_handler(row("GET", "/history", "listAlarmHistory",
-                                    "What was raised, cleared and acknowledged, newest first", Access::user, when),
-                                &history));
-    list.push_back(with_handler(
-        row("GET", "/rules", "listAlarmRules", "What is watched, and what happens then", Access::user_or_job),
-        &list_rules));
-    list.push_back(with_handler(row("POST", "/rules", "setAlarmRule", "Makes or replaces a rule", Access::user,
-                                    {{"device", "node/device, where the body names none"}}),
-                                &set_rule));
-    list.push_back(with_handler(row("GET", "/rules/{id}", "getAlarmRule", "One rule", Access::user_or_job), &get_rule));
+    list.push_back(with_handler(alarm_row("GET", "", "listAlarms", "The alarms that are active or not acknowledged",
+                                          Access::user_or_job, which),
+                                &list_alarms));
+    list.push_back(with_handler(alarm_row("POST", "/{id}/acknowledge", "acknowledgeAlarm",
+                                          "Says that a person has seen an alarm", Access::user),
+                                &acknowledge));
     list.push_back(
-        with_handler(row("DELETE", "/rules/{id}", "removeAlarmRule",
-                         "Removes a rule; its alarms clear and stay until they are acknowledged", Access::user),
-                     &remove_rule));
+        with_handler(alarm_row("GET", "/history", "listAlarmHistory",
+                               "What was raised, cleared and acknowledged, newest first", Access::user, when),
+                     &history));
+    add_alarm_rules(list);
 }
 
 }  // namespace labhub::coordinator::api

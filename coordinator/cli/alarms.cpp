@@ -129,6 +129,7 @@ Task<ExitStatus> acknowledge(Context& context, AlarmAckRequest request) {
     json::array acknowledged;
     for (const std::string& id : *ids) {
         json::object body{{"comment", request.comment}};
+        if (request.resume) body["resume"] = true;
         auto reply =
             co_await context.hub.post("/api/alarms/" + http::percent_encode(id) + "/acknowledge", std::move(body));
         if (!reply) co_return context.give_up(reply.error());

@@ -24,6 +24,7 @@ struct AlarmHistoryRequest {
 struct AlarmAckRequest {
     std::vector<std::string> ids;
     bool all = false;
+    bool resume = false;  ///< commands that the alarm pauses go on
     std::string comment;
 };
 /// `labhub alarms rules`

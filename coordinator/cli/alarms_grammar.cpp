@@ -24,7 +24,9 @@ void AlarmsGrammar::describe(CLI::App& app) {
         ->capture_default_str();
     ack_app_ = alarms->add_subcommand("ack", "Says that you have seen an alarm");
     ack_app_->add_option("ID", ack_.ids, "The alarm, by its id or the last letters of it")->expected(0, 1'000);
-    ack_app_->add_flag("--all", ack_.all, "Every alarm nobody has acknowledged");
+    auto* const all = ack_app_->add_flag("--all", ack_.all, "Every alarm nobody has acknowledged");
+    ack_app_->add_flag("--resume", ack_.resume, "The commands that it pauses go on, though it has not cleared")
+        ->excludes(all);
     ack_app_->add_option("-m,--comment", ack_.comment, "What you have to say of it")->type_name("TEXT");
     rules_app_ = alarms->add_subcommand("rules", "Lists what is watched");
     describe_set(*alarms);

@@ -75,6 +75,11 @@ void Notifier::failed(Line& line, const Error& error) {
     line.state.problem = error.to_string();
 }
 
+Task<void> Notifier::wait_after(Line* line, Error error) {
+    failed(*line, error);
+    co_await sleep_for(line->backoff.next());
+}
+
 Task<void> Notifier::deliver(Line* line, std::vector<alarms::Event> events) {
     const UtcMillis oldest_told = clock_.utc_now() - settings_.give_up_after;
     const std::int64_t last = events.back().number;
@@ -87,10 +92,7 @@ Task<void> Notifier::deliver(Line* line, std::vector<alarms::Event> events) {
     if (!events.empty()) {
         Letter letter = letter_of(line->channel, events, clock_.utc_now());
         auto sent = co_await courier_.send(std::move(letter));
-        if (!sent) {
-            failed(*line, sent.error());
-            co_return co_await sleep_for(line->backoff.next());
-        }
+        if (!sent) co_return co_await wait_after(line, sent.error());
         line->sent.push_back(clock_.steady_now());
         ++line->state.delivered;
     }
@@ -99,8 +101,7 @@ Task<void> Notifier::deliver(Line* line, std::vector<alarms::Event> events) {
     while (true) {
         auto noted = co_await store_.delivered(line->channel.name, last);
         if (noted) co_return;
-        failed(*line, noted.error());
-        co_await sleep_for(line->backoff.next());
+        co_await wait_after(line, noted.error());
         if (co_await is_cancelled()) co_return;
     }
 }
@@ -111,19 +112,21 @@ Task<void> Notifier::serve(Line* line) {
         if (must_wait) co_await wait_for_news(line);
         if (co_await is_cancelled()) co_return;
         auto first = co_await store_.undelivered(line->channel.name, 1);
-        if (!first) {
-            failed(*line, first.error());
-            co_await sleep_for(line->backoff.next());
-            must_wait = false;
-            continue;
+        must_wait = first && first->empty();
+        if (!first) co_await wait_after(line, first.error());
+        if (must_wait) {  // and nothing is left that could have failed
+            line->state.problem.clear();
+            line->backoff.reset();
         }
-        must_wait = first->empty();
-        if (must_wait) continue;
+        if (!first || must_wait) continue;
         co_await sleep_for(settings_.group_window);
         co_await wait_for_rate(line);
         if (co_await is_cancelled()) co_return;
         auto events = co_await store_.undelivered(line->channel.name, kMostEvents);
-        if (events && !events->empty()) co_await deliver(line, std::move(*events));
+        if (!events)
+            co_await wait_after(line, events.error());
+        else if (!events->empty())
+            co_await deliver(line, std::move(*events));
     }
 }
 

@@ -67,6 +67,7 @@ class Notifier {
     Task<void> wait_for_rate(Line* line);
     Task<void> deliver(Line* line, std::vector<alarms::Event> events);
     void failed(Line& line, const Error& error);
+    Task<void> wait_after(Line* line, Error error);
 
     asio::any_io_executor executor_;
     NotifierSettings settings_;

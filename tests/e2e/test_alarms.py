@@ -149,8 +149,8 @@ class Alarms(unittest.TestCase):
             return None
         return wait_for(f"an alarm of {metric} with {state}", look)
 
-    def acknowledge(self, alarm, comment=""):
-        return self.lab.request("POST", f"/api/alarms/{alarm['id']}/acknowledge", {"comment": comment})["alarm"]
+    def acknowledge(self, alarm, comment="", **more):
+        return self.lab.request("POST", f"/api/alarms/{alarm['id']}/acknowledge", {"comment": comment, **more})["alarm"]
 
     def set_rule(self, **rule):
         return self.lab.request("POST", "/api/alarms/rules", rule)["rule"]
@@ -235,7 +235,7 @@ class Alarms(unittest.TestCase):
         self.assertEqual((described["alarms"][0]["event"], described["alarms"][0]["condition"]), ("raised", "high"))
         self.assertEqual(self.history(experiment=job)[-1]["event"], "raised")
 
-    def test_an_alarm_pauses_the_commands_until_a_person_has_seen_it(self):
+    def test_an_alarm_pauses_the_commands_until_it_is_over_or_a_person_lets_them_go_on(self):
         self.set_rule(metric="stirrer", high=40.5, id="fast", reaction="log")
         job = self.lab.submit(HOLD_STIRRER, device="sim-1/vessel", alarms=[{"rule": "fast", "reaction": "pause"}])
         self.lab.wait_log(job, "refused: commands are paused by an alarm: stirrer of sim-1/vessel")
@@ -244,6 +244,9 @@ class Alarms(unittest.TestCase):
         self.assertEqual((alarm["experiment_id"], alarm["reaction"]), (job, "pause"))
         count = self.lab.logs(job).count("set\n")
         self.acknowledge(alarm)
+        self.lab.wait_log(job, "until it has cleared; ")
+        self.assertEqual(self.lab.logs(job).count("set\n"), count, "it is as fast as before")
+        self.acknowledge(alarm, resume=True)
         wait_for("commands to go on", lambda: self.lab.logs(job).count("set\n") > count)
 
     def test_a_script_sees_the_alarms_but_can_not_acknowledge_them(self):

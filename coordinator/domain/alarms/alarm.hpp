@@ -25,7 +25,7 @@ using AlarmId = Id<struct AlarmTag>;  ///< one alarm, from its raising until it 
 enum class Reaction {
     log,     ///< it is in the list and the history
     notify,  ///< people are told, by e-mail and webhook
-    pause,   ///< the running experiment's commands are refused until a person has acknowledged the alarm
+    pause,   ///< the running experiment's commands are refused until the alarm is over, or a person lets them go on
     stop,    ///< the device is made safe and the running experiment stopped
 };
 std::string_view to_string(Reaction reaction);

@@ -9,6 +9,20 @@ namespace {
 
 constexpr std::chrono::seconds kStoreWait{5};
 
+Error no_such_alarm(const AlarmId& id) {
+    return {ErrorCode::not_found, "no present alarm '" + id.value.substr(0, 64) + "'",
+            "it is over, or never was: see labhub alarms list"};
+}
+
+/// What has to happen before the commands that an alarm pauses go on.
+std::string way_out(const Alarm& alarm) {
+    const std::string acknowledge = "labhub alarms ack " + alarm.id.value;
+    if (!alarm.is_active()) return "until a person has acknowledged it: " + acknowledge;
+    const std::string until =
+        alarm.is_acknowledged() ? "until it has cleared; " : "until it has cleared and a person has acknowledged it; ";
+    return until + acknowledge + " --resume lets them go on before";
+}
+
 Error no_such_rule(const RuleId& id) {
     return {ErrorCode::not_found, "no alarm rule '" + id.value.substr(0, 64) + "'", "see: labhub alarms rules"};
 }
@@ -210,8 +224,7 @@ Task<Result<Alarm>> Alarms::acknowledge(AlarmId id, std::string who, std::string
     Key key;
     const Alarm* alarm = find(id, &key);
     if (!alarm) {
-        Error missing{ErrorCode::not_found, "no present alarm '" + id.value.substr(0, 64) + "'",
-                      "it is over, or never was: see labhub alarms list"};
+        Error missing = no_such_alarm(id);
         co_return missing;
     }
     Alarm shown = *alarm;
@@ -232,13 +245,38 @@ Task<Result<Alarm>> Alarms::acknowledge(AlarmId id, std::string who, std::string
     co_return shown;
 }
 
+Task<Result<Alarm>> Alarms::resume_commands(AlarmId id, std::string who, std::string comment) {
+    Key key;
+    Alarm* const alarm = find(id, &key);
+    if (!alarm) {
+        Error missing = no_such_alarm(id);
+        co_return missing;
+    }
+    if (alarm->reaction != Reaction::pause) {
+        if (alarm->is_acknowledged()) co_return *alarm;
+        Error nothing{ErrorCode::conflict, "alarm '" + id.value + "' pauses no commands",
+                      "acknowledge it without resume"};
+        co_return nothing;
+    }
+    // A reaction is stored with its alarm, so that a restart pauses nothing anew.
+    alarm->reaction = Reaction::notify;
+    Alarm shown = *alarm;
+    comment.insert(0, comment.empty() ? "commands go on" : "commands go on: ");
+    shown.acknowledged = clock_.utc_now();
+    shown.acknowledged_by = who;
+    shown.comment = comment;
+    const auto number = mark_acknowledged(key, std::move(who), std::move(comment));
+    auto stored = co_await journal_.wait_for(number, kStoreWait);
+    if (!stored) co_return std::move(stored).error();
+    co_return shown;
+}
+
 Result<void> Alarms::check_commands(const JobId& job) const {
     for (const auto& [key, alarm] : present_) {
-        if (alarm.job != job || alarm.reaction < Reaction::pause || alarm.is_acknowledged()) continue;
+        if (alarm.job != job || alarm.reaction < Reaction::pause) continue;
         if (alarm.reaction == Reaction::stop)
             return Error{ErrorCode::conflict, "the experiment is being stopped by an alarm: " + alarm.message};
-        return Error{ErrorCode::conflict, "commands are paused by an alarm: " + alarm.message,
-                     "until a person has acknowledged it: labhub alarms ack " + alarm.id.value};
+        return Error{ErrorCode::conflict, "commands are paused by an alarm: " + alarm.message, way_out(alarm)};
     }
     return {};
 }

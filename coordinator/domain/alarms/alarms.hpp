@@ -100,10 +100,15 @@ class Alarms {
     Counts counts() const;
     /// Errors not_found; unavailable (its node can't be reached, or it couldn't be stored yet). Once more is fine.
     Task<Result<Alarm>> acknowledge(AlarmId id, std::string who, std::string comment);
+    /// Lets the commands it pauses go on before it has cleared; that acknowledges it, too. They are paused again when
+    /// it gets worse than ever, or clears and comes back. Errors not_found; conflict: it pauses none; unavailable (it
+    /// couldn't be stored yet). Once more is fine.
+    Task<Result<Alarm>> resume_commands(AlarmId id, std::string who, std::string comment);
     Task<Result<std::vector<Event>>> history(store::AlarmHistoryQuery query) {
         return store_.history(std::move(query));
     }
-    /// Error conflict, saying which alarm, while the commands of that experiment are paused.
+    /// Error conflict, saying which alarm, while the commands of that experiment are paused: until the alarm has
+    /// cleared and was acknowledged.
     Result<void> check_commands(const JobId& job) const;
     const Journal& journal() const { return journal_; }
 

@@ -237,9 +237,9 @@ void Alarms::change(const Key& key, Alarm& alarm, const Finding& finding) {
     }
     alarm.cleared.reset();
     alarm.highest = std::max(alarm.highest, alarm.severity);
-    alarm.reaction = finding.reaction;
     const bool is_worse = alarm.highest > highest_before;
     if (!was_active || is_worse) {
+        alarm.reaction = finding.reaction;  // else a person may have let the commands go on
         alarm.acknowledged.reset();
         alarm.acknowledged_by.clear();
         alarm.comment.clear();
@@ -272,7 +272,7 @@ void Alarms::record(const Key& key, EventKind kind) {
 void Alarms::react(const Alarm& alarm) {
     if (alarm.job.empty() || alarm.reaction < Reaction::pause) return;
     if (alarm.reaction == Reaction::pause)
-        return spdlog::warn("commands of experiment {} are paused until alarm {} is acknowledged", alarm.job.value,
+        return spdlog::warn("commands of experiment {} are paused until alarm {} is over", alarm.job.value,
                             alarm.id.value);
     effects_.stop_experiment(alarm.job, alarm.device, alarm.message);
 }

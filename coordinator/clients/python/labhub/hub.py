@@ -240,10 +240,12 @@ class Hub:
         """
         return self.get("/api/alarms", device=device, severity=severity)["alarms"]
 
-    def acknowledge_alarm(self, alarm_id: str, comment: str = "") -> Dict[str, Any]:
-        """Says that a person has seen an alarm; returns it. Error Forbidden in a sandbox: a script is no person."""
+    def acknowledge_alarm(self, alarm_id: str, comment: str = "", resume: bool = False) -> Dict[str, Any]:
+        """Says that a person has seen an alarm; returns it. resume: the commands that it pauses go on, though it has not
+        cleared. Errors: Forbidden in a sandbox (a script is no person), NotFound, Conflict (`resume`: it pauses none).
+        """
         path = f"/api/alarms/{quote(alarm_id, safe='')}/acknowledge"
-        return self.call("POST", path, body={"comment": comment})["alarm"]
+        return self.call("POST", path, body={"comment": comment, **({"resume": True} if resume else {})})["alarm"]
 
     def alarm_history(self, limit: int = 100, **query: Any) -> List[Dict[str, Any]]:
         """What was raised, cleared and acknowledged, newest first. `query`: device, metric, experiment, alarm, from, to."""

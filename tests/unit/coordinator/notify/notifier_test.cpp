@@ -59,6 +59,13 @@ class NotifierTest : public testing::Test {
         while (receiver_.received().size() < count && Steady::now() < until) io_.run_one_for(milliseconds{20});
         return receiver_.received();
     }
+    void damage_the_last_event(const std::string& kind) {
+        const auto done = writer_->write_and_wait([kind](sqlite::Database& database) {
+            return database.run(
+                "UPDATE alarm_events SET kind = ? WHERE number = (SELECT max(number) FROM alarm_events)", kind);
+        });
+        ASSERT_TRUE(done) << done.error().to_string();
+    }
     std::size_t undelivered() {
         const auto waiting = labhub::test::run_task(io_, store_->undelivered("chat", 100));
         return waiting ? waiting->size() : 999;
@@ -135,6 +142,36 @@ TEST_F(NotifierTest, SendsNoMoreMessagesThanItsRate) {
     for (int turn = 0; turn < 20; ++turn) io_.run_one_for(milliseconds{20});
     EXPECT_EQ(receiver_.received().size(), 2u);
     EXPECT_EQ(undelivered(), 4u) << "it is told later";
+}
+
+TEST_F(NotifierTest, WaitsLongerAndLongerWhereTheOutboxCanNotBeRead) {
+    settings_.group_window = milliseconds{0};
+    settings_.first_retry = settings_.longest_retry = std::chrono::hours{1};
+    happen(1);
+    happen(2);
+    // The first of them alone can be read: what fails is the reading of all that is to be told.
+    damage_the_last_event("nonsense");
+    start();
+    for (int turn = 0; turn < 200; ++turn) io_.run_one_for(milliseconds{2});
+    EXPECT_EQ(notifier_->state()[0].failed, 1u);
+    EXPECT_FALSE(notifier_->state()[0].problem.empty());
+    EXPECT_TRUE(receiver_.received().empty());
+    stop();
+    damage_the_last_event("raised");
+    start();
+    EXPECT_EQ(count_in(messages(1)[0]), 2u);
+}
+
+TEST_F(NotifierTest, HasNoProblemOnceNothingIsLeftToTell) {
+    happen(1);
+    damage_the_last_event("nonsense");
+    start();
+    const auto problem = [this] { return notifier_->state()[0].problem; };
+    for (int turn = 0; turn < 1'000 && problem().empty(); ++turn) io_.run_one_for(milliseconds{20});
+    EXPECT_FALSE(problem().empty());
+    ASSERT_TRUE(labhub::test::run_task(io_, store_->delivered("chat", 1'000)));
+    for (int turn = 0; turn < 1'000 && !problem().empty(); ++turn) io_.run_one_for(milliseconds{20});
+    EXPECT_EQ(problem(), "");
 }
 
 TEST_F(NotifierTest, GivesUpWhatIsTooOldToMatter) {

@@ -87,6 +87,9 @@ class AlarmsTest : public testing::Test {
     Result<Alarm> acknowledge(const AlarmId& id, std::string comment = {}) {
         return test::run_task(io_, alarms_->acknowledge(id, "user:ada", std::move(comment)));
     }
+    Result<Alarm> resume(const AlarmId& id, std::string comment = {}) {
+        return test::run_task(io_, alarms_->resume_commands(id, "user:ada", std::move(comment)));
+    }
     void wait_until_stored() {
         const auto until = Steady::now() + seconds{20};
         io_.restart();
@@ -297,7 +300,7 @@ TEST_F(AlarmsTest, TellsNobodyWhereTheReactionIsToLog) {
 
 // --- experiments -----------------------------------------------------------------------------------------------------
 
-TEST_F(AlarmsTest, PausesTheCommandsOfARunningExperimentUntilAcknowledged) {
+TEST_F(AlarmsTest, PausesTheCommandsOfARunningExperimentUntilItHasClearedAndIsAcknowledged) {
     set(too_hot(Reaction::pause));
     run_experiment("e1");
     EXPECT_TRUE(alarms_->check_commands(JobId{"e1"}));
@@ -317,6 +320,55 @@ TEST_F(AlarmsTest, PausesTheCommandsOfARunningExperimentUntilAcknowledged) {
 TEST_F(AlarmsTest, StopsARunningExperimentAndSaysWhy) {
     set(too_hot(Reaction::stop));
     read(41.0);
+TEST_F(AlarmsTest, PausesCommandsWhileItIsActiveThoughItIsAcknowledged) {
+    set(too_hot(Reaction::pause));
+    run_experiment("e1");
+    read(41.0);
+    ASSERT_TRUE(acknowledge(only().id));
+    const auto paused = alarms_->check_commands(JobId{"e1"});
+    ASSERT_FALSE(paused) << "it is as hot as before";
+    EXPECT_NE(paused.error().detail.find("until it has cleared; "), std::string::npos) << paused.error().detail;
+    restart();
+    EXPECT_FALSE(alarms_->check_commands(JobId{"e1"}));
+    read(30.0);
+    EXPECT_TRUE(alarms_->check_commands(JobId{"e1"}));
+}
+
+TEST_F(AlarmsTest, LetsCommandsGoOnWhereAPersonSaysSo) {
+    set(too_hot(Reaction::pause));
+    run_experiment("e1");
+    read(41.0);
+    const AlarmId id = only().id;
+    const auto resumed = resume(id, "the probe is wrong");
+    ASSERT_TRUE(resumed) << resumed.error().to_string();
+    EXPECT_EQ(resumed->comment, "commands go on: the probe is wrong");
+    EXPECT_TRUE(only().is_active() && only().is_acknowledged());
+    EXPECT_TRUE(alarms_->check_commands(JobId{"e1"}));
+    EXPECT_EQ(history()[0].who, "user:ada");
+    EXPECT_TRUE(resume(id)) << "once more is fine";
+    read(41.5);
+    restart();
+    EXPECT_TRUE(alarms_->check_commands(JobId{"e1"})) << "it was not said anew";
+    read(46.0);
+    EXPECT_FALSE(alarms_->check_commands(JobId{"e1"})) << "worse than what the person knew";
+    ASSERT_TRUE(resume(id));
+    read(41.0);
+    EXPECT_TRUE(alarms_->check_commands(JobId{"e1"})) << "getting better pauses nothing";
+    read(30.0);
+    EXPECT_TRUE(alarms_->present().empty());
+    read(41.0);
+    EXPECT_FALSE(alarms_->check_commands(JobId{"e1"})) << "another alarm";
+}
+
+TEST_F(AlarmsTest, RefusesToLetGoOnWhatItDoesNotPause) {
+    set(too_hot());
+    run_experiment("e1");
+    read(41.0);
+    EXPECT_EQ(resume(only().id).error().code, ErrorCode::conflict);
+    EXPECT_FALSE(only().is_acknowledged());
+    EXPECT_EQ(resume(AlarmId{"nothing"}).error().code, ErrorCode::not_found);
+}
+
     EXPECT_TRUE(stopped_.empty()) << "nobody to stop";
     run_experiment("e1");
     ASSERT_EQ(stopped_.size(), 1u) << "what is alarming already holds for an experiment that begins";
