@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "shared/sparkplug/codec.hpp"
+
 namespace labhub::coordinator::broker {
 namespace {
 
@@ -10,8 +12,8 @@ constexpr std::uint64_t kLeastQueuedMessages = 100'000;
 constexpr std::uint64_t kQueuedMessagesPerNode = 100;
 constexpr std::uint64_t kLeastQueuedBytes = std::uint64_t{256} << 20;
 constexpr std::uint64_t kQueuedBytesPerNode = std::uint64_t{256} << 10;
-/// The limit newer brokers have by default. The largest birth an agent sends is far below it.
-constexpr std::uint64_t kLargestMessage = 2'000'000;
+/// Subscribers that may be stalled with all they are allowed, at one time.
+constexpr std::uint64_t kStalledSubscribers = 4;
 
 std::string line(const std::string& text) { return text + "\n"; }
 
@@ -38,6 +40,8 @@ std::uint64_t queued_messages_for(std::size_t nodes) {
 
 std::uint64_t queued_bytes_for(std::size_t nodes) { return std::max(kLeastQueuedBytes, kQueuedBytesPerNode * nodes); }
 
+std::uint64_t memory_for(std::size_t nodes) { return kStalledSubscribers * queued_bytes_for(nodes); }
+
 std::string mosquitto_conf(const BrokerSettings& settings) {
     std::string text = line("# Written by `labhub-coordinator broker-config`, for mosquitto 2.0.");
     text += line("listener " + std::to_string(settings.listen_port) +
@@ -48,7 +52,10 @@ std::string mosquitto_conf(const BrokerSettings& settings) {
     text += line("max_queued_messages " + std::to_string(queued_messages_for(settings.nodes.size())));
     text += line("# So many bytes of them: a subscriber that reads nothing can't fill the memory.");
     text += line("max_queued_bytes " + std::to_string(queued_bytes_for(settings.nodes.size())));
-    text += line("message_size_limit " + std::to_string(kLargestMessage));
+    text += line("# And so many bytes in all: past it whoever sends is disconnected, and sends again later.");
+    text += line("memory_limit " + std::to_string(memory_for(settings.nodes.size())));
+    text += line("# The largest payload the coordinator reads. A larger one is dropped here.");
+    text += line("message_size_limit " + std::to_string(sparkplug::kMaxPayloadBytes));
     text += line("max_keepalive 120");
     text += line("set_tcp_nodelay true");
     text += line("connection_messages false");

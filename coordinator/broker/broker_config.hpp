@@ -31,6 +31,9 @@ std::uint64_t queued_messages_for(std::size_t nodes);
 /// The same in bytes: mosquitto's default is without a bound.
 std::uint64_t queued_bytes_for(std::size_t nodes);
 
+/// The broker's memory, in bytes: several subscribers may be stalled with all that may wait for them.
+std::uint64_t memory_for(std::size_t nodes);
+
 /// A file for mosquitto 2.0's conf.d (mosquitto.conf(5)): the listener, how clients prove who they are, and limits
 /// under which all of the lab can be born again at once.
 std::string mosquitto_conf(const BrokerSettings& settings);
