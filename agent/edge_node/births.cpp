@@ -47,12 +47,13 @@ std::vector<sparkplug::Metric> node_metrics(const spool::Spool::State& spool, co
     return metrics;
 }
 
-sparkplug::Payload node_birth(std::uint8_t bd_seq, const NodeInfo& info, spool::Position acknowledged,
+sparkplug::Payload node_birth(std::uint8_t bd_seq, const NodeInfo& info, const SpoolStand& spool,
                               std::vector<sparkplug::Metric> changing, const std::vector<ExtraMetric>& extras) {
     sparkplug::Payload birth;
     birth.metrics.push_back(metric(sparkplug::node_metric::kBdSeq, std::int64_t{bd_seq}));
     birth.metrics.push_back(metric(sparkplug::node_metric::kRebirth, false));
-    birth.metrics.push_back(metric(sparkplug::node_metric::kAcknowledge, acknowledged));
+    birth.metrics.push_back(metric(sparkplug::node_metric::kAcknowledge, spool.acknowledged));
+    birth.metrics.push_back(metric("Node Info/Spool Life", spool.life));
     birth.metrics.push_back(metric("Node Info/Version", info.version));
     birth.metrics.push_back(metric("Node Info/Boot Id", info.boot_id));
     birth.metrics.push_back(metric("Node Info/SSH Host Key", info.ssh_fingerprint));

@@ -41,8 +41,14 @@ struct LastCommand {
 /// Metrics of the node that change while it lives: what its spool and its clock do, and the last command.
 std::vector<sparkplug::Metric> node_metrics(const spool::Spool::State& spool, const sampling::ClockState& clock,
                                             const LastCommand& last);
+/// How far the spool is acknowledged, and in which life of it: while the life is the same, what a position covered it
+/// covers for ever.
+struct SpoolStand {
+    spool::Position acknowledged = 0;
+    std::string life;
+};
 /// NBIRTH: bdSeq, the control metrics, and all the node says of itself (topics-nbirth-metrics), `changing` included.
-sparkplug::Payload node_birth(std::uint8_t bd_seq, const NodeInfo& info, spool::Position acknowledged,
+sparkplug::Payload node_birth(std::uint8_t bd_seq, const NodeInfo& info, const SpoolStand& spool,
                               std::vector<sparkplug::Metric> changing, const std::vector<ExtraMetric>& extras);
 /// DBIRTH: every metric of the device with its latest value, unit and limits (topics-dbirth-metrics).
 sparkplug::Payload device_birth(const sampling::Device& device, const std::vector<ExtraMetric>& extras);

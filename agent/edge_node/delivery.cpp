@@ -83,6 +83,7 @@ Delivery::Acknowledged Delivery::acknowledge(Position position, Steady::time_poi
         said_.clear();
         waiting_since_.reset();
         result.replay_all = true;
+        ++begun_anew_;
         return result;
     }
     acknowledged_ = std::max(acknowledged_, *upto);

@@ -52,6 +52,9 @@ class Delivery {
     bool is_acknowledging(Steady::time_point now) const;
     /// Whether a host that does acknowledge has been silent for so long, though there was something to say.
     bool has_waited(std::chrono::milliseconds duration, Steady::time_point now) const;
+    /// How often everything was to be sent again, as the host lacked what was taken for received: what it had before
+    /// says nothing of that.
+    unsigned begun_anew() const { return begun_anew_; }
     /// Taken for received by a host that doesn't acknowledge.
     Position taken_for_received() const { return taken_for_received_; }
 
@@ -66,6 +69,7 @@ class Delivery {
     std::deque<Said> said_;
     Position acknowledged_;
     Position taken_for_received_;
+    unsigned begun_anew_ = 0;
     std::deque<std::pair<Steady::time_point, Position>> sent_;
     std::optional<Steady::time_point> waiting_since_;  ///< said something it has not acknowledged
 };

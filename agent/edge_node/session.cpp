@@ -79,14 +79,19 @@ Result<void> Session::give_birth(const sampling::Device& device) {
     return {};
 }
 
+SpoolStand Session::spool_stand() const {
+    const auto& spool = around_.spool.state();
+    return {spool.acknowledged, around_.settings.info.boot_id + "/" + std::to_string(spool.replaced) + "/" +
+                                    std::to_string(around_.delivery.begun_anew())};
+}
+
 Result<void> Session::births() {
     last_births_ = around_.clock.steady_now();
     alive_.clear();
     seq_.reset();
     restart_run();
     reported_ = present_metrics();
-    sparkplug::Payload birth =
-        node_birth(bd_seq_, around_.settings.info, around_.spool.state().acknowledged, reported_, extras(""));
+    sparkplug::Payload birth = node_birth(bd_seq_, around_.settings.info, spool_stand(), reported_, extras(""));
     BornMetrics born(birth);
     LABHUB_CHECK(send(MessageType::nbirth, "", std::move(birth)));
     alive_.emplace("", std::move(born));

@@ -74,6 +74,7 @@ class Session {
     /// An NDATA or DDATA.
     Result<std::size_t> send_data(const std::string& device, sparkplug::Payload data);
     Result<void> births();
+    SpoolStand spool_stand() const;
     Result<void> give_birth(const sampling::Device& device);
     Task<void> rebirth_later();
     void handle(const mqtt::Message& message);

@@ -336,7 +336,8 @@ void Spool::acknowledge(Position upto, std::vector<std::string> withheld) {
         return;
     }
     if (upto <= state_.acknowledged) return;
-    if (forget_ && forget_->upto > upto) return;
+    // The same position once more may be an old word, of before some devices' rows were begun again: the first counts.
+    if (forget_ && forget_->upto >= upto) return;
     forget_ = Forget{upto, std::move(withheld)};
     wake_.cancel();
 }
