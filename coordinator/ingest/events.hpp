@@ -81,6 +81,15 @@ struct ReadingsRefused {
     std::string last;         ///< which one, and what it says: "vessel/temp of 1970-01-01T00:01:00.000Z"
 };
 
+/// What a node's birth says of its spool. Each birth makes a new one, be it equal.
+struct NodeSpool {
+    /// A name for as long as positions mean what they meant: what one has covered it covers for good. Empty: it says
+    /// none, and a position means nothing any more at the next birth.
+    std::string life;
+    std::int64_t acknowledged = 0;  ///< as far as the node knows
+};
+using NodeSpoolPtr = std::shared_ptr<const NodeSpool>;
+
 /// Samples of one DDATA, in the order sent. A message that mixes live and historical ones comes as two of these, the
 /// position with the second.
 struct Samples {
@@ -92,6 +101,7 @@ struct Samples {
     /// samples of the node are committed. Withheld after a gap until the node is born again, as it would cover what
     /// was lost.
     std::optional<std::int64_t> spool_position;
+    NodeSpoolPtr spool = nullptr;  ///< of the node's birth they came after, where somebody needs it
 
     const DeviceAddress& device() const { return schema->device; }
     const MetricInfo& metric(const Sample& sample) const { return schema->metrics[sample.metric]; }

@@ -6,6 +6,8 @@
 #include <spdlog/spdlog.h>
 #include <boost/asio/post.hpp>
 
+#include "shared/sparkplug/payload.hpp"
+
 namespace labhub::coordinator::telemetry {
 namespace {
 
@@ -16,6 +18,9 @@ constexpr auto kTellEvery = 100ms;         // what comes while the store fails
 constexpr auto kAcknowledgeEvery = 500ms;  // a node only needs it to let go of what it keeps
 constexpr auto kLookBack = 1ms;
 constexpr auto kLookAgain = 50ms;
+constexpr const char* kSpoolLife = "Node Info/Spool Life";
+constexpr std::size_t kLongestLife = 256;
+constexpr std::size_t kMostSpools = 50'000;  // strangers' among them; those born again are known again
 
 }  // namespace
 
@@ -25,7 +30,13 @@ void StoredWithin::add(std::chrono::milliseconds took, std::size_t count) {
 }
 
 Recorder::Recorder(store::TelemetryStore& store, fleet::Fleet& fleet, asio::any_io_executor main, const Clock& clock)
-    : fleet_(fleet), clock_(clock), main_(main), news_(fleet, main), intake_(kQueueBound), writer_(store) {}
+    : store_(store),
+      fleet_(fleet),
+      clock_(clock),
+      main_(main),
+      news_(fleet, main),
+      intake_(kQueueBound),
+      writer_(store) {}
 
 void Recorder::start(Acknowledge acknowledge, RequestRebirth request_rebirth) {
     acknowledge_ = std::move(acknowledge);
@@ -70,7 +81,8 @@ void Recorder::take_in(Intake::Taken taken) {
         tell(SampleGroup(group->begin() + static_cast<std::ptrdiff_t>(taken.seen), group->end()));
     const bool is_stored = store_group(*group);
     intake_.done();
-    if (is_stored) note_positions(*group);
+    if (!is_stored) return;
+    for (const auto& [node, position] : writer_.positions()) positions_[node] = position;
 }
 
 void Recorder::tell(SampleGroup group) {
@@ -89,12 +101,6 @@ void Recorder::count(const SampleGroup& group, const store::StoreCounts& stored)
     for (const auto& each : group)
         if (!each->historical && !each->samples.empty())
             counts_.stored_within.add(now - each->samples.back().time, each->samples.size());
-}
-
-void Recorder::note_positions(const SampleGroup& group) {
-    for (const auto& each : group)
-        if (each->spool_position && !writer_.incomplete().contains(each->device().node))
-            positions_[each->device().node] = *each->spool_position;
 }
 
 void Recorder::acknowledge_due(bool now) {
@@ -150,7 +156,28 @@ Task<void> Recorder::wait_for_readings(DeviceAddress device, UtcMillis until, st
     while (counts().waiting > 0 && Steady::now() < give_up) co_await sleep_for(kLookAgain);
 }
 
+/// What an earlier run of the coordinator has stored, or this one has told the node in vain, is not sent again.
+void Recorder::learn_spool(const ingest::NodeBorn& born) {
+    ingest::NodeSpool said;
+    if (const auto life = born.node_metrics.find(kSpoolLife); life != born.node_metrics.end())
+        if (const auto* const text = std::get_if<std::string>(&life->second); text && text->size() <= kLongestLife)
+            said.life = *text;
+    if (const auto known = born.node_metrics.find(sparkplug::node_metric::kAcknowledge);
+        known != born.node_metrics.end())
+        if (const auto* const position = std::get_if<std::int64_t>(&known->second)) said.acknowledged = *position;
+    const auto stored = said.life.empty() ? std::nullopt : store_.spool_position(born.node, said.life);
+    if (stored && *stored > said.acknowledged && acknowledge_) acknowledge_(born.node, *stored);
+    if (spools_.size() >= kMostSpools) spools_.clear();
+    spools_[born.node] = std::make_shared<const ingest::NodeSpool>(std::move(said));
+}
+
+ingest::NodeSpoolPtr Recorder::spool_of(const NodeId& node) const {
+    const auto found = spools_.find(node);
+    return found == spools_.end() ? nullptr : found->second;
+}
+
 void Recorder::node_born(ingest::NodeBorn born) {
+    learn_spool(born);
     const NodeId node = born.node;
     const std::size_t weight = born.node_metrics.size();
     const bool is_told = news_.node_born(node, weight, [born = std::move(born)](fleet::Fleet& fleet) {
@@ -171,8 +198,8 @@ void Recorder::node_changed(ingest::NodeChanged changed) {
 void Recorder::device_born(ingest::DeviceBorn born) {
     intake_.put(born.schema);
     // Refused for want of room, they are missed by nobody: the spool has them too.
-    intake_.put(ingest::Samples{born.schema, born.samples, false, false, std::nullopt});
     const NodeId node = born.schema->device.node;
+    intake_.put(ingest::Samples{born.schema, born.samples, false, false, std::nullopt, spool_of(node)});
     const std::size_t weight = born.schema->metrics.size();
     const bool is_told = news_.tell_of(node, weight, [born = std::move(born)](fleet::Fleet& fleet) {
         std::vector<Reading> readings;
@@ -210,6 +237,7 @@ void Recorder::readings_refused(ingest::ReadingsRefused refused) {
 }
 
 bool Recorder::samples(ingest::Samples samples) {
+    samples.spool = spool_of(samples.device().node);
     if (!samples.historical && !news_.live(samples)) intake_.want_again(samples.device().node);
     return intake_.put(std::move(samples));
 }

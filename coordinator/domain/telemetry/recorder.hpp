@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -65,8 +66,9 @@ class Recorder final : public ingest::Sink {
     ~Recorder() override { stop(); }
     /// Before start(). Any number of listeners.
     void listen(Listener listener) { listeners_.push_back(std::move(listener)); }
-    /// Both are called on the recorder's thread: `acknowledge` after a commit, `request_rebirth` for nodes whose
-    /// samples found no room.
+    /// `acknowledge` is called on the recorder's thread after a commit, and on ingest's for a node that is born and
+    /// knows less than is stored of its spool; `request_rebirth` on the recorder's, for nodes whose samples found no
+    /// room.
     void start(Acknowledge acknowledge, RequestRebirth request_rebirth = {});
     /// Stores what waits and ends the thread. Ingest must have been stopped before.
     void stop();
@@ -82,6 +84,7 @@ class Recorder final : public ingest::Sink {
     void readings_refused(ingest::ReadingsRefused refused) override;
     bool samples(ingest::Samples samples) override;
     void broker_changed(bool connected, std::string reason) override;
+
 
     /// Main thread: waits until a reading of the device taken at `until` or later is stored, so that all before it are;
     /// at most `limit`, and not at all while the device sends none.
@@ -102,10 +105,12 @@ class Recorder final : public ingest::Sink {
     bool store_group(const SampleGroup& group);
     bool wait_for_better();
     void count(const SampleGroup& group, const store::StoreCounts& stored);
-    void note_positions(const SampleGroup& group);
+    void learn_spool(const ingest::NodeBorn& born);
+    ingest::NodeSpoolPtr spool_of(const NodeId& node) const;
     void acknowledge_due(bool now);
     std::optional<Steady::time_point> next_acknowledgement() const;
 
+    store::TelemetryStore& store_;
     fleet::Fleet& fleet_;
     const Clock& clock_;
     asio::any_io_executor main_;
@@ -115,6 +120,7 @@ class Recorder final : public ingest::Sink {
     std::function<ingest::Counters()> ingest_counters_;
     FleetNews news_;
     Intake intake_;
+    std::unordered_map<NodeId, ingest::NodeSpoolPtr> spools_;  ///< as last born; ingest's thread only
     bool broker_connected_ = false;
     std::string broker_problem_ = "not connected yet";
 

@@ -15,6 +15,7 @@ constexpr std::size_t kKeptSamples = 65'536;  // room kept from one group to the
 void SeriesWriter::learn(const std::vector<ingest::DeviceSchemaPtr>& schemas) {
     if (schemas.empty()) return;
     std::erase_if(known_, [](const auto& entry) { return entry.second.schema.use_count() == 1; });
+    std::erase_if(incomplete_, [](const auto& entry) { return entry.second.use_count() == 1; });
     for (const auto& schema : schemas)
         if (auto described = store_.describe(schema->device, schema->metrics); !described)
             spdlog::error("can't store the units of {}: {}", schema->device.to_string(), described.error().to_string());
@@ -36,25 +37,51 @@ const SeriesWriter::Known& SeriesWriter::known(const ingest::DeviceSchemaPtr& sc
     return known;
 }
 
+bool SeriesWriter::take(const ingest::Samples& samples) {
+    if (samples.transient || samples.samples.empty()) return true;
+    bool is_whole = true;
+    const Known& device = known(samples.schema);
+    for (const auto& sample : samples.samples) {
+        const store::SeriesId series = device.series[sample.metric];
+        if (series == store::SeriesId{})
+            is_whole = false;
+        else
+            samples_.push_back({series, sample.quality, sample.time, sample.value});
+    }
+    return is_whole;
+}
+
+/// Those that mean something after a restart, too.
+std::vector<store::SpoolPosition> SeriesWriter::lasting(const std::map<NodeId, Position>& said) const {
+    std::vector<store::SpoolPosition> positions;
+    for (const auto& [node, each] : said)
+        if (each.spool && !each.spool->life.empty()) positions.push_back({node, each.spool->life, each.position});
+    return positions;
+}
+
 Result<store::StoreCounts> SeriesWriter::store(const SampleGroup& group) {
     samples_.clear();
+    positions_.clear();
     std::size_t most = 0;
     for (const auto& each : group) most += each->samples.size();
     samples_.reserve(most);
+    std::map<NodeId, Position> said;
+    Incomplete incomplete = incomplete_;  // not the member: a group that isn't stored comes again
     for (const auto& each : group) {
-        if (each->transient || each->samples.empty()) continue;
-        const Known& device = known(each->schema);
-        for (const auto& sample : each->samples) {
-            const store::SeriesId series = device.series[sample.metric];
-            if (series == store::SeriesId{})
-                incomplete_.insert(each->device().node);
-            else
-                samples_.push_back({series, sample.quality, sample.time, sample.value});
-        }
+        const NodeId& node = each->device().node;
+        if (!take(*each)) incomplete[node] = each->spool;
+        if (!each->spool_position) continue;
+        const auto lacking = incomplete.find(node);
+        const bool may_lack = lacking != incomplete.end() && (!each->spool || lacking->second == each->spool);
+        if (may_lack) continue;
+        said[node] = {*each->spool_position, each->spool.get()};
     }
-    if (samples_.empty()) return store::StoreCounts{};
-    auto stored = store_.append(samples_);
+    Result<store::StoreCounts> stored = store::StoreCounts{};
+    if (!samples_.empty()) stored = store_.append(samples_, lasting(said));
     if (samples_.capacity() > kKeptSamples) samples_ = {};
+    if (!stored) return stored;
+    incomplete_ = std::move(incomplete);
+    for (const auto& [node, each] : said) positions_[node] = each.position;
     return stored;
 }
 

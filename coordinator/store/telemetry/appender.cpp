@@ -124,7 +124,7 @@ void Appender::roll_back() {
     touched_.clear();
 }
 
-Result<StoreCounts> Appender::append(std::span<const NewSample> samples) {
+Result<StoreCounts> Appender::append(std::span<const NewSample> samples, std::span<const SpoolPosition> positions) {
     const std::lock_guard guard(mutex_);
     if (unsealed_ >= bound_)
         return Error{ErrorCode::unavailable,
@@ -135,14 +135,14 @@ Result<StoreCounts> Appender::append(std::span<const NewSample> samples) {
     for (const auto* sample : late_)
         if (staged) staged = stage_late(*sample, counts);
     if (!staged) return roll_back(), std::move(staged).error();
-    if (!touched_.empty()) LABHUB_CHECK(store_staged());
+    if (!touched_.empty()) LABHUB_CHECK(store_staged(positions));
     stored_ += counts.stored;
     duplicates_ += counts.duplicates;
     refused_ += counts.refused;
     return counts;
 }
 
-Result<void> Appender::store_staged() {
+Result<void> Appender::store_staged(std::span<const SpoolPosition> positions) {
     bytes_.clear();
     ByteWriter out(bytes_);
     for (const Series* series : touched_) {
@@ -150,6 +150,7 @@ Result<void> Appender::store_staged() {
         out.varint(series->head.staged());
         series->head.write_staged(out);
     }
+    if (!positions.empty()) SpoolPositions::write(positions, out);
     std::vector<SeriesRow> new_series;
     {
         const std::lock_guard lock(catalogue_.mutex);
@@ -163,6 +164,7 @@ Result<void> Appender::store_staged() {
         catalogue_.pending_stored(new_series.size());
         publish(*id);
     }
+    positions_.stored(positions);
     return {};
 }
 
@@ -239,7 +241,9 @@ Result<void> Appender::release(const FrozenSet& frozen) {
             figures.push_back(sealed);
         }
     }
-    LABHUB_CHECK(journal_.trim(frozen.through, figures));
+    const auto positions = positions_.untabled();
+    LABHUB_CHECK(journal_.trim(frozen.through, figures, positions));
+    positions_.tabled(positions);
     const std::lock_guard lock(catalogue_.mutex);
     for (const auto& sealed : figures) {
         Series& series = *catalogue_.get(sealed.id);

@@ -11,6 +11,7 @@
 #include "coordinator/store/telemetry/catalogue.hpp"
 #include "coordinator/store/telemetry/journal.hpp"
 #include "coordinator/store/telemetry/partition_set.hpp"
+#include "coordinator/store/telemetry/spool_positions.hpp"
 
 namespace labhub::coordinator::store::telemetry {
 
@@ -33,8 +34,10 @@ class Appender {
     /// Gives series another class where the configuration says so, from `from_day` on.
     Result<void> reclassify(std::int64_t from_day);
 
-    Result<StoreCounts> append(std::span<const NewSample> samples);
+    /// `positions` are stored with the samples; where there is no new sample, they are not.
+    Result<StoreCounts> append(std::span<const NewSample> samples, std::span<const SpoolPosition> positions);
     Result<void> describe(const DeviceAddress& device, const std::vector<MetricInfo>& metrics);
+    const SpoolPositions& positions() const { return positions_; }
 
     /// Takes all heads out of use for appends. Readers see them until release.
     FrozenSet freeze();
@@ -62,7 +65,8 @@ class Appender {
     Result<bool> is_sealed(Series& series, std::int64_t time);
     Result<bool> look_up(Series& series, std::int64_t time, Partition& partition, const PartitionKey& key);
     const std::vector<PackedSample>* times_of(Partition& partition, const StoredBlock& block, const PartitionKey& key);
-    Result<void> store_staged();
+    Result<void> store_staged(std::span<const SpoolPosition> positions);
+    Result<void> replay_rows();
     void touch(Series& series);
     void roll_back();
     void publish(std::int64_t id);
@@ -75,6 +79,7 @@ class Appender {
     PartitionSet& partitions_;
     mutable std::mutex mutex_;  ///< one append, freeze or release at a time; taken before the catalogue's
     Journal journal_;
+    SpoolPositions positions_;
     std::size_t bound_;
     std::int64_t last_id_ = 0;
     std::int64_t frozen_through_ = 0;

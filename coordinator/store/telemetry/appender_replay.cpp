@@ -47,10 +47,15 @@ void Appender::count_as_sealed(Series& series, std::int64_t time) {
 Result<void> Appender::replay_entry(std::int64_t id, std::string_view bytes) {
     ByteReader in(bytes);
     while (!in.is_at_end()) {
-        Series* series = catalogue_.get(static_cast<SeriesId>(in.varint()));
-        const auto count = in.varint();
         const Error wrong{ErrorCode::corrupt, "the telemetry journal has an entry that makes no sense",
                           "entry " + std::to_string(id)};
+        const auto series_id = in.varint();
+        if (series_id == SpoolPositions::kMark && in.is_good()) {
+            if (!positions_.read(in)) return wrong;
+            continue;
+        }
+        Series* series = catalogue_.get(static_cast<SeriesId>(series_id));
+        const auto count = in.varint();
         if (!in.is_good() || !series) return wrong;
         std::int64_t time = 0;
         Quality quality{};
@@ -64,24 +69,40 @@ Result<void> Appender::replay_entry(std::int64_t id, std::string_view bytes) {
     return {};
 }
 
-Result<void> Appender::replay() {
-    const std::lock_guard guard(mutex_);
-    LABHUB_TRY(auto rows, journal_.load_series());
-    const std::lock_guard lock(catalogue_.mutex);
-    catalogue_.load(std::move(rows));
+Result<void> Appender::replay_rows() {
     auto replayed =
         journal_.replay([this](std::int64_t id, std::string_view bytes) { return replay_entry(id, bytes); });
     replay_sealed_.clear();
+    return replayed;
+}
+
+Result<void> Appender::replay() {
+    const std::lock_guard guard(mutex_);
+    LABHUB_TRY(auto rows, journal_.load_series());
+    LABHUB_TRY(const auto positions, journal_.load_positions());
+    positions_.load(positions);
+    const std::lock_guard lock(catalogue_.mutex);
+    catalogue_.load(std::move(rows));
+    const auto damaged_before = journal_.damaged();
+    auto replayed = replay_rows();
+    const bool is_damaged = journal_.damaged() > damaged_before;
     std::sort(restated_.begin(), restated_.end());
     restated_.erase(std::unique(restated_.begin(), restated_.end()), restated_.end());
     journal_damaged_ = journal_.damaged();
     LABHUB_TRY(last_id_, journal_.last_id());
     // No partition can know of a later row.
     frozen_through_ = last_id_;
-    if (!replayed || unsealed_ == 0) return replayed;
-    // An empty row, so that the next freeze goes further than any seal before it; without room for it, appends make
-    // one.
-    if (const auto id = journal_.commit({}, {})) last_id_ = *id;
+    if (!replayed || (unsealed_ == 0 && !is_damaged)) return replayed;
+    std::string bytes;
+    if (is_damaged) {
+        // What covers a row that is lost must not be told to any node; also not after the next start.
+        ByteWriter out(bytes);
+        SpoolPositions::write({}, out);
+        positions_.clear();
+    }
+    // A row without readings, so that the next freeze goes further than any seal before it; without room for it,
+    // appends make one.
+    if (const auto id = journal_.commit({}, bytes)) last_id_ = *id;
     return replayed;
 }
 

@@ -71,6 +71,17 @@ Result<void> Journal::load_classes(std::vector<SeriesRow>& rows) {
     return {};
 }
 
+Result<std::vector<StoredPosition>> Journal::load_positions() {
+    LABHUB_TRY(auto row, database_.prepare("SELECT node, life, position FROM spool_position"));
+    std::vector<StoredPosition> positions;
+    while (true) {
+        LABHUB_TRY(const bool more, row.step());
+        if (!more) return positions;
+        positions.push_back(
+            {NodeId{row.column_text(0)}, static_cast<std::uint64_t>(row.column_int64(1)), row.column_int64(2)});
+    }
+}
+
 Result<void> Journal::replay(const std::function<Result<void>(std::int64_t, std::string_view)>& entry) {
     std::vector<std::int64_t> broken;
     {
@@ -94,6 +105,7 @@ Result<void> Journal::set_aside(const std::vector<std::int64_t>& ids) {
         LABHUB_CHECK(database_.run("INSERT INTO quarantine SELECT id, bytes FROM batch WHERE id = ?", id));
         LABHUB_CHECK(database_.run("DELETE FROM batch WHERE id = ?", id));
     }
+    LABHUB_CHECK(database_.run("DELETE FROM spool_position"));
     LABHUB_CHECK(transaction.commit());
     damaged_ += ids.size();
     spdlog::error("telemetry: {} entries of the journal are damaged and are set aside", ids.size());
@@ -137,12 +149,16 @@ Result<void> Journal::add_class(SeriesId series, const ClassSince& since) {
                          static_cast<std::uint32_t>(series), since.from_day, since.class_name);
 }
 
-Result<void> Journal::trim(std::int64_t through, std::span<const SeriesFigures> figures) {
+Result<void> Journal::trim(std::int64_t through, std::span<const SeriesFigures> figures,
+                           std::span<const StoredPosition> positions) {
     LABHUB_TRY(auto transaction, sqlite::Transaction::begin(database_));
     LABHUB_CHECK(database_.run("DELETE FROM batch WHERE id <= ?", through));
     for (const auto& row : figures)
         LABHUB_CHECK(database_.run("UPDATE series SET first = ?, last = ?, count = ? WHERE id = ?", row.first, row.last,
                                    row.count, static_cast<std::uint32_t>(row.id)));
+    for (const auto& row : positions)
+        LABHUB_CHECK(database_.run("INSERT OR REPLACE INTO spool_position (node, life, position) VALUES (?, ?, ?)",
+                                   row.node, static_cast<std::int64_t>(row.life), row.position));
     return transaction.commit();
 }
 

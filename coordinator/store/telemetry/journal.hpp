@@ -31,6 +31,13 @@ struct SeriesRow {
     std::vector<ClassSince> classes;
 };
 
+/// How far a node's spool is stored; `life` is the hash of its name.
+struct StoredPosition {
+    NodeId node;
+    std::uint64_t life = 0;
+    std::int64_t position = 0;
+};
+
 /// What the catalogue notes of a series' samples in partitions.
 struct SeriesFigures {
     SeriesId id{};
@@ -46,14 +53,19 @@ class Journal {
     static Result<Journal> open(const std::filesystem::path& path);
 
     Result<std::vector<SeriesRow>> load_series();
-    /// Calls `entry` with each stored row in order; one whose checksum is wrong is set aside and counted.
+    /// As the last trim left them; later ones are in the rows.
+    Result<std::vector<StoredPosition>> load_positions();
+    /// Calls `entry` with each stored row in order; one whose checksum is wrong is set aside and counted, and the
+    /// positions of spools are forgotten, as they cover what it held.
     Result<void> replay(const std::function<Result<void>(std::int64_t id, std::string_view bytes)>& entry);
     /// Stores new series and a row of readings together. Returns the row's id.
     Result<std::int64_t> commit(std::span<const SeriesRow> new_series, std::string_view bytes);
     Result<void> set_units(std::span<const SeriesRow> new_series, std::span<const SeriesRow> changed);
     Result<void> add_class(SeriesId series, const ClassSince& since);
-    /// Forgets the rows up to `through`, which are in partitions now, and takes over the series' figures.
-    Result<void> trim(std::int64_t through, std::span<const SeriesFigures> figures);
+    /// Forgets the rows up to `through`, which are in partitions now, and takes over the series' figures and the
+    /// positions that came in rows.
+    Result<void> trim(std::int64_t through, std::span<const SeriesFigures> figures,
+                      std::span<const StoredPosition> positions);
 
     /// The id of the last row there ever was.
     Result<std::int64_t> last_id();

@@ -92,8 +92,9 @@ Result<SeriesId> TelemetryStore::resolve(const DeviceAddress& device, std::strin
     return parts_->catalogue.resolve(device, metric).map([](const telemetry::Series* series) { return series->id; });
 }
 
-Result<StoreCounts> TelemetryStore::append(std::span<const NewSample> samples) {
-    auto counts = parts_->appender.append(samples);
+Result<StoreCounts> TelemetryStore::append(std::span<const NewSample> samples,
+                                           std::span<const SpoolPosition> positions) {
+    auto counts = parts_->appender.append(samples, positions);
     if (parts_->appender.unsealed() >= parts_->options.seal_samples) {
         const std::lock_guard lock(parts_->keep_mutex);
         parts_->is_nudged = true;
@@ -118,6 +119,10 @@ Result<StoreCounts> TelemetryStore::append(const std::vector<ReadingBatch>& batc
 
 Result<void> TelemetryStore::describe(const DeviceAddress& device, const std::vector<MetricInfo>& metrics) {
     return parts_->appender.describe(device, metrics);
+}
+
+std::optional<std::int64_t> TelemetryStore::spool_position(const NodeId& node, std::string_view life) const {
+    return parts_->appender.positions().find(node, life);
 }
 
 std::vector<SeriesInfo> TelemetryStore::series(const SeriesFilter& filter) const {

@@ -39,10 +39,10 @@ class SampleScan {
 /// ignored. docs/adr/0006-telemetry-store.md says how it is laid out.
 ///
 /// Threads: `append` and `describe` may be called from any thread, one at a time enters; what append returned without
-/// error is on disk (fsync). `resolve`, `series`, `info` and `statistics` never wait for the disk. Queries run on
-/// reader threads of the store and never wait for a commit. A thread of its own seals, compacts and deletes.
-/// Failure: a failed append has stored nothing of it; a damaged block is set aside and counted, never read; a failed
-/// seal is tried again and loses nothing, as the journal has it.
+/// error is on disk (fsync). `resolve`, `spool_position`, `series`, `info` and `statistics` never wait for the disk.
+/// Queries run on reader threads of the store and never wait for a commit. A thread of its own seals, compacts and
+/// deletes. Failure: a failed append has stored nothing of it; a damaged block is set aside and counted, never read; a
+/// failed seal is tried again and loses nothing, as the journal has it.
 class TelemetryStore {
   public:
     /// Opens, or makes, the folder. Errors unsupported (a later version wrote it), corrupt, storage_full.
@@ -54,11 +54,16 @@ class TelemetryStore {
     /// too_many past series_bound.
     Result<SeriesId> resolve(const DeviceAddress& device, std::string_view metric);
     /// Stores all samples or none; when it returns without error they are on disk. Errors storage_full, unavailable.
-    Result<StoreCounts> append(std::span<const NewSample> samples);
+    /// `positions`, of spools the samples came from, are stored in the same commit, or not at all where no sample is
+    /// new.
+    Result<StoreCounts> append(std::span<const NewSample> samples, std::span<const SpoolPosition> positions = {});
     /// The same for readings by name.
     Result<StoreCounts> append(const std::vector<ReadingBatch>& batches);
     /// Remembers units, for series that exist and for new ones.
     Result<void> describe(const DeviceAddress& device, const std::vector<MetricInfo>& metrics);
+
+    /// How far the node's spool is stored; nothing where that isn't known of this life of it. No I/O.
+    std::optional<std::int64_t> spool_position(const NodeId& node, std::string_view life) const;
 
     /// The series that exist, in the order in which they were first heard of. Copies all of them: not for the main
     /// thread.

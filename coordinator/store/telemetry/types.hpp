@@ -30,6 +30,20 @@ struct NewSample {
     Value value;
 };
 
+/// How far a node's spool is stored: everything it has said up to this position. What it means ends with the spool's
+/// `life`, as its node names it.
+struct SpoolPosition {
+    NodeId node;
+    std::string life;
+    std::int64_t position = 0;
+};
+
+/// A device and what it measures.
+struct DescribedDevice {
+    const DeviceAddress& device;
+    const std::vector<MetricInfo>& metrics;
+};
+
 /// All metrics of one moment: a row of telemetry.csv. `values` has one entry for each metric asked for.
 struct TelemetryRow {
     UtcMillis time;
@@ -76,7 +90,8 @@ enum class Aggregate { average, minimum, maximum, last, count };
 /// value, at the bucket's beginning; empty buckets are left out. Without it each series gives at most `max_points` of
 /// its own samples, with each bucket's smallest and largest at their true times; a series with no more samples than
 /// that gives all of them. Downsampled values are numbers, booleans as 0 and 1; texts can't be ordered, so of them each
-/// bucket gives the last.
+/// bucket gives the last. A downsampled value is of the quality of the worst readings it was made of, and uncertain
+/// where bad ones were left out; of blocks written before summaries held that it isn't known, and said to be good.
 struct SeriesQuery {
     std::vector<SeriesId> series;
     UtcMillis from;  ///< inclusive

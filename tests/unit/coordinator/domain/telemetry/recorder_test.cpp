@@ -124,6 +124,64 @@ TEST_F(RecorderTest, CountsHowLongStoringTook) {
     EXPECT_EQ(counts.back(), 1u);
 }
 
+ingest::NodeBorn birth(const std::string& node, const std::string& life, std::int64_t acknowledged) {
+    return {NodeId{node}, UtcMillis{}, 0, {{"Node Info/Spool Life", life}, {"Node Control/Acknowledge", acknowledged}}};
+}
+
+TEST_F(RecorderTest, ANodeIsAcknowledgedAtItsBirthWhatAnEarlierRunHasStored) {
+    start();
+    const auto a = schema("a");
+    recorder.node_born(birth("a", "boot-1/0", 0));
+    EXPECT_TRUE(recorder.samples(samples(a, 1, 1ms, 7)));
+    recorder.stop();
+    store.reset();
+    store = store::TelemetryStore::open(folder.path / "telemetry").value();
+
+    Positions told;
+    Recorder next{*store, fleet, main.get_executor(), clock};
+    next.start([&told](NodeId node, std::int64_t position) { told[node] = position; });
+    const auto born = [&](ingest::NodeBorn with) {
+        told.clear();
+        next.node_born(std::move(with));
+        return told;
+    };
+    const Positions up_to_7{{NodeId{"a"}, 7}};
+    EXPECT_EQ(born(birth("a", "boot-1/0", 3)), up_to_7) << "at once, before any sample";
+    EXPECT_EQ(born(birth("a", "boot-1/0", 3)), up_to_7) << "the first word may have been lost";
+    EXPECT_EQ(born(birth("a", "boot-1/0", 7)), Positions{}) << "it knows";
+    EXPECT_EQ(born(birth("a", "boot-1/1", 0)), Positions{}) << "its spool was begun anew";
+    EXPECT_EQ(born(birth("b", "boot-1/0", 0)), Positions{}) << "another node";
+    EXPECT_EQ(born(birth("a", "", 0)), Positions{}) << "it says nothing of lives";
+    next.stop();
+}
+
+TEST_F(RecorderTest, ANodeWhoseMetricsFoundNoRoomIsAcknowledgedAgainAfterABirthWithoutThem) {
+    store::TelemetryOptions options;
+    options.series_bound = 1;
+    const auto small = store::TelemetryStore::open(folder.path / "small", options).value();
+    Recorder bounded{*small, fleet, main.get_executor(), clock};
+    Positions told;
+    std::mutex told_mutex;
+    bounded.start([&](NodeId node, std::int64_t position) {
+        const std::lock_guard lock(told_mutex);
+        told[node] = position;
+    });
+    const auto a = schema("a");
+    const auto send = [&](std::uint32_t metric, std::int64_t position) {
+        const auto time = UtcMillis{position};
+        EXPECT_TRUE(bounded.samples({a, {{metric, Quality::good, time, 1.0}}, false, false, position}));
+    };
+    bounded.node_born(birth("a", "boot-1/0", 0));
+    send(0, 1);
+    send(1, 2);  // no series to be had for it
+    send(0, 3);  // would cover it
+    bounded.node_born(birth("a", "boot-1/0", 0));
+    send(0, 2);
+    bounded.stop();
+    EXPECT_EQ(told, (Positions{{NodeId{"a"}, 2}}));
+    EXPECT_EQ(small->spool_position(NodeId{"a"}, "boot-1/0"), 2);
+}
+
 struct FleetNewsTest : testing::Test {
     TemporaryFolder folder;
     asio::io_context main;

@@ -17,6 +17,7 @@ namespace {
 constexpr int kMetrics = 4;
 constexpr int kBatch = 60;
 constexpr std::int64_t kStep = 40'000;  // a day is over after 36 batches
+const std::string kLife = "boot/0";
 
 double value_of(int metric, std::int64_t time) { return static_cast<double>((time / 7 + metric) % 10'007) / 16; }
 
@@ -56,10 +57,11 @@ std::int64_t time_of(std::int64_t batch, int i) {
                     const std::int64_t time = time_of(b, i);
                     samples.push_back({ids[m], Quality::good, UtcMillis{time}, value_of(m, time)});
                 }
-        auto stored = (*store)->append(std::span<const NewSample>(samples));
+        const SpoolPosition position{kVessel.node, kLife, batch};
+        auto stored = (*store)->append(samples, std::span(&position, 1));
         for (int tries = 0; !stored && tries < 500; ++tries) {  // this writer is faster than sealing with fsync
             std::this_thread::sleep_for(std::chrono::milliseconds{2});
-            stored = (*store)->append(std::span<const NewSample>(samples));
+            stored = (*store)->append(samples, std::span(&position, 1));
         }
         if (!stored) ::_exit(4);
         if (::write(pipe, &batch, sizeof batch) != sizeof batch) ::_exit(5);
@@ -68,9 +70,14 @@ std::int64_t time_of(std::int64_t batch, int i) {
 
 class Kill : public StoreFixture {
   protected:
-    /// Every acknowledged sample is there once with its value; nothing is there that was never written.
+    /// Every acknowledged sample is there once with its value, and so is every one that the stored position of the
+    /// spool covers; nothing is there that was never written.
     void check(std::int64_t acknowledged) {
         open(options_of(clock_));
+        const auto position = store_->spool_position(kVessel.node, kLife);
+        ASSERT_TRUE(position);
+        ASSERT_GE(*position, acknowledged);
+        ASSERT_LE(*position, acknowledged + 1);
         for (int m = 0; m < kMetrics - 1; ++m) {
             const auto samples = all("m" + std::to_string(m));
             std::int64_t before = -1;
@@ -81,7 +88,7 @@ class Kill : public StoreFixture {
                 ASSERT_EQ(sample.value, Value{value_of(m, sample.time.count)});
                 times.insert(sample.time.count);
             }
-            for (std::int64_t batch = 0; batch <= acknowledged; ++batch)
+            for (std::int64_t batch = 0; batch <= *position; ++batch)
                 for (int i = 0; i < kBatch; ++i)
                     ASSERT_TRUE(times.contains(time_of(batch, i))) << "batch " << batch << ", sample " << i;
             EXPECT_LE(samples.size(), static_cast<std::size_t>((acknowledged + 2) * kBatch));
