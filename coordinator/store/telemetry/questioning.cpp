@@ -57,7 +57,14 @@ class Questioner {
     }
 
   private:
+    Result<void> check_time() const {
+        if (Steady::now() <= deadline_) return {};
+        return Error{ErrorCode::timed_out, "the query took longer than its time limit",
+                     "ask for a shorter range or fewer series"};
+    }
+
     Result<void> add_strand(SeriesId id) {
+        LABHUB_CHECK(check_time());
         Strand strand;
         strand.id = id;
         {
@@ -111,6 +118,7 @@ class Questioner {
         std::uint64_t samples = strand.unsealed.active.size() + strand.unsealed.frozen.size();
         for (const auto day : days_) {
             if (day + kDayMs <= strand.from || day > strand.to) continue;
+            LABHUB_CHECK(check_time());
             PartitionKey key;
             auto lease = partition_of(sources_, strand.id, day, &key);
             if (!lease || !*lease) continue;  // what is wrong with it is found when it is read
@@ -122,9 +130,7 @@ class Questioner {
 
     Result<void> read_day(Strand& strand, std::int64_t day) {
         if (day + kDayMs <= strand.from || day > strand.to) return {};
-        if (Steady::now() > deadline_)
-            return Error{ErrorCode::timed_out, "the query took longer than its time limit",
-                         "ask for a shorter range or fewer series"};
+        LABHUB_CHECK(check_time());
         PartitionKey key;
         auto read = read_partition(strand, day, key);
         if (read) return {};
@@ -141,7 +147,10 @@ class Questioner {
         strand.unsealed.drop_sealed(day, sealed_through);
         LABHUB_TRY(const auto blocks,
                    (*lease)->blocks(strand.id, std::max(strand.from, day), std::min(strand.to, day + kDayMs - 1)));
-        for (const auto& block : blocks) LABHUB_CHECK(read_block(strand, **lease, key, block));
+        for (const auto& block : blocks) {
+            LABHUB_CHECK(check_time());
+            LABHUB_CHECK(read_block(strand, **lease, key, block));
+        }
         return {};
     }
 

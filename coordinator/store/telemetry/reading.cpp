@@ -13,6 +13,25 @@ void erase_day(SampleList& list, std::int64_t day) {
                        begin + static_cast<std::ptrdiff_t>(place_of(list.samples, day + kDayMs)));
 }
 
+/// Adds the next piece of the head to `unsealed`. False: it was frozen in the meantime, and all is to be copied anew.
+bool copy_head(const Sources& sources, SeriesId id, std::int64_t& from, std::int64_t to, std::size_t most,
+               Unsealed& unsealed, std::shared_ptr<const Frozen>& frozen) {
+    const std::lock_guard lock(sources.catalogue.mutex);
+    const bool is_first = unsealed.through < 0;
+    if (!is_first && unsealed.through != sources.appender.frozen_through()) return false;
+    unsealed.through = sources.appender.frozen_through();
+    const Series* series = sources.catalogue.get(id);
+    if (!series) return from = to + 1, true;
+    if (is_first) frozen = series->frozen;
+    SampleList piece = series->head.slice(from, to, std::min(most, kUnsealedAtOnce));
+    from = piece.size() < std::min(most, kUnsealedAtOnce) ? to + 1 : piece.last() + 1;
+    if (unsealed.active.empty())
+        unsealed.active = std::move(piece);
+    else
+        unsealed.active.add(piece, 0, piece.size());
+    return true;
+}
+
 }  // namespace
 
 void Unsealed::drop_sealed(std::int64_t day, std::int64_t sealed_through) {
@@ -21,16 +40,19 @@ void Unsealed::drop_sealed(std::int64_t day, std::int64_t sealed_through) {
 }
 
 Unsealed unsealed_of(const Sources& sources, SeriesId id, std::int64_t from, std::int64_t to, std::size_t most) {
-    const std::lock_guard lock(sources.catalogue.mutex);
     Unsealed unsealed;
-    unsealed.through = sources.appender.frozen_through();
-    const Series* series = sources.catalogue.get(id);
-    if (!series) return unsealed;
-    unsealed.active = series->head.slice(from, to, most);
-    if (!series->frozen) return unsealed;
-    const Frozen& frozen = *series->frozen;
-    unsealed.frozen = merge(slice_of(frozen.run, frozen.run.size(), frozen.texts, from, to, most),
-                            slice_of(frozen.late, frozen.late.size(), frozen.texts, from, to, most));
+    unsealed.through = -1;
+    std::shared_ptr<const Frozen> frozen;
+    for (std::int64_t next = from; next <= to && unsealed.active.size() < most;) {
+        if (copy_head(sources, id, next, to, most - unsealed.active.size(), unsealed, frozen)) continue;
+        unsealed = {};
+        unsealed.through = -1;
+        next = from;
+    }
+    // What is frozen never changes.
+    if (frozen)
+        unsealed.frozen = merge(slice_of(frozen->run, frozen->run.size(), frozen->texts, from, to, most),
+                                slice_of(frozen->late, frozen->late.size(), frozen->texts, from, to, most));
     return unsealed;
 }
 

@@ -27,7 +27,8 @@ struct Unsealed {
     SampleList merged() const { return merge(active, frozen); }
 };
 
-/// A copy of the first `most` unsealed samples of the series in [from, to].
+/// A copy of the first `most` unsealed samples of the series in [from, to]. Who stores waits for some thousands of them
+/// at most.
 Unsealed unsealed_of(const Sources& sources, SeriesId series, std::int64_t from, std::int64_t to, std::size_t most);
 /// The partition of the series' day; nothing when there is none.
 Result<std::optional<ReaderLease>> partition_of(const Sources& sources, SeriesId series, std::int64_t day,
