@@ -17,8 +17,9 @@ bool Extremes::takes(const Summary& part) const {
 }
 
 /// Of equal extremes the earliest is shown.
-void Extremes::add_extreme(std::int64_t time, double number) {
+void Extremes::add_extreme(std::int64_t time, double number, Qualities qualities) {
     Bucket& bucket = buckets_[grid_.bucket_of(time)];
+    bucket.qualities.add(qualities);
     if (bucket.minimum_time < 0 || number < bucket.minimum ||
         (number == bucket.minimum && time < bucket.minimum_time)) {
         bucket.minimum = number;
@@ -33,8 +34,8 @@ void Extremes::add_extreme(std::int64_t time, double number) {
 
 void Extremes::add(const Summary& part) {
     samples_ += part.count;
-    add_extreme(part.minimum_time, part.minimum);
-    add_extreme(part.maximum_time, part.maximum);
+    add_extreme(part.minimum_time, part.minimum, part.qualities);
+    add_extreme(part.maximum_time, part.maximum, part.qualities);
 }
 
 void Extremes::add(PackedSample sample, const std::vector<std::string>& texts) {
@@ -43,9 +44,10 @@ void Extremes::add(PackedSample sample, const std::vector<std::string>& texts) {
         all_.push_back(unpack(sample, texts));
     else
         is_all_ = false;
-    if (const auto number = sample.number()) return add_extreme(sample.time(), *number);
-    if (sample.kind() != Kind::text || sample.is_bad()) return;
     Bucket& bucket = buckets_[grid_.bucket_of(sample.time())];
+    bucket.qualities.add(sample);
+    if (const auto number = sample.number()) return add_extreme(sample.time(), *number, bucket.qualities);
+    if (sample.kind() != Kind::text || sample.is_bad()) return;
     if (sample.time() < bucket.text_time) return;
     bucket.text_time = sample.time();
     bucket.text = texts[sample.bits];
@@ -60,14 +62,15 @@ void Extremes::finish(SeriesPoints& answer) {
         return;
     }
     for (auto& bucket : buckets_) {
+        const Quality quality = bucket.qualities.of_value();
         if (bucket.minimum_time >= 0) {
-            const Sample minimum{UtcMillis{bucket.minimum_time}, bucket.minimum, Quality::good};
-            const Sample maximum{UtcMillis{bucket.maximum_time}, bucket.maximum, Quality::good};
+            const Sample minimum{UtcMillis{bucket.minimum_time}, bucket.minimum, quality};
+            const Sample maximum{UtcMillis{bucket.maximum_time}, bucket.maximum, quality};
             const bool is_minimum_first = minimum.time <= maximum.time;
             answer.points.push_back(is_minimum_first ? minimum : maximum);
             if (minimum.time != maximum.time) answer.points.push_back(is_minimum_first ? maximum : minimum);
         } else if (bucket.text_time >= 0) {
-            answer.points.push_back({UtcMillis{bucket.text_time}, std::move(bucket.text), Quality::good});
+            answer.points.push_back({UtcMillis{bucket.text_time}, std::move(bucket.text), quality});
         }
     }
 }
@@ -91,6 +94,7 @@ void Steps::add(const Summary& part) {
     samples_ += part.count;
     Bucket& bucket = buckets_[grid_.bucket_of(part.first)];
     bucket.count += part.count;
+    bucket.qualities.add(part.qualities);
     if (part.numbers == 0) return;
     add_numbers(bucket, part.numbers, part.minimum, part.maximum, part.sum);
     if (part.last < bucket.last_time) return;
@@ -102,6 +106,7 @@ void Steps::add(PackedSample sample, const std::vector<std::string>& texts) {
     ++samples_;
     Bucket& bucket = buckets_[grid_.bucket_of(sample.time())];
     ++bucket.count;
+    bucket.qualities.add(sample);
     const auto number = sample.number();
     if (number) add_numbers(bucket, 1, *number, *number, *number);
     if (aggregate_ != Aggregate::last || sample.is_bad() || sample.kind() == Kind::null) return;
@@ -125,8 +130,8 @@ void Steps::finish(SeriesPoints& answer) {
     answer.is_downsampled = true;
     for (std::size_t i = 0; i < buckets_.size(); ++i)
         if (auto value = value_of(buckets_[i]))
-            answer.points.push_back(
-                {UtcMillis{grid_.from + static_cast<std::int64_t>(i) * grid_.width}, std::move(*value), Quality::good});
+            answer.points.push_back({UtcMillis{grid_.from + static_cast<std::int64_t>(i) * grid_.width},
+                                     std::move(*value), buckets_[i].qualities.of_value()});
 }
 
 }  // namespace labhub::coordinator::store::telemetry

@@ -51,8 +51,9 @@ class Extremes final : public Gatherer {
         std::int64_t minimum_time = -1, maximum_time = -1, text_time = -1;
         double minimum = 0, maximum = 0;
         std::string text;
+        Qualities qualities;
     };
-    void add_extreme(std::int64_t time, double number);
+    void add_extreme(std::int64_t time, double number, Qualities qualities);
 
     Grid grid_;
     std::size_t most_;
@@ -78,6 +79,7 @@ class Steps final : public Gatherer {
         double sum = 0, minimum = 0, maximum = 0;
         std::int64_t last_time = -1;
         Value last;
+        Qualities qualities;
     };
     std::optional<Value> value_of(const Bucket& bucket) const;
     void add_numbers(Bucket& bucket, std::uint64_t numbers, double minimum, double maximum, double sum);

@@ -34,6 +34,17 @@ Quality quality_of(std::uint8_t code) {
     }
 }
 
+Qualities Qualities::of_bits(std::uint8_t bits) {
+    Qualities qualities;
+    qualities.bits_ = bits & 15;
+    return qualities;
+}
+
+Quality Qualities::of_value() const {
+    if ((bits_ & (1u << kBad | 1u << kUncertain)) != 0) return Quality::uncertain;
+    return (bits_ & 1u << kStale) != 0 ? Quality::stale : Quality::good;
+}
+
 void SampleList::add(PackedSample sample, const std::vector<std::string>& its_texts) {
     if (sample.kind() == Kind::text) {
         const std::string& text = its_texts[sample.bits];

@@ -49,6 +49,22 @@ inline std::optional<double> PackedSample::number() const {
 std::uint8_t quality_code(Quality quality);
 Quality quality_of(std::uint8_t code);
 
+/// Which qualities some samples have. Empty: that isn't known.
+class Qualities {
+  public:
+    Qualities() = default;
+    static Qualities of_bits(std::uint8_t bits);
+    std::uint8_t bits() const { return bits_; }
+    void add(PackedSample sample) { bits_ |= static_cast<std::uint8_t>(1u << sample.quality_code()); }
+    void add(Qualities others) { bits_ |= others.bits_; }
+    /// What a value made of these samples is: of the quality of the worst that took part, uncertain where bad ones were
+    /// left out, good where it isn't known.
+    Quality of_value() const;
+
+  private:
+    std::uint8_t bits_ = 0;  ///< 1 << code; in files
+};
+
 /// Samples in ascending order of time, each time once, and the texts they point to.
 struct SampleList {
     std::vector<PackedSample> samples;

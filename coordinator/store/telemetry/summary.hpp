@@ -15,11 +15,12 @@ namespace labhub::coordinator::store::telemetry {
 inline constexpr std::size_t kChunkSamples = 256;
 
 /// What is known of some consecutive samples without reading them. Readings of bad quality, texts and nulls count in
-/// `count` and nowhere else.
+/// `count` and `qualities`, and nowhere else.
 struct Summary {
     std::int64_t first = std::numeric_limits<std::int64_t>::max();  ///< time of the first sample
     std::int64_t last = std::numeric_limits<std::int64_t>::min();
     std::uint32_t count = 0;
+    Qualities qualities;        ///< unknown of blocks written before summaries had them
     std::uint32_t numbers = 0;  ///< those with a number; all below is of them
     double minimum = std::numeric_limits<double>::infinity();
     double maximum = -std::numeric_limits<double>::infinity();

@@ -144,6 +144,24 @@ TEST(Block, SummariesLeaveOutBadReadingsNullsAndTexts) {
     EXPECT_EQ(unpack(list.samples[4], list.texts).quality, Quality::bad);
 }
 
+TEST(Block, SummariesOfTheFormatBeforeAreReadAndKnowNoQualities) {
+    SampleList list;
+    list.samples = {pack(1'000, Quality::good, 5.0, list.texts), pack(2'000, Quality::uncertain, 6.0, list.texts)};
+    std::string bytes = encode_summary(summarise(SeriesId{1}, list, 9));
+    EXPECT_EQ(decode_summary(bytes)->whole.qualities.of_value(), Quality::uncertain);
+    constexpr std::size_t kQualities = 1 + 4 + 8 + 4 * 8 + 2 * 4 + 4 * 8;
+    bytes[0] = 1;
+    bytes.erase(kQualities, 1);
+    bytes.resize(bytes.size() - sizeof(std::uint64_t));
+    ByteWriter(bytes).fixed(hash_of(bytes));
+    const auto former = decode_summary(bytes);
+    ASSERT_TRUE(former);
+    EXPECT_EQ(former->whole.maximum, 6.0);
+    EXPECT_EQ(former->packed_hash, 9u);
+    EXPECT_EQ(former->whole.qualities.bits(), 0);
+    EXPECT_EQ(former->whole.qualities.of_value(), Quality::good);
+}
+
 TEST(Block, NoticesEveryFlippedBit) {
     const SampleList list = mixed_samples(400);
     const EncodedBlock block = encode_block(SeriesId{7}, list);
