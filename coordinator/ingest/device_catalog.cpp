@@ -11,13 +11,18 @@ namespace {
 
 constexpr UtcMillis kEarliestTime{946'684'800'000};  // 2000-01-01: before it, a clock was never set
 constexpr std::chrono::hours kFurthestAhead{24};
-constexpr std::size_t kShownNames = 256;   // bytes
-constexpr std::uint32_t kMetricField = 2;  // Payload.metrics in shared/proto/sparkplug_b.proto
+constexpr std::size_t kShownName = 80;    // bytes
+constexpr std::size_t kEntryBytes = 256;  // of a metric beside its texts
 
 /// Times past what the type holds become the latest one, which no range contains.
 UtcMillis to_time(std::uint64_t millis) {
     constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     return UtcMillis{static_cast<std::int64_t>(std::min(millis, kMost))};
+}
+
+std::string name_of(const MetricView& metric) {
+    if (metric.name.empty() && metric.alias) return "alias " + std::to_string(*metric.alias);
+    return std::string(metric.name);
 }
 
 void doubt(std::vector<Sample>& samples) {
@@ -36,14 +41,17 @@ DeviceCatalog::DeviceCatalog(DeviceAddress device, const sparkplug::Payload& bir
         if (by_name_.contains(metric.name)) continue;
         auto info = sparkplug::metric_info(metric);
         Entry entry{metric.name, metric.datatype.value_or(sparkplug::DataType::unknown), kNotTaken};
-        if (info && check_name("metric", metric.name)) {
+        std::string why = info ? why_name_is_refused(metric.name) : "numbers, booleans and texts are, no other types";
+        if (why.empty()) {
             entry.metric = static_cast<std::uint32_t>(schema->metrics.size());
+            memory_ += info->unit.size() + info->description.size();
             schema->metrics.push_back(std::move(*info));
         } else {
             ++tally.unsupported_metrics;
-            if (names_not_taken_.size() < kShownNames)
-                names_not_taken_ += (names_not_taken_.empty() ? "'" : ", '") + printable(metric.name, 64) + "'";
+            if (refused_.size() < kMostRefused)
+                refused_.push_back({printable(metric.name, kShownName), std::move(why)});
         }
+        memory_ += kEntryBytes + 2 * metric.name.size();
         entries_.push_back(std::move(entry));
         by_name_.emplace(entries_.back().name, entries_.size() - 1);
         if (metric.alias) by_alias_.emplace(*metric.alias, entries_.size() - 1);
@@ -87,13 +95,18 @@ void DeviceCatalog::take(MetricView& metric, const Entry& entry, UtcMillis fallb
     const ValueType target = schema_->metrics[entry.metric].type;
     if (given != entry.type && sparkplug::value_type(given) != target) {
         ++tally.type_changes;
-        data.has_changed_type = true;
+        data.defects.push_back({Defect::Kind::changed_type, entry.name, sparkplug::value_type(given)});
         return;
     }
     const UtcMillis time = metric.timestamp ? to_time(*metric.timestamp) : fallback;
     if (!times.contains(time)) return data.refused.add(entry.metric, time);
     auto value = value_of(metric, given, target);
-    if (!value) return static_cast<void>(++tally.unsupported_metrics);
+    if (!value) {
+        ++tally.unsupported_metrics;
+        ++data.unsupported;
+        data.unsupported_last = entry.metric;
+        return;
+    }
     auto& into = metric.is_transient ? data.transient : metric.is_historical ? data.historical : data.live;
     into.push_back({entry.metric, metric.quality, time, std::move(*value)});
 }
@@ -108,14 +121,21 @@ Result<DecodedData> DeviceCatalog::decode(std::string_view bytes, const PayloadH
     while (reader.next()) {
         if (reader.field() != kMetricField || !reader.is_text()) continue;
         MetricView metric;
-        if (!read_metric(reader.text(), metric))
-            return Error{ErrorCode::malformed, "a metric of the payload can't be read"};
+        if (!read_metric(reader.text(), metric)) {
+            data.defects.push_back({Defect::Kind::unreadable_metric, name_of(metric)});
+            continue;
+        }
         if (metric.spool_position) data.spool_position = metric.spool_position;
         data.is_clock_unsure = data.is_clock_unsure || metric.is_clock_unsure;
         const Entry* const entry = find(metric, guess);
         if (!entry) {
+            // No birth could make it known.
+            if (!metric.name.empty() && !check_metric_name(metric.name)) {
+                ++tally.unsupported_metrics;
+                continue;
+            }
             ++tally.unknown_metrics;
-            data.has_unknown = true;
+            data.defects.push_back({Defect::Kind::unknown_metric, name_of(metric)});
             continue;
         }
         if (entry->metric == kNotTaken) continue;
@@ -123,6 +143,7 @@ Result<DecodedData> DeviceCatalog::decode(std::string_view bytes, const PayloadH
             (metric.is_historical ? data.historical : data.live).reserve(head.metrics);
         take(metric, *entry, fallback, times, data, tally);
     }
+    if (!reader.good()) return Error{ErrorCode::malformed, "the payload can't be read to its end"};
     if (data.is_clock_unsure)
         for (auto* const samples : {&data.live, &data.historical, &data.transient}) doubt(*samples);
     return data;

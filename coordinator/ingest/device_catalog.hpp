@@ -8,7 +8,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "coordinator/ingest/defects.hpp"
 #include "coordinator/ingest/events.hpp"
+#include "coordinator/ingest/refused_metrics.hpp"
 #include "coordinator/ingest/tally.hpp"
 #include "coordinator/ingest/wire.hpp"
 #include "shared/sparkplug/payload.hpp"
@@ -40,9 +42,10 @@ struct DecodedData {
     std::vector<Sample> live, historical, transient;
     RefusedTimes refused;
     std::optional<std::int64_t> spool_position;
-    bool has_unknown = false;       ///< metrics the birth didn't name were left out
-    bool has_changed_type = false;  ///< values of another type than the birth's were left out
-    bool is_clock_unsure = false;   ///< the node's clock was not synchronised: what was good is uncertain
+    std::vector<Defect> defects;         ///< what was left out and a birth could mend
+    std::uint64_t unsupported = 0;       ///< values left out that are none of the type they should be
+    std::uint32_t unsupported_last = 0;  ///< the metric of the last one, in the schema
+    bool is_clock_unsure = false;        ///< the node's clock was not synchronised: what was good is uncertain
 };
 
 /// One device's metrics as its birth gave them, and the reading of its data by them: no name is copied, and the usual
@@ -52,12 +55,16 @@ class DeviceCatalog {
     /// From a birth's metrics. Those with a name or type we don't take are known, so that their data is no reason for a
     /// rebirth, but not part of the schema; counted in `tally`.
     DeviceCatalog(DeviceAddress device, const sparkplug::Payload& birth, Tally& tally);
+    static constexpr std::size_t kMostRefused = 64;
     DeviceCatalog(DeviceCatalog&&) = default;
     DeviceCatalog& operator=(DeviceCatalog&&) = default;
 
     const DeviceSchemaPtr& schema() const { return schema_; }
-    /// The first few names of the birth that were not taken, for people; empty where all were.
-    const std::string& names_not_taken() const { return names_not_taken_; }
+    /// Metrics the birth named, those not taken among them, and about how many bytes are kept of them.
+    std::size_t named() const { return entries_.size(); }
+    std::size_t memory() const { return memory_; }
+    /// The first of the birth's metrics that were not taken, at most kMostRefused; empty where all were.
+    const std::vector<RefusedMetric>& refused() const { return refused_; }
     /// The samples of the birth itself.
     std::vector<Sample> birth_samples(const sparkplug::Payload& birth, UtcMillis fallback, const SaneTimes& times,
                                       RefusedTimes& refused) const;
@@ -80,7 +87,8 @@ class DeviceCatalog {
     std::unordered_map<std::string_view, std::size_t> by_name_;
     std::unordered_map<std::uint64_t, std::size_t> by_alias_;
     DeviceSchemaPtr schema_;
-    std::string names_not_taken_;
+    std::size_t memory_ = 0;
+    std::vector<RefusedMetric> refused_;
 };
 
 }  // namespace labhub::coordinator::ingest

@@ -1,7 +1,5 @@
 #include "coordinator/ingest/former_types.hpp"
 
-#include <bit>
-
 #include <spdlog/spdlog.h>
 
 namespace labhub::coordinator::ingest {
@@ -33,10 +31,11 @@ void FormerTypes::compare(const DeviceSchema& schema) {
     for (const auto& metric : schema.metrics) {
         const auto before = former->second.find(metric.name);
         if (before == former->second.end() || before->second == metric.type) continue;
-        const auto count = ++tally_.type_changes;
-        if (std::has_single_bit(count))
-            spdlog::warn("device {}: {} was a {} and is a {} now", schema.device.to_string(), metric.name,
-                         to_string(before->second), to_string(metric.type));
+        ++tally_.type_changes;
+        if (const auto count = remarks_.note(Oddity::changed_type))
+            spdlog::warn("device {}: {} was a {} and is a {} now ({} changes of type so far)",
+                         schema.device.to_string(), metric.name, to_string(before->second), to_string(metric.type),
+                         *count);
     }
     tally_.former_metrics -= former->second.size();
     devices_.erase(former);

@@ -5,16 +5,17 @@
 #include <string_view>
 
 #include "coordinator/ingest/events.hpp"
+#include "coordinator/ingest/remarks.hpp"
 #include "coordinator/ingest/tally.hpp"
 
 namespace labhub::coordinator::ingest {
 
 /// Of which types the metrics of a node's devices were before they died, to notice those that come back with another
 /// one. Bounded, for the node in devices and for all nodes together in metrics: a device past it may change its types
-/// unnoticed, which harms nothing else. Thread: the ingest's. The tally must outlive it.
+/// unnoticed, which harms nothing else. Thread: the ingest's. Tally and remarks must outlive it.
 class FormerTypes {
   public:
-    explicit FormerTypes(Tally& tally) : tally_(tally) {}
+    FormerTypes(Tally& tally, Remarks& remarks) : tally_(tally), remarks_(remarks) {}
     ~FormerTypes() { clear(); }
     FormerTypes(const FormerTypes&) = delete;
     FormerTypes& operator=(const FormerTypes&) = delete;
@@ -28,6 +29,7 @@ class FormerTypes {
     using Types = std::map<std::string, ValueType>;
 
     Tally& tally_;
+    Remarks& remarks_;
     std::map<std::string, Types, std::less<>> devices_;
 };
 

@@ -14,16 +14,15 @@ namespace {
 
 using sparkplug::MessageType;
 
-constexpr std::size_t kMaxDevices = 256;           // of one node; a lab's has a handful
-constexpr std::size_t kMaxMetrics = 20'000;        // of one message
-constexpr std::size_t kMaxNodeMetrics = 2'000;     // of a node itself: its birth goes to the main thread whole
-constexpr std::size_t kMaxKnownMetrics = 500'000;  // of all nodes: at a few hundred bytes each
+constexpr std::size_t kMaxMetrics = 20'000;     // of one message
+constexpr std::size_t kMaxNodeMetrics = 2'000;  // of a node itself: its birth goes to the main thread whole
+/// Of all nodes, and as much again for those that are enrolled: nobody else can take their room.
+constexpr std::size_t kMaxKnownMetrics = 500'000;
+constexpr std::size_t kMaxKnownBytes = std::size_t{256} << 20;
+constexpr int kRoomIntervals = 12;  // rebirth intervals until there may be room again
+constexpr int kLongUnborn = 2;      // requests in vain; before them a node may just not have heard of us
 constexpr std::size_t kMaxHeldBytes = std::size_t{64} << 20;  // of all nodes' messages that wait for their turn
 constexpr std::size_t kBootIds = 4;
-
-Error too_many_metrics() {
-    return Error{ErrorCode::too_many, "all nodes together have more metrics than " + std::to_string(kMaxKnownMetrics)};
-}
 
 }  // namespace
 
@@ -34,12 +33,19 @@ NodeSession::NodeSession(NodeId node, const Options& options, const Clock& clock
       sink_(sink),
       tally_(tally),
       tracker_(options.reorder_window),
-      former_(tally),
-      refused_(node_, tally),
-      last_heard_(clock.steady_now()) {}
+      remarks_(node_, options_, clock_, tally_),
+      former_(tally, remarks_),
+      refused_(node_, tally, remarks_),
+      refused_metrics_(node_),
+      last_heard_(clock.steady_now()),
+      rebirths_(options.rebirth_interval),
+      defects_(options.rebirth_interval, tally) {
+    ++tally_.nodes;
+}
 
 NodeSession::~NodeSession() {
     end();
+    --tally_.nodes;
     tally_.held_bytes -= held_bytes_;
 }
 
@@ -52,31 +58,30 @@ void NodeSession::receive(const sparkplug::Topic& topic, const std::string& byte
 
 void NodeSession::take(const sparkplug::Topic& topic, std::string_view bytes) {
     if (bytes.size() > sparkplug::kMaxPayloadBytes)
-        return malformed(Error{ErrorCode::too_large, "a payload of " + std::to_string(bytes.size()) + " bytes"});
+        return malformed(topic.type, topic.device,
+                         Error{ErrorCode::too_large, "a payload of " + std::to_string(bytes.size()) + " bytes"});
     auto head = read_head(bytes);
     std::string unpacked;
     if (head && head->uuid == kCompressedUuid) {
         auto inner = unpack(head->body);
-        if (!inner) return malformed(inner.error());
+        if (!inner) return malformed(topic.type, topic.device, inner.error());
         unpacked = std::move(*inner);
         bytes = unpacked;
         head = read_head(bytes);
     }
-    if (!head) return malformed(head.error());
+    if (!head) return malformed(topic.type, topic.device, head.error());
     if (head->metrics > kMaxMetrics)
-        return malformed(Error{ErrorCode::too_many, "a message of " + std::to_string(head->metrics) + " metrics",
+        return malformed(topic.type, topic.device,
+                         Error{ErrorCode::too_many, "a message of " + std::to_string(head->metrics) + " metrics",
                                "at most " + std::to_string(kMaxMetrics)});
     if (topic.type == MessageType::ndeath) return node_death(bytes);
     if (topic.type == MessageType::nbirth) return node_birth(bytes, *head);
-    if (!born_) {
-        ++tally_.before_birth;
-        return want_rebirth();
-    }
+    if (!born_) return note_not_born(topic.type);
     sequenced(topic, bytes, *head);
 }
 
 void NodeSession::sequenced(const sparkplug::Topic& topic, std::string_view bytes, const PayloadHead& head) {
-    if (!head.seq) return malformed(Error{ErrorCode::malformed, "a message without seq"});
+    if (!head.seq) return malformed(topic.type, topic.device, Error{ErrorCode::malformed, "a message without seq"});
     const auto seq = static_cast<std::uint8_t>(*head.seq);
     if (tracker_.take_next(seq)) return in_turn(Incoming{topic.type, topic.device, bytes});
     const auto repeats = tracker_.repeats();
@@ -85,7 +90,9 @@ void NodeSession::sequenced(const sparkplug::Topic& topic, std::string_view byte
     // TCP repeats nothing: a seq from the past is what is left when half a turn of them has been lost at once.
     if (tracker_.repeats() != repeats) note_gap();
     const auto deadline = tracker_.deadline();
-    if (!deadline || (clock_.steady_now() < *deadline && tally_.held_bytes <= kMaxHeldBytes)) return;
+    const bool is_crowded = tally_.held_bytes > kMaxHeldBytes;
+    if (!deadline || (clock_.steady_now() < *deadline && !is_crowded)) return;
+    tally_.crowded_waits += is_crowded ? 1 : 0;
     note_gap();
     take_held();
 }
@@ -119,24 +126,31 @@ void NodeSession::heard() {
 
 void NodeSession::node_birth(std::string_view bytes, const PayloadHead& head) {
     if (head.metrics > kMaxNodeMetrics)
-        return malformed(Error{ErrorCode::too_many, "an NBIRTH of " + std::to_string(head.metrics) + " metrics",
+        return malformed(MessageType::nbirth, "",
+                         Error{ErrorCode::too_many, "an NBIRTH of " + std::to_string(head.metrics) + " metrics",
                                "at most " + std::to_string(kMaxNodeMetrics) + " of the node itself"});
-    if (tally_.known_metrics - node_metrics_ + head.metrics > kMaxKnownMetrics) return malformed(too_many_metrics());
+    if (!has_room_for(head.metrics - std::min(head.metrics, node_metrics_), bytes.size()))
+        return refuse_for_room("an NBIRTH");
     auto decoded = sparkplug::decode(bytes);
-    if (!decoded) return malformed(decoded.error());
+    if (!decoded) return malformed(MessageType::nbirth, "", decoded.error());
     const auto& payload = decoded->payload;
     const auto bd_seq = sparkplug::bd_seq_of(payload);
-    if (!bd_seq || !head.seq) return malformed(Error{ErrorCode::malformed, "an NBIRTH without seq or bdSeq"});
+    if (!bd_seq || !head.seq)
+        return malformed(MessageType::nbirth, "", Error{ErrorCode::malformed, "an NBIRTH without seq or bdSeq"});
     if (is_somebody_else(payload)) return;
     take_held();
     end();
     born_ = unbroken_ = true;
-    rebirth_wanted_ = rebirth_asked_for_ = false;
+    rebirths_.answered();
+    defects_.node_born();
     bd_seq_ = *bd_seq;
     tracker_.start(static_cast<std::uint8_t>(*head.seq));
     node_catalog_.learn(payload);
     node_metrics_ = payload.metrics.size();
     tally_.known_metrics += node_metrics_;
+    node_bytes_ = bytes.size();
+    tally_.known_bytes += node_bytes_;
+    note_mended("", payload);
     NodeBorn born{node_, payload.timestamp.value_or(clock_.utc_now()), *bd_seq, {}};
     for (const auto& metric : payload.metrics) born.node_metrics[metric.name] = metric.value;
     sink_.node_born(std::move(born));
@@ -175,10 +189,15 @@ void NodeSession::suspect(const std::string& why) {
 
 void NodeSession::node_death(std::string_view bytes) {
     auto decoded = sparkplug::decode(bytes);
-    if (!decoded) return malformed(decoded.error());
+    if (!decoded) return malformed(MessageType::ndeath, "", decoded.error());
     // A Will that comes late belongs to a session that has been replaced, and a second death says nothing new.
     if (!born_ || sparkplug::bd_seq_of(decoded->payload) != bd_seq_) {
         ++tally_.refused_deaths;
+        if (const auto count = remarks_.note(Oddity::foreign_death))
+            spdlog::warn(
+                "node {}: ignored an NDEATH of another session than the present one ({} so far); its bdSeq must"
+                " be that of the NBIRTH",
+                node_.value, *count);
         return;
     }
     take_held();
@@ -186,10 +205,8 @@ void NodeSession::node_death(std::string_view bytes) {
     sink_.node_died({node_, clock_.utc_now(), "the node ended its session, or the broker lost it"});
 }
 
-void NodeSession::forget(const DeviceCatalog& device) { tally_.known_metrics -= device.schema()->metrics.size(); }
-
 void NodeSession::end() {
-    born_ = stale_ = unbroken_ = false;
+    born_ = stale_ = unbroken_ = lacks_room_ = false;
     if (!devices_.empty()) former_.clear();
     for (const auto& [name, device] : devices_) {
         forget(device);
@@ -197,6 +214,7 @@ void NodeSession::end() {
     }
     devices_.clear();
     tally_.known_metrics -= std::exchange(node_metrics_, 0);
+    tally_.known_bytes -= std::exchange(node_bytes_, 0);
     node_catalog_.clear();
 }
 
@@ -214,124 +232,83 @@ void NodeSession::in_turn(const Incoming& message) {
     }
 }
 
-Result<void> NodeSession::check_device_birth(const std::string& name, std::string_view bytes) const {
-    LABHUB_CHECK(check_name("device id", name));
-    if (devices_.size() >= kMaxDevices && !devices_.contains(name))
-        return Error{ErrorCode::too_many, "a device more than the " + std::to_string(kMaxDevices) + " a node may have"};
-    LABHUB_TRY(const PayloadHead head, read_head(bytes));
-    if (tally_.known_metrics + head.metrics > kMaxKnownMetrics) return too_many_metrics();
-    return {};
-}
-
-void NodeSession::device_birth(std::string_view device, std::string_view bytes) {
-    const std::string name(device);
-    if (auto good = check_device_birth(name, bytes); !good) return malformed(good.error());
-    auto decoded = sparkplug::decode(bytes);
-    if (!decoded) return malformed(decoded.error());
-    const UtcMillis now = clock_.utc_now();
-    const UtcMillis time = decoded->payload.timestamp.value_or(now);
-    tally_.unknown_metrics += decoded->unknown;
-    if (const auto known = devices_.find(name); known != devices_.end()) {
-        forget(known->second);
-        former_.remember(*known->second.schema());
-        devices_.erase(known);
-    }
-    const DeviceAddress address{node_, name};
-    const auto& catalog = devices_.try_emplace(name, address, decoded->payload, tally_).first->second;
-    tally_.known_metrics += catalog.schema()->metrics.size();
-    former_.compare(*catalog.schema());
-    note_names(catalog);
-    DeviceBorn born{catalog.schema(), time, {}};
-    RefusedTimes refused;
-    born.samples = catalog.birth_samples(decoded->payload, time, SaneTimes::at(now), refused);
-    refused_.note(*catalog.schema(), refused);
-    tally_.readings += born.samples.size();
-    sink_.device_born(std::move(born));
-}
-
-void NodeSession::note_names(const DeviceCatalog& device) {
-    if (device.names_not_taken().empty() || !std::has_single_bit(++births_not_taken_whole_)) return;
-    spdlog::warn("node {}: metrics of device {} are not taken, for their names or types: {} (birth {} with such ones)",
-                 node_.value, device.schema()->device.device, device.names_not_taken(), births_not_taken_whole_);
-}
-
-void NodeSession::device_death(std::string_view name, std::string_view bytes) {
-    auto decoded = sparkplug::decode(bytes);
-    if (!decoded) return malformed(decoded.error());
-    const auto device = devices_.find(name);
-    if (device == devices_.end()) return;
-    const DeviceAddress address = device->second.schema()->device;
-    forget(device->second);
-    former_.remember(*device->second.schema());
-    devices_.erase(device);
-    const UtcMillis time = decoded->payload.timestamp.value_or(clock_.utc_now());
-    sink_.device_died({address, time, "the node lost the device"});
-}
-
-void NodeSession::device_data(std::string_view name, std::string_view bytes) {
-    const auto device = devices_.find(name);
-    if (device == devices_.end()) {
-        ++tally_.before_birth;
-        // The next position would cover the rows this message came with.
-        unbroken_ = false;
-        return want_rebirth();
-    }
-    const auto head = read_head(bytes);
-    if (!head) return malformed(head.error());
-    auto data = device->second.decode(bytes, *head, clock_.utc_now(), tally_);
-    if (!data) return malformed(data.error());
-    if (data->has_unknown || data->has_changed_type) {
-        // What was left out must not be acknowledged: the node keeps it and sends it again after its rebirth.
-        unbroken_ = false;
-        want_rebirth();
-    }
-    refused_.note(*device->second.schema(), data->refused);
-    emit(device->second, std::move(*data));
-}
-
-void NodeSession::node_data(std::string_view bytes) {
-    auto decoded = sparkplug::decode(bytes, &node_catalog_);
-    if (!decoded) return malformed(decoded.error());
-    tally_.unsupported_metrics += decoded->unsupported;
-    tally_.unknown_metrics += decoded->unknown;
-    if (decoded->unknown > 0) want_rebirth();
-    NodeChanged changed{node_, decoded->payload.timestamp.value_or(clock_.utc_now()), {}};
-    for (auto& metric : decoded->payload.metrics) changed.metrics[metric.name] = std::move(metric.value);
-    if (!changed.metrics.empty()) sink_.node_changed(std::move(changed));
-}
-
-void NodeSession::emit(const DeviceCatalog& device, DecodedData data) {
-    Samples transient{device.schema(), std::move(data.transient), false, true, std::nullopt};
-    Samples live{device.schema(), std::move(data.live), false, false, std::nullopt};
-    Samples historical{device.schema(), std::move(data.historical), true, false, std::nullopt};
-    if (!transient.samples.empty()) emit(std::move(transient));
-    // A message of which nothing could be used still carries its position: the node is to forget it.
-    const bool live_last = historical.samples.empty();
-    if (unbroken_ && live_last) live.spool_position = data.spool_position;
-    if (!live.samples.empty() || live.spool_position) emit(std::move(live));
-    if (live_last) return;
-    if (unbroken_) historical.spool_position = data.spool_position;
-    emit(std::move(historical));
-}
-
-void NodeSession::emit(Samples samples) {
-    tally_.readings += samples.samples.size();
-    if (!sink_.samples(std::move(samples))) unbroken_ = false;
-}
-
-void NodeSession::malformed(const Error& why) {
-    const auto count = ++tally_.malformed;
-    unbroken_ = false;
+void NodeSession::malformed(MessageType type, std::string_view device, const Error& why) {
+    ++tally_.malformed;
+    if (const auto count = remarks_.note(Oddity::malformed))
+        spdlog::warn("node {}: {} {}: {} ({} malformed messages so far)", node_.value, to_string(type), device,
+                     why.to_string(), *count);
+    if (born_) return note({Defect::Kind::unreadable_message, std::string(to_string(type))}, device);
     want_rebirth();
-    // One line for the 1st, 2nd, 4th, 8th …: a broken node can't flood the log.
-    if (std::has_single_bit(count))
-        spdlog::warn("node {}: {} ({} malformed messages so far)", node_.value, why.to_string(), count);
+}
+
+bool NodeSession::has_room_for(std::size_t metrics, std::size_t bytes) const {
+    const std::size_t shares = is_enrolled() ? 2 : 1;
+    return tally_.known_metrics + metrics <= shares * kMaxKnownMetrics &&
+           tally_.known_bytes + bytes <= shares * kMaxKnownBytes;
+}
+
+void NodeSession::refuse_for_room(std::string_view what) {
+    ++tally_.malformed;
+    unbroken_ = false;
+    lacks_room_ = true;
+    rebirths_.want(clock_.steady_now() + options_.rebirth_interval * kRoomIntervals);
+    if (const auto count = remarks_.note(Oddity::no_room))
+        spdlog::warn(
+            "node {}: no room for {}: all nodes together have {} metrics of {} bytes; at most {} and {} ({} so"
+            " far)",
+            node_.value, what, tally_.known_metrics.load(), tally_.known_bytes.load(), kMaxKnownMetrics, kMaxKnownBytes,
+            *count);
+}
+
+void NodeSession::note(const Defect& defect, std::string_view device) {
+    const auto finding = defects_.found(defect, device, clock_.steady_now());
+    if (!finding.is_given_up) {
+        unbroken_ = false;
+        rebirths_.want(finding.ask_at);
+        const auto count = finding.is_news ? remarks_.note(Oddity::defect) : std::nullopt;
+        if (count)
+            spdlog::warn("node {}: sent {}; asking for its births: {} ({} such so far)", node_.value,
+                         describe(defect, device), remedy(defect), *count);
+        return;
+    }
+    ++tally_.given_up_values;
+    if (finding.is_news && remarks_.may_log())
+        spdlog::warn("node {}: {} births have not mended {}: left out from now on, until a birth does; {}", node_.value,
+                     Defects::kFruitlessBirths, describe(defect, device), remedy(defect));
+}
+
+void NodeSession::note_mended(std::string_view device, const sparkplug::Payload& birth) {
+    const auto mended = defects_.mend(device, birth);
+    if (mended > 0 && remarks_.may_log())
+        spdlog::info("node {}: a birth of {} puts right {} things that were left out", node_.value,
+                     device.empty() ? "the node" : std::string(device), mended);
+}
+
+void NodeSession::note_not_born(MessageType type) {
+    ++tally_.before_birth;
+    want_rebirth();
+    if (rebirths_.unanswered() < kLongUnborn) return;
+    if (const auto count = remarks_.note(Oddity::not_born))
+        spdlog::warn(
+            "node {}: sends {} and no NBIRTH though it was asked for one; a session must begin with NBIRTH ({}"
+            " such messages so far)",
+            node_.value, to_string(type), *count);
+}
+
+void NodeSession::refuse_retained(const sparkplug::Topic& topic) {
+    ++tally_.refused_retained;
+    if (const auto count = remarks_.note(Oddity::retained))
+        spdlog::warn(
+            "node {}: ignored a retained {} ({} so far): births, data and deaths must not be retained; an empty"
+            " retained message on its topic removes it",
+            node_.value, to_string(topic.type), *count);
 }
 
 void NodeSession::tick() {
-    if (auto refused = refused_.take_news(clock_.steady_now())) sink_.readings_refused(std::move(*refused));
-    if (!born_) return;
     const auto now = clock_.steady_now();
+    if (auto refused = refused_.take_news(now)) sink_.readings_refused(std::move(*refused));
+    defects_.forget_old(now);
+    if (!born_) return;
     if (const auto deadline = tracker_.deadline(); deadline && now >= *deadline) {
         note_gap();
         take_held();
@@ -344,30 +321,18 @@ void NodeSession::tick() {
 
 void NodeSession::lose(const std::string& reason) {
     const bool was_fresh = born_ && !stale_;
-    const bool was_known = born_ || rebirth_requested_;
+    const bool was_known = born_ || rebirths_.has_asked();
     take_held();
     end();
     if (was_known) want_rebirth();
-    rebirth_requested_.reset();
+    rebirths_.begin_anew();
     if (was_fresh) sink_.node_stale({node_, clock_.utc_now(), reason});
 }
 
 bool NodeSession::take_rebirth_request() {
-    if (!rebirth_wanted_) return false;
-    const auto now = clock_.steady_now();
-    if (rebirth_requested_) {
-        const bool too_soon = now - *rebirth_requested_ < options_.rebirth_interval;
-        const bool silent_since = last_heard_ <= *rebirth_requested_ && !rebirth_asked_for_;
-        if (too_soon || silent_since) return false;
-    }
-    rebirth_asked_for_ = false;
-    rebirth_requested_ = now;
-    ++tally_.rebirths_requested;
-    return true;
-}
-
-bool NodeSession::is_rebirth_under_way(Steady::duration window) const {
-    return rebirth_wanted_ && rebirth_requested_ && clock_.steady_now() - *rebirth_requested_ < window;
+    const bool is_due = rebirths_.take(clock_.steady_now(), last_heard_);
+    tally_.rebirths_requested += is_due ? 1 : 0;
+    return is_due;
 }
 
 }  // namespace labhub::coordinator::ingest

@@ -17,7 +17,7 @@ void RefusedReadings::note(const DeviceSchema& schema, const RefusedTimes& refus
     tally_.refused_times += refused.count;
     last_ = schema.device.device + "/" + schema.metrics[refused.metric].name + " of " + to_rfc3339(refused.time);
     const auto before = std::exchange(count_, count_ + refused.count);
-    if (std::bit_width(before) == std::bit_width(count_)) return;
+    if (std::bit_width(before) == std::bit_width(count_) || !remarks_.may_log()) return;
     spdlog::warn(
         "node {}: {} readings set aside, as they say times before 2000 or more than a day ahead, the last {}:"
         " look at the node's clock",

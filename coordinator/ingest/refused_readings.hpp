@@ -6,6 +6,7 @@
 
 #include "coordinator/ingest/device_catalog.hpp"
 #include "coordinator/ingest/events.hpp"
+#include "coordinator/ingest/remarks.hpp"
 #include "coordinator/ingest/tally.hpp"
 
 namespace labhub::coordinator::ingest {
@@ -15,7 +16,8 @@ namespace labhub::coordinator::ingest {
 /// node's spool. Counted, logged each time their number has doubled, and told. Thread: the ingest's.
 class RefusedReadings {
   public:
-    RefusedReadings(NodeId node, Tally& tally) : node_(std::move(node)), tally_(tally) {}
+    RefusedReadings(NodeId node, Tally& tally, Remarks& remarks)
+        : node_(std::move(node)), tally_(tally), remarks_(remarks) {}
 
     void note(const DeviceSchema& schema, const RefusedTimes& refused);
     /// What is to be told now: at most once a second, and only where there are more than before.
@@ -24,6 +26,7 @@ class RefusedReadings {
   private:
     NodeId node_;
     Tally& tally_;
+    Remarks& remarks_;
     std::uint64_t count_ = 0, told_ = 0;
     std::string last_;
     std::optional<Steady::time_point> told_at_;

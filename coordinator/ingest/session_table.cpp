@@ -11,8 +11,10 @@
 namespace labhub::coordinator::ingest {
 namespace {
 
-constexpr std::size_t kMaxNodes = 10'000;   // whoever may publish can make up names
+constexpr std::size_t kMaxNodes = 10'000;  // whoever may publish can make up names
+constexpr std::size_t kForgottenAtOnce = 100;
 constexpr std::size_t kMaxRoutes = 50'000;  // and devices
+constexpr std::size_t kMostNamed = 64;      // topics that are none of ours, in the log
 constexpr std::size_t kMostRebirthsUnderWay = 100;
 constexpr std::chrono::seconds kRebirthTakes{2};  // an answer that takes longer isn't waited for
 
@@ -21,34 +23,70 @@ constexpr std::chrono::seconds kRebirthTakes{2};  // an answer that takes longer
 NodeSession* SessionTable::session(const std::string& node) {
     const NodeId id{node};
     if (const auto found = sessions_.find(id); found != sessions_.end()) return found->second.get();
-    if (!check_name("node id", node) || sessions_.size() >= kMaxNodes) return nullptr;
+    if (!check_address_id("node id", node)) return nullptr;
+    if (sessions_.size() >= kMaxNodes) make_room();
+    if (sessions_.size() >= kMaxNodes && !options_.host_keys.contains(id)) return nullptr;
     auto made = std::make_unique<NodeSession>(id, options_, clock_, sink_, tally_);
     return sessions_.emplace(id, std::move(made)).first->second.get();
+}
+
+void SessionTable::make_room() {
+    std::vector<NodeSession*> strangers;
+    for (const auto& [id, session] : sessions_)
+        if (!session->is_enrolled()) strangers.push_back(session.get());
+    const auto count = std::min(kForgottenAtOnce, strangers.size());
+    if (count == 0) return;
+    const auto goes_first = [](const NodeSession* one, const NodeSession* other) {
+        return std::make_pair(one->is_born(), one->last_heard()) <
+               std::make_pair(other->is_born(), other->last_heard());
+    };
+    const auto end = strangers.begin() + static_cast<std::ptrdiff_t>(count);
+    std::nth_element(strangers.begin(), end - 1, strangers.end(), goes_first);
+    routes_.clear();
+    for (auto each = strangers.begin(); each != end; ++each) {
+        (*each)->lose("not enrolled and silent, while too many others speak");
+        const NodeId id = (*each)->id();
+        sessions_.erase(id);
+    }
+    const auto before = tally_.forgotten_nodes.fetch_add(count);
+    if (std::bit_width(before) != std::bit_width(before + count))
+        spdlog::warn(
+            "ingest: more than {} nodes speak; those that are not enrolled and were silent for longest are"
+            " forgotten ({} so far): let the broker's access rules say who may publish",
+            kMaxNodes, before + count);
 }
 
 const SessionTable::Route* SessionTable::route(const std::string& topic) {
     if (const auto known = routes_.find(topic); known != routes_.end()) return &known->second;
     auto parsed = sparkplug::parse_topic(topic);
     NodeSession* const node = parsed && parsed->group == options_.group ? session(parsed->node) : nullptr;
-    if (!node) return nullptr;
+    if (!node) {
+        note_refused(topic, parsed ? check_address_id("node id", parsed->node) : Result<void>(parsed.error()));
+        return nullptr;
+    }
     if (routes_.size() >= kMaxRoutes) routes_.clear();
     return &routes_.emplace(topic, Route{std::move(*parsed), node}).first->second;
+}
+
+/// Each topic once while there are few, and then the 64th, 128th, 256th … message: a stranger can't flood the log.
+void SessionTable::note_refused(const std::string& topic, const Result<void>& name) {
+    const auto count = ++tally_.malformed;
+    if (!refused_.contains(topic)) {
+        if (refused_.size() < kMostNamed)
+            refused_.insert(topic);
+        else if (!std::has_single_bit(count))
+            return;
+        spdlog::warn("ignored a message on topic '{}'{}", printable(topic),
+                     name ? "" : ": " + name.error().to_string());
+    }
 }
 
 void SessionTable::receive(const mqtt::Message& message) {
     ++tally_.messages;
     const Route* const to = route(message.topic);
-    if (!to) {
-        const auto count = ++tally_.malformed;
-        // One line for the 1st, 2nd, 4th, 8th …: a stranger can't flood the log.
-        if (std::has_single_bit(count)) spdlog::warn("ignored a message on topic '{}'", printable(message.topic));
-        return;
-    }
+    if (!to) return;
     // Sparkplug never retains births, data and deaths (topics-*-mqtt): a stored one is from another time.
-    if (message.retained) {
-        ++tally_.refused_retained;
-        return;
-    }
+    if (message.retained) return to->session->refuse_retained(to->topic);
     to->session->receive(to->topic, message.payload);
 }
 
@@ -58,6 +96,13 @@ void SessionTable::tick() {
 
 void SessionTable::lose_all(const std::string& reason) {
     for (auto& [id, node] : sessions_) node->lose(reason);
+}
+
+void SessionTable::begin_anew(const NodeId& node, const std::string& reason) {
+    NodeSession* const found = session(node.value);
+    if (!found) return;
+    found->lose(reason);
+    found->request_rebirth();
 }
 
 void SessionTable::request_rebirth(const NodeId& node) {

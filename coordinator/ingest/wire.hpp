@@ -10,6 +10,8 @@
 
 namespace labhub::coordinator::ingest {
 
+inline constexpr std::uint32_t kMetricField = 2;  ///< Payload.metrics in shared/proto/sparkplug_b.proto
+
 /// Reads the fields of one protocol buffers message where they lie, without copying. Anything that is no such message
 /// makes good() false and ends it.
 class FieldReader {

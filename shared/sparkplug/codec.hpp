@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shared/base/result.hpp"
 #include "shared/sparkplug/payload.hpp"
@@ -42,6 +43,8 @@ struct Decoded {
     /// kept with a null value, so that MetricCatalog learns their names.
     std::size_t unsupported = 0;
     std::size_t unknown = 0;  ///< metrics left out: not in the catalog, no name, no datatype to be had
+    /// The first few names that are not UTF-8, as they came, of the metrics left out.
+    std::vector<std::string> bad_names;
 };
 
 /// Lenient in what it receives: integers are cut to the declared width and sign-extended, UInt32 is taken from either

@@ -151,6 +151,7 @@ Taken take_metric(const pb::Metric& in, const MetricCatalog* births, Metric& met
     return Taken::yes;
 }
 
+constexpr std::size_t kMostBadNames = 16;
 constexpr const char* kCompressed = "SPBV1.0_COMPRESSED";
 
 Result<void> check_payload(const pb::Payload& in) {
@@ -184,7 +185,10 @@ Result<Decoded> decode(std::string_view bytes, const MetricCatalog* births) {
         // unknown, which would ask for a rebirth each time.
         if (taken == Taken::yes || (taken == Taken::unsupported && !births))
             decoded.payload.metrics.push_back(std::move(metric));
-        if (taken == Taken::unknown) ++decoded.unknown;
+        if (taken != Taken::unknown) continue;
+        ++decoded.unknown;
+        if (!is_utf8(entry.name()) && decoded.bad_names.size() < kMostBadNames)
+            decoded.bad_names.push_back(entry.name());
     }
     return decoded;
 }

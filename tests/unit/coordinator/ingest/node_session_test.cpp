@@ -202,15 +202,57 @@ TEST_F(NodeSessionTest, RefusesTimesNoClockCanMean) {
     EXPECT_EQ(tally.refused_times, 2u);
 }
 
-TEST_F(NodeSessionTest, IgnoresMetricsWhoseNamesOthersCouldNotUse) {
+TEST_F(NodeSessionTest, TakesNamesOfOtherMakes) {
     send(MessageType::nbirth, node.node_birth());
     auto birth = sparkplug::decode(node.device_birth()).value().payload;
-    birth.metrics.push_back(EdgeNodeMessages::metric("a/b c", 1.0));
+    birth.metrics = {EdgeNodeMessages::metric("Inputs/A", true), EdgeNodeMessages::metric("Supply Voltage", 24.0),
+                     EdgeNodeMessages::metric("Temperatur °C", 21.5)};
     send(MessageType::dbirth, sparkplug::encode(MessageType::dbirth, birth).value());
-    EXPECT_EQ(tally.unsupported_metrics, 1u);
-    data(node.data({EdgeNodeMessages::metric("a/b c", 2.0)}));
-    EXPECT_EQ(sink.take().size(), 2u);
-    EXPECT_FALSE(session.take_rebirth_request());
+    data(node.data({EdgeNodeMessages::metric("Supply Voltage", 23.5)}));
+    EXPECT_EQ(sink.take(), (Lines{"born n 3",
+                                  "born n/v Inputs/A[] Supply Voltage[] Temperatur °C[] Inputs/A=true "
+                                  "Supply Voltage=24 Temperatur °C=21.5",
+                                  "live n/v Supply Voltage=23.5"}));
+    EXPECT_EQ(tally.unsupported_metrics, 0u);
+}
+
+TEST_F(NodeSessionTest, LeavesOutMetricsWhoseNamesNobodyCouldShow) {
+    send(MessageType::nbirth, node.node_birth());
+    auto birth = sparkplug::decode(node.device_birth()).value().payload;
+    birth.metrics.push_back(EdgeNodeMessages::metric("a\nb", 1.0));
+    birth.metrics.push_back(EdgeNodeMessages::metric(std::string(129, 'x'), 1.0));
+    birth.metrics.push_back(EdgeNodeMessages::metric("bad", 1.0));
+    std::string bytes = sparkplug::encode(MessageType::dbirth, birth).value();
+    const auto make_bad = [](std::string& message) {
+        message.replace(message.find("bad"), 3,
+                        "b\xff"
+                        "d");
+    };
+    make_bad(bytes);
+    send(MessageType::dbirth, bytes);
+    EXPECT_EQ(tally.unsupported_metrics, 2u);
+    EXPECT_EQ(tally.unknown_metrics, 1u) << "which is not UTF-8";
+    sink.take();
+    data(node.data({EdgeNodeMessages::metric("a\nb", 2.0), EdgeNodeMessages::metric("temp", 2.0)}));
+    bytes = node.data({EdgeNodeMessages::metric("bad", 2.0), EdgeNodeMessages::metric("temp", 3.0)});
+    make_bad(bytes);
+    data(bytes);
+    EXPECT_EQ(sink.take(), (Lines{"live n/v temp=2", "live n/v temp=3"}));
+    EXPECT_EQ(tally.unsupported_metrics, 3u);
+    EXPECT_FALSE(session.take_rebirth_request()) << "which would mend nothing";
+}
+
+TEST_F(NodeSessionTest, BelievesANodeThatIsEnrolledAnewFromItsNextBirthOn) {
+    be_born();
+    session.lose("enrolled anew");
+    data(node.temp(1));
+    EXPECT_EQ(sink.take(), Lines{"stale n"});
+    session.request_rebirth();
+    EXPECT_TRUE(session.take_rebirth_request());
+    send(MessageType::nbirth, node.node_birth());
+    send(MessageType::dbirth, node.device_birth());
+    data(node.temp(2));
+    EXPECT_EQ(sink.take().back(), "live n/v temp=2");
 }
 
 TEST_F(NodeSessionTest, TellsReadingsHeldBeforeARebirthThatOvertookTheGap) {
@@ -243,6 +285,21 @@ TEST_F(SessionTableTest, IgnoresOtherGroupsAndNamesThatAreNone) {
         table.receive({topic, node.node_birth(), 0, false});
     EXPECT_TRUE(sink.take().empty());
     EXPECT_EQ(tally.malformed, 4u);
+}
+
+TEST_F(SessionTableTest, TakesNodesWithIdsOfOtherMakes) {
+    table.receive({"spBv1.0/lab/NBIRTH/PLC 1 Süd", node.node_birth(), 0, false});
+    EXPECT_EQ(sink.take(), Lines{"born PLC 1 Süd 3"});
+}
+
+TEST_F(SessionTableTest, AsksANodeThatIsEnrolledAnewAtOnce) {
+    table.receive({"spBv1.0/lab/NBIRTH/n", node.node_birth(), 0, false});
+    table.request_rebirth(NodeId{"n"});
+    EXPECT_EQ(table.take_rebirth_requests(5).size(), 1u);
+    table.begin_anew(NodeId{"n"}, "enrolled anew");
+    table.begin_anew(NodeId{"never heard"}, "enrolled anew");
+    EXPECT_EQ(table.take_rebirth_requests(5).size(), 2u);
+    EXPECT_EQ(sink.take(), (Lines{"born n 3", "stale n"}));
 }
 
 TEST_F(SessionTableTest, SpacesOutRebirthRequests) {
