@@ -17,7 +17,9 @@ using namespace std::chrono_literals;
 constexpr auto kTick = 100ms;
 constexpr std::size_t kRebirthsPerTick = 20;
 constexpr auto kFarewellLimit = 2s;
+/// What the broker has sent while one round of it is taken in: at most as much again is in hand meanwhile.
 constexpr std::size_t kMaxWaitingMessages = 16'384;
+constexpr std::size_t kMaxWaitingBytes = std::size_t{64} << 20;
 
 }  // namespace
 
@@ -91,6 +93,7 @@ Task<Result<void>> Ingest::Host::open_connection() {
     broker.client_id = "labhub-host-" + options_.host_id;
     broker.will = mqtt::Will{state_topic_, state_json(false, will_time_), 1, true};
     broker.max_waiting_messages = kMaxWaitingMessages;
+    broker.max_waiting_bytes = kMaxWaitingBytes;
     auto connecting = mqtt::Connection::connect(std::move(broker));
     auto connected = co_await std::move(connecting);
     if (!connected) {
@@ -98,6 +101,7 @@ Task<Result<void>> Ingest::Host::open_connection() {
         co_return failed;
     }
     connection_ = std::move(*connected);
+    pauses_counted_ = 0;
     auto subscriptions = wanted();
     auto subscribing = connection_->subscribe(std::move(subscriptions));
     auto subscribed = co_await std::move(subscribing);
@@ -120,6 +124,8 @@ Task<std::string> Ingest::Host::serve() {
         auto receiving = connection_->receive_all();
         auto messages = co_await std::move(receiving);
         if (!messages) co_return messages.error().to_string();
+        const auto pauses = connection_->reading_pauses();
+        tally_.reading_pauses += pauses - std::exchange(pauses_counted_, pauses);
         for (const auto& message : *messages) take(message);
     }
 }
@@ -173,6 +179,13 @@ std::string Ingest::Host::state_json(bool online, UtcMillis time) const {
 
 void Ingest::Host::request_rebirth(NodeId node) {
     asio::post(io_, [this, node = std::move(node)] { sessions_.request_rebirth(node); });
+}
+
+void Ingest::Host::enrol(std::map<NodeId, std::string> host_keys, std::vector<NodeId> anew) {
+    asio::post(io_, [this, host_keys = std::move(host_keys), anew = std::move(anew)]() mutable {
+        options_.host_keys = std::move(host_keys);
+        for (const auto& node : anew) sessions_.begin_anew(node, "enrolled anew: waiting for its birth");
+    });
 }
 
 void Ingest::Host::acknowledge(NodeId node, std::int64_t position) {

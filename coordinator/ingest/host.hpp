@@ -27,6 +27,7 @@ class Ingest::Host {
     void stop();
     void request_rebirth(NodeId node);
     void acknowledge(NodeId node, std::int64_t position);
+    void enrol(std::map<NodeId, std::string> host_keys, std::vector<NodeId> anew);
     Counters counters() const { return tally_.snapshot(); }
 
   private:
@@ -56,7 +57,8 @@ class Ingest::Host {
     TaskGroup tasks_;
     Backoff backoff_;
     std::unique_ptr<mqtt::Connection> connection_;
-    UtcMillis will_time_;  // of this connection's Will and STATE: they must be the same
+    std::uint64_t pauses_counted_ = 0;  // of the connection's, in the tally
+    UtcMillis will_time_;               // of this connection's Will and STATE: they must be the same
     bool online_ = false;  // STATE online is out: nothing of ours may precede it (host-topic-phid-birth-message)
     bool stopping_ = false;
 };

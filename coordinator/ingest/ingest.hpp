@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "coordinator/ingest/counters.hpp"
 #include "coordinator/ingest/events.hpp"
@@ -52,6 +53,9 @@ class Ingest {
     /// Tells a node that its spool is stored up to this position: NCMD Node Control/Acknowledge. Dropped while the
     /// broker is away: the node then replays, and the store ignores what it has.
     void acknowledge(NodeId node, std::int64_t position);
+    /// Options::host_keys from now on. The nodes in `anew` were enrolled, or have another key: what they have said is
+    /// believed no more, and they are asked for their births.
+    void enrol(std::map<NodeId, std::string> host_keys, std::vector<NodeId> anew);
     Counters counters() const;
 
   private:
