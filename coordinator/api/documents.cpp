@@ -92,10 +92,21 @@ void add_ingest_counters(const Services& services, std::vector<Metrics::Reading>
         {"impostor", seen.impostors},
         {"rebirth_requested", seen.rebirths_requested},
         {"broker_connected", seen.broker_connections},
+        {"given_up", seen.given_up_values},
+        {"forgotten_node", seen.forgotten_nodes},
+        {"crowded_wait", seen.crowded_waits},
+        {"reading_pause", seen.reading_pauses},
     };
     for (const auto& [kind, count] : events)
         now.push_back({"labhub_ingest_events_total", "What was out of order in the nodes' messages", true, "kind", kind,
                        static_cast<double>(count)});
+    now.push_back({"labhub_ingest_given_up",
+                   "Metrics, devices and kinds of message left out, as no birth of their nodes puts them right", false,
+                   "", "", static_cast<double>(seen.given_up)});
+    now.push_back({"labhub_ingest_nodes", "Nodes that speak or have spoken, enrolled or not", false, "", "",
+                   static_cast<double>(seen.nodes)});
+    now.push_back({"labhub_ingest_held_bytes", "Messages that wait for one that came too late", false, "", "",
+                   static_cast<double>(seen.held_bytes)});
 }
 
 void add_recorder_counters(const Services& services, std::vector<Metrics::Reading>& now) {
