@@ -55,7 +55,7 @@ Result<telemetry::Selection> selection_of(const Call& call, const Services& serv
     if (call.caller.kind != Caller::Kind::job || !selection.series.empty() || !selection.device.empty())
         return selection;
     LABHUB_TRY(const jobs::Job* const job, services.jobs.find(call.caller.job));
-    selection.device = job->device.to_string();
+    selection.device = telemetry::pattern_of(job->device.to_string());
     return selection;
 }
 
@@ -72,7 +72,7 @@ Result<TelemetryAsked> asked_of(const Call& call, const Services& services) {
         asked.origin = from;
         asked.experiment = job->id.value;
         if (asked.selection.series.empty() && asked.selection.device.empty())
-            asked.selection.device = job->device.to_string();
+            asked.selection.device = telemetry::pattern_of(job->device.to_string());
     }
     LABHUB_TRY(from, time_of(call, "from", from, now));
     LABHUB_TRY(to, time_of(call, "to", to, now));
@@ -93,7 +93,8 @@ std::vector<QueryParameter> selection_parameters(std::vector<QueryParameter> mor
     std::vector<QueryParameter> all{
         {"series",
          "which series: ids, or node/device/metric with * and ? where any characters will do; several with commas "
-         "between them, or given again; all when left out (in a script: of its own device)"},
+         "between them, or given again; all when left out (in a script: of its own device). A \\ takes the next of "
+         "* ? , \\ as it is"},
         {"device", "and only those of this device: node/device, with * and ?"},
         {"metric", "and only those of these metrics, with * and ?; several with commas between them"}};
     std::move(more.begin(), more.end(), std::back_inserter(all));

@@ -30,9 +30,10 @@ std::optional<store::SeriesInfo> named(const store::TelemetryStore& store, const
     std::optional<store::SeriesId> id = as_id(word);
     const auto first = word.find('/');
     const auto second = first == std::string::npos ? first : word.find('/', first + 1);
-    if (!id && second != std::string::npos && word.find_first_of("*?") == std::string::npos) {
-        const DeviceAddress device{NodeId{word.substr(0, first)}, word.substr(first + 1, second - first - 1)};
-        id = store.find(device, std::string_view(word).substr(second + 1));
+    if (!id && second != std::string::npos && !has_wildcard(word)) {
+        const DeviceAddress device{NodeId{literal(word.substr(0, first))},
+                                   literal(word.substr(first + 1, second - first - 1))};
+        id = store.find(device, literal(word.substr(second + 1)));
     }
     if (!id) return std::nullopt;
     auto info = store.info(*id);
@@ -125,7 +126,9 @@ Result<std::vector<store::SeriesInfo>> find_series(const store::TelemetryStore& 
     LABHUB_CHECK(check_found(selection, names));
     const auto is_named = [&](const SeriesName& name) {
         const std::string full = name.device + "/" + name.metric;
-        const auto says = [&](const std::string& word) { return word == full || word == std::to_string(name.id); };
+        const auto says = [&](const std::string& word) {
+            return (!has_wildcard(word) && literal(word) == full) || word == std::to_string(name.id);
+        };
         return std::any_of(selection.series.begin(), selection.series.end(), says);
     };
     std::vector<store::SeriesInfo> found;
@@ -145,7 +148,7 @@ Result<Selection> without_ids(const store::TelemetryStore& store, Selection sele
         const auto info = store.info(*id);
         if (!info)
             return Error{ErrorCode::not_found, "no series has the id " + word, "GET /api/telemetry/series lists them"};
-        word = full_name(*info);
+        word = pattern_of(full_name(*info));
     }
     return selection;
 }

@@ -10,7 +10,35 @@
 namespace labhub::coordinator::telemetry {
 namespace {
 
-bool has_wildcard(std::string_view text) { return text.find_first_of("*?") != std::string_view::npos; }
+/// Bytes of the character that begins at `at`, in UTF-8.
+std::size_t character_length(std::string_view text, std::size_t at) {
+    std::size_t length = 1;
+    while (at + length < text.size() && (static_cast<unsigned char>(text[at + length]) & 0xC0) == 0x80) ++length;
+    return length;
+}
+
+bool is_escape(std::string_view pattern, std::size_t at) { return pattern[at] == '\\' && at + 1 < pattern.size(); }
+
+/// The place of the first `wanted` that no '\' stands before.
+std::size_t find_plain(std::string_view pattern, std::string_view wanted, std::size_t from = 0) {
+    for (std::size_t at = from; at < pattern.size(); ++at) {
+        if (is_escape(pattern, at))
+            ++at;
+        else if (wanted.find(pattern[at]) != std::string_view::npos)
+            return at;
+    }
+    return std::string_view::npos;
+}
+
+/// As trim(), but for a blank at the end that is escaped.
+std::string_view trim_pattern(std::string_view word) {
+    const auto trimmed = trim(word);
+    std::size_t strokes = 0;
+    while (strokes < trimmed.size() && trimmed[trimmed.size() - 1 - strokes] == '\\') ++strokes;
+    const auto end = static_cast<std::size_t>(trimmed.data() - word.data()) + trimmed.size();
+    const bool is_cut = strokes % 2 == 1 && end < word.size();
+    return is_cut ? std::string_view(trimmed.data(), trimmed.size() + 1) : trimmed;
+}
 
 std::optional<std::int64_t> as_id(std::string_view text) {
     std::int64_t id = 0;
@@ -65,15 +93,39 @@ Error not_found(std::string_view what, std::string_view typed, const std::set<st
 
 }  // namespace
 
+bool has_wildcard(std::string_view pattern) { return find_plain(pattern, "*?") != std::string_view::npos; }
+
+std::string literal(std::string_view pattern) {
+    std::string text;
+    for (std::size_t at = 0; at < pattern.size(); ++at) text += pattern[is_escape(pattern, at) ? ++at : at];
+    return text;
+}
+
+std::string pattern_of(std::string_view text) {
+    std::string pattern;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const bool is_end_blank = text[at] == ' ' && (at == 0 || at + 1 == text.size());
+        if (is_end_blank || std::string_view("*?\\,").find(text[at]) != std::string_view::npos) pattern += '\\';
+        pattern += text[at];
+    }
+    return pattern;
+}
+
 bool matches(std::string_view pattern, std::string_view text) {
     std::size_t p = 0, t = 0;
     std::size_t star = std::string_view::npos, resume = 0;  // the last '*', and where what it swallows ends
     while (t < text.size()) {
-        if (p < pattern.size() && pattern[p] == '*') {
+        const bool is_escaped = p < pattern.size() && is_escape(pattern, p);
+        const std::size_t own = is_escaped ? p + 1 : p;
+        if (!is_escaped && p < pattern.size() && pattern[p] == '*') {
             star = p++;
             resume = t;
-        } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
-            ++p, ++t;
+        } else if (!is_escaped && p < pattern.size() && pattern[p] == '?') {
+            ++p;
+            t += character_length(text, t);
+        } else if (own < pattern.size() && pattern[own] == text[t]) {
+            p = own + 1;
+            ++t;
         } else if (star != std::string_view::npos) {
             p = star + 1;
             t = ++resume;
@@ -95,8 +147,11 @@ bool Selection::includes(std::int64_t id, std::string_view device_name, std::str
 
 std::vector<std::string> comma_list(std::string_view text) {
     std::vector<std::string> words;
-    for (const auto part : split(text, ','))
-        if (const auto word = trim(part); !word.empty()) words.emplace_back(word);
+    for (std::size_t begin = 0; begin <= text.size();) {
+        const auto end = std::min(find_plain(text, ",", begin), text.size());
+        if (const auto word = trim_pattern(text.substr(begin, end - begin)); !word.empty()) words.emplace_back(word);
+        begin = end + 1;
+    }
     return words;
 }
 
@@ -105,7 +160,7 @@ Result<void> check_selection(const Selection& selection) {
     for (const auto& pattern : selection.series) {
         bytes += pattern.size();
         if (as_id(pattern) || std::count(pattern.begin(), pattern.end(), '/') >= 2) continue;
-        if (pattern.find('*') != std::string::npos) continue;
+        if (find_plain(pattern, "*") != std::string_view::npos) continue;
         return Error{ErrorCode::malformed, "series=" + printable(pattern, 120) + " is not a series",
                      "an id, or node/device/metric with * and ? where any character will do; metric= takes a metric "
                      "alone"};

@@ -10,8 +10,15 @@
 
 namespace labhub::coordinator::telemetry {
 
-/// Whether `text` is `pattern`, in which '*' stands for any characters (also '/') and '?' for one. Case matters.
+/// Whether `text` is `pattern`, in which '*' stands for any characters (also '/') and '?' for one, which may be several
+/// bytes of UTF-8. A '\' takes the next character as it is: "\*". Case matters.
 bool matches(std::string_view pattern, std::string_view text);
+/// Whether a '*' or '?' in it stands for others.
+bool has_wildcard(std::string_view pattern);
+/// A pattern without wildcards as the text it fits.
+std::string literal(std::string_view pattern);
+/// The pattern that fits this text alone, also within a list of words: "a*b, c" is "a\*b\, c".
+std::string pattern_of(std::string_view text);
 
 /// Which series are meant: by id, by `node/device/metric`, by the parts of it, each with '*' and '?'.
 struct Selection {
@@ -27,7 +34,8 @@ struct Selection {
 /// At most so many characters of patterns in one selection; matching costs their number times the text's.
 inline constexpr std::size_t kMaxPatternBytes = 8 * 1024;
 
-/// Comma-separated words without blanks at their ends; empty ones are left out.
+/// Comma-separated patterns without blanks at their ends; empty ones are left out. A comma or blank after a '\' is part
+/// of its word.
 std::vector<std::string> comma_list(std::string_view text);
 /// Error malformed, too_large: a pattern that can't match, or too many.
 Result<void> check_selection(const Selection& selection);

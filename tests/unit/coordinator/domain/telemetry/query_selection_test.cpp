@@ -14,9 +14,9 @@ const std::vector<SeriesName> kKnown{{1, "sim-1/vessel", "vial_A_temp"},
                                      {4, "sim-2/vessel", "vial_A_temp"},
                                      {5, "plc/line", "Tank/Inlet/flow"}};
 
-std::vector<std::int64_t> ids_of(const Selection& selection) {
+std::vector<std::int64_t> ids_of(const Selection& selection, const std::vector<SeriesName>& known = kKnown) {
     std::vector<std::int64_t> ids;
-    for (const auto& one : kKnown)
+    for (const auto& one : known)
         if (selection.includes(one.id, one.device, one.metric)) ids.push_back(one.id);
     return ids;
 }
@@ -45,6 +45,29 @@ TEST(Selection, ChoosesByIdByNameAndByPattern) {
     EXPECT_EQ(ids_of({{}, "sim-1/vessel", {"vial_*"}}), (std::vector<std::int64_t>{1, 2}));
     EXPECT_EQ(ids_of({{}, "sim-*/*", {"stirrer", "vial_B_temp"}}), (std::vector<std::int64_t>{2, 3}));
     EXPECT_EQ(ids_of({}).size(), kKnown.size());
+}
+
+TEST(Selection, TakesNamesOfOthersAsTheyAre) {
+    const std::vector<SeriesName> known{
+        {5, "plc/line", "Tank/Inlet/flow"}, {6, "plc/Linie Süd", "Temperatur °C"}, {7, "plc/line", "a*b, \\c"}};
+    using Ids = std::vector<std::int64_t>;
+    EXPECT_EQ(ids_of({{"plc/Linie Süd/Temperatur °C"}, "", {}}, known), Ids{6});
+    EXPECT_EQ(ids_of({{}, "plc/Linie S?d", {"Temperatur ?C"}}, known), Ids{6}) << "? is a character";
+    EXPECT_EQ(ids_of({{}, "plc/*", {"Tank/Inlet/flow"}}, known), Ids{5});
+    EXPECT_EQ(ids_of({{}, "", {"a\\*b, \\\\c"}}, known), Ids{7});
+    EXPECT_FALSE(matches("a\\*b", "aXb"));
+    EXPECT_FALSE(matches("a\\?b", "aXb"));
+    EXPECT_TRUE(matches("*\\*b*", "a*b, \\c"));
+    for (const auto& one : known) {
+        const auto word = pattern_of(one.device + "/" + one.metric);
+        EXPECT_EQ(literal(word), one.device + "/" + one.metric);
+        EXPECT_FALSE(has_wildcard(word)) << word;
+        const auto words = comma_list(word + "," + word);
+        EXPECT_EQ(words, (std::vector<std::string>{word, word}));
+        EXPECT_EQ(ids_of({words, "", {}}, known), Ids{one.id});
+    }
+    EXPECT_EQ(comma_list(pattern_of(" x ")), (std::vector<std::string>{"\\ x\\ "}));
+    EXPECT_TRUE(matches(comma_list(" " + pattern_of(" x ") + " ").at(0), " x "));
 }
 
 TEST(Selection, NamesWhatWasLikelyMeant) {
