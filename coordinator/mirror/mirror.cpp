@@ -75,12 +75,29 @@ void Mirror::show_all() {
     if (!is_reading_leftovers_)
         leftovers_.look(fleet_, clock_.steady_now(), [this](const std::string& topic) { return publish(topic, ""); });
     const auto& nodes = fleet_.nodes();
+    let_go_of_nodes();
     auto at = nodes.lower_bound(next_);
     for (std::size_t seen = 0; seen < nodes.size(); ++seen, ++at) {
         if (at == nodes.end()) at = nodes.begin();
         next_ = at->first;
         if (!show_node(at->second)) return;
     }
+}
+
+/// Nodes that are enrolled no more: their topics are ended as what a former run has left.
+void Mirror::let_go_of_nodes() {
+    std::erase_if(shown_, [this](const auto& entry) {
+        const auto& [id, shown] = entry;
+        if (fleet_.nodes().contains(id)) return false;
+        leftovers_.add(topics_.node(id));
+        leftovers_.add(topics_.node_state(id));
+        for (const auto& [name, device] : shown.devices) {
+            const DeviceAddress address{id, name};
+            leftovers_.add(topics_.device_state(address));
+            for (const auto& [metric, last] : device.metrics) leftovers_.add(topics_.metric(address, metric));
+        }
+        return true;
+    });
 }
 
 bool Mirror::show_node(const fleet::Node& node) {
@@ -108,7 +125,7 @@ bool Mirror::show_metrics(const fleet::Device& device, ShownDevice& shown) {
     const auto now = clock_.steady_now();
     for (const auto& metric : device.metrics) {
         const auto latest = device.latest.find(metric.name);
-        if (latest == device.latest.end() || metric.name == "state") continue;  // "state" is the device's own topic
+        if (latest == device.latest.end()) continue;
         const Reading& reading = latest->second;
         const auto before = shown.metrics.find(metric.name);
         if (before != shown.metrics.end()) {

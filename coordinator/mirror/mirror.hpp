@@ -58,6 +58,7 @@ class Mirror {
     Task<void> keep_showing();
     Task<void> read_leftovers();
     void show_all();
+    void let_go_of_nodes();
     bool show_node(const fleet::Node& node);
     bool show_description(const fleet::Node& node, ShownNode& shown);
     bool show_device(const fleet::Device& device, ShownDevice& shown);

@@ -41,34 +41,85 @@ Result<SetRequest> parse_set_object(const boost::json::object& object) {
     return request;
 }
 
+constexpr std::string_view kHex = "0123456789ABCDEF";
+
+std::string escaped(char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return {'%', kHex[byte >> 4], kHex[byte & 15]};
+}
+
+std::optional<unsigned> digit_of(char c) {
+    if (c >= 'a' && c <= 'f') c = static_cast<char>(c - 'a' + 'A');
+    const auto at = kHex.find(c);
+    return at == std::string_view::npos ? std::nullopt : std::optional<unsigned>(static_cast<unsigned>(at));
+}
+
+/// The name that the mirror itself would write so.
+std::optional<std::string> name_written_so(std::string_view level) {
+    auto name = name_of_level(level);
+    return name && topic_level(*name) == level ? name : std::nullopt;
+}
+
 }  // namespace
+
+std::string topic_level(std::string_view name) {
+    std::string level;
+    for (const char c : name)
+        level += std::string_view("%/+#$").find(c) == std::string_view::npos ? std::string(1, c) : escaped(c);
+    return level == "state" ? "%73tate" : level;
+}
+
+std::optional<std::string> name_of_level(std::string_view level) {
+    std::string name;
+    for (std::size_t at = 0; at < level.size(); ++at) {
+        if (level[at] != '%') {
+            name += level[at];
+            continue;
+        }
+        if (at + 2 >= level.size()) return std::nullopt;
+        const auto high = digit_of(level[at + 1]), low = digit_of(level[at + 2]);
+        if (!high || !low) return std::nullopt;
+        name += static_cast<char>(*high * 16 + *low);
+        at += 2;
+    }
+    return name;
+}
 
 std::optional<Topics::Target> Topics::parse_set(std::string_view topic) const {
     constexpr std::string_view kSet = "/set";
     if (!topic.starts_with(root_) || !topic.ends_with(kSet)) return std::nullopt;
     topic.remove_prefix(root_.size());
+    if (topic.size() < kSet.size()) return std::nullopt;
     topic.remove_suffix(kSet.size());
-    const auto first = topic.find('/');
-    const auto second = first == topic.npos ? first : topic.find('/', first + 1);
-    if (second == topic.npos || topic.find('/', second + 1) != topic.npos) return std::nullopt;
-    auto device = DeviceAddress::parse(topic.substr(0, second));
-    if (!device) return std::nullopt;
-    return Target{std::move(*device), std::string(topic.substr(second + 1))};
+    const auto parts = split(topic, '/');
+    if (parts.size() != 3) return std::nullopt;
+    auto node = name_of_level(parts[0]), device = name_of_level(parts[1]), metric = name_of_level(parts[2]);
+    if (!node || !device || !metric || !check_address_id("node id", *node) || !check_address_id("device id", *device) ||
+        !check_metric_name(*metric))
+        return std::nullopt;
+    return Target{DeviceAddress{NodeId{std::move(*node)}, std::move(*device)}, std::move(*metric)};
 }
 
 std::optional<Topics::Place> Topics::parse_place(std::string_view topic) const {
     if (!topic.starts_with(root_)) return std::nullopt;
     Place place;
     place.topic = topic;
-    const auto parts = split(topic.substr(root_.size()), '/');
-    if (parts.size() > 3 || (parts.size() == 1 && parts[0] == "state")) return std::nullopt;
-    for (const auto part : parts)
-        if (!check_name("part of a topic", part)) return std::nullopt;
-    place.node = NodeId{std::string(parts[0])};
-    if (parts.size() == 2 && parts[1] != "state") return std::nullopt;
-    if (parts.size() < 3) return place;
-    place.device = parts[1];
-    if (parts[2] != "state") place.metric = parts[2];
+    auto parts = split(topic.substr(root_.size()), '/');
+    const bool is_state = parts.back() == "state";
+    if (is_state) parts.pop_back();
+    const bool has_shape = is_state ? parts.size() == 1 || parts.size() == 2 : parts.size() == 1 || parts.size() == 3;
+    if (!has_shape) return std::nullopt;
+    std::vector<std::string> names;
+    for (const auto part : parts) {
+        auto name = name_written_so(part);
+        if (!name || !(names.size() < 2 ? check_address_id("id", *name) : check_metric_name(*name)))
+            return std::nullopt;
+        names.push_back(std::move(*name));
+    }
+    names.resize(3);
+    place.node = NodeId{std::move(names[0])};
+    place.device = std::move(names[1]);
+    place.metric = std::move(names[2]);
     return place;
 }
 

@@ -8,6 +8,11 @@
 
 namespace labhub::coordinator::mirror {
 
+/// A name as one level of a topic: each of % / + # $ as %XX, and "state", which is a topic of its own, as "%73tate".
+std::string topic_level(std::string_view name);
+/// The reverse. Nothing for a '%' that two hexadecimal digits don't follow.
+std::optional<std::string> name_of_level(std::string_view level);
+
 /// Where the mirror's topics lie. All payloads are JSON (RFC 8259), times RFC 3339 UTC.
 ///
 ///     labhub/<group>/state                          the coordinator: {"state", "since"}, retained, with a Will
@@ -17,16 +22,18 @@ namespace labhub::coordinator::mirror {
 ///     labhub/<group>/<node>/<device>/<metric>       {"value", "unit", "time", "quality"}, retained
 ///     labhub/<group>/<node>/<device>/<metric>/set   from people: the value alone, or {"value", "id"}
 ///     labhub/<group>/<node>/<device>/<metric>/result  the answer to a set, not retained
+///
+/// Names stand in them as topic_level() has them.
 class Topics {
   public:
     explicit Topics(const std::string& group) : root_("labhub/" + group + "/") {}
 
     std::string hub_state() const { return root_ + "state"; }
-    std::string node(const NodeId& node) const { return root_ + node.value; }
-    std::string node_state(const NodeId& node) const { return root_ + node.value + "/state"; }
-    std::string device_state(const DeviceAddress& device) const { return root_ + device.to_string() + "/state"; }
+    std::string node(const NodeId& node) const { return root_ + topic_level(node.value); }
+    std::string node_state(const NodeId& node) const { return this->node(node) + "/state"; }
+    std::string device_state(const DeviceAddress& device) const { return of(device) + "/state"; }
     std::string metric(const DeviceAddress& device, std::string_view metric) const {
-        return root_ + device.to_string() + "/" + std::string(metric);
+        return of(device) + "/" + topic_level(metric);
     }
     std::string result(const DeviceAddress& device, std::string_view metric) const {
         return this->metric(device, metric) + "/result";
@@ -51,6 +58,8 @@ class Topics {
     std::optional<Place> parse_place(std::string_view topic) const;
 
   private:
+    std::string of(const DeviceAddress& device) const { return node(device.node) + "/" + topic_level(device.device); }
+
     std::string root_;
 };
 

@@ -41,6 +41,38 @@ TEST(Topics, ReadBackWhatASetIsAbout) {
     EXPECT_EQ(target->metric, "stirrer");
 }
 
+TEST(Topics, CarryNamesOfOthersReversibly) {
+    const Topics topics("lab");
+    const DeviceAddress device{NodeId{"Hall 2"}, "Tank ä"};
+    for (const auto& [name, level] :
+         std::vector<std::pair<std::string, std::string>>{{"Inputs/A", "Inputs%2FA"},
+                                                          {"Supply Voltage", "Supply Voltage"},
+                                                          {"a+b#c$", "a%2Bb%23c%24"},
+                                                          {"100 %", "100 %25"},
+                                                          {"%2F", "%252F"},
+                                                          {"Temperatur °C", "Temperatur °C"},
+                                                          {"state", "%73tate"},
+                                                          {"states", "states"},
+                                                          {"set", "set"}}) {
+        EXPECT_EQ(topics.metric(device, name), "labhub/lab/Hall 2/Tank ä/" + level);
+        EXPECT_EQ(name_of_level(level), name);
+        const auto target = topics.parse_set("labhub/lab/Hall 2/Tank ä/" + level + "/set");
+        ASSERT_TRUE(target) << level;
+        EXPECT_EQ(target->device, device);
+        EXPECT_EQ(target->metric, name);
+        const auto place = topics.parse_place(topics.metric(device, name));
+        ASSERT_TRUE(place) << level;
+        EXPECT_EQ(place->metric, name);
+    }
+    EXPECT_EQ(topics.node_state(NodeId{"state"}), "labhub/lab/%73tate/state");
+    EXPECT_EQ(topics.parse_set("labhub/lab/n/d/Inputs%2fA/set")->metric, "Inputs/A") << "small digits are read too";
+    EXPECT_EQ(topics.parse_set("labhub/lab/n/d/state/set")->metric, "state") << "where nothing else can be meant";
+    for (const char* broken : {"labhub/lab/n/d/a%2/set", "labhub/lab/n/d/a%zz/set", "labhub/lab/n/d/a%0Ab/set",
+                               "labhub/lab/n%2Fx/d/a/set", "labhub/lab/n/d/%FF/set"})
+        EXPECT_FALSE(topics.parse_set(broken)) << broken;
+    EXPECT_FALSE(topics.parse_place("labhub/lab/n/d/Inputs%2fA")) << "which the mirror never writes";
+}
+
 TEST(Topics, TakeNothingElseForASet) {
     const Topics topics("lab");
     for (const char* other :
@@ -99,7 +131,7 @@ TEST(MirrorTopics, TellWhatARetainedOneIsAbout) {
     EXPECT_EQ(parts("labhub/lab/sim-1/vessel/state"), "sim-1|vessel|");
     EXPECT_EQ(parts("labhub/lab/sim-1/vessel/temp"), "sim-1|vessel|temp");
     for (const char* other : {"labhub/lab/state", "labhub/lab/sim-1/vessel/temp/set", "labhub/lab/sim-1/vessel",
-                              "labhub/other/sim-1", "labhub/lab/", "labhub/lab/a b/vessel/temp", "spBv1.0/STATE/x"})
+                              "labhub/other/sim-1", "labhub/lab/", "labhub/lab/.a/vessel/temp", "spBv1.0/STATE/x"})
         EXPECT_EQ(parts(other), "none") << other;
 }
 
