@@ -1,5 +1,10 @@
 #include "coordinator/api/alarm_body.hpp"
 
+#include <array>
+#include <cctype>
+#include <cstdint>
+#include <cstdio>
+
 #include "shared/base/text.hpp"
 
 namespace labhub::coordinator::api {
@@ -53,13 +58,34 @@ bool says_limits(const AlarmLimits& body) {
            body.quality;
 }
 
-/// The same device and metric give the same rule, so that setting it again changes it.
+/// FNV-1a, 32 bits, in hexadecimal.
+std::string short_hash(std::string_view text) {
+    std::uint32_t hash = 2'166'136'261U;
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16'777'619U;
+    std::array<char, 9> digits{};
+    std::snprintf(digits.data(), digits.size(), "%08x", static_cast<unsigned>(hash));
+    return digits.data();
+}
+
+/// The same device and metric give the same rule, so that setting it again changes it. Names that can't be part of an
+/// id as they are get what tells them from those that look the same in it.
 std::string derived_id(const std::string& device, const std::string& metric) {
-    constexpr std::size_t kMaxName = 64;
-    std::string id = device == alarms::Rule::kAnyDevice ? metric : device + "." + metric;
-    for (char& c : id)
-        if (c == '/') c = '.';
-    return id.substr(0, kMaxName);
+    constexpr std::size_t kMaxName = 64, kHash = 9;
+    const bool is_any = device == alarms::Rule::kAnyDevice;
+    std::string id = is_any ? metric : device + "." + metric;
+    const std::size_t stroke = is_any ? id.size() : device.find('/');
+    bool is_same = id.size() <= kMaxName;
+    for (std::size_t at = 0; at < id.size(); ++at) {
+        const auto c = static_cast<unsigned char>(id[at]);
+        if (c < 0x80 && (std::isalnum(c) || c == '_' || c == '-' || c == '.')) continue;
+        is_same = is_same && at == stroke;
+        id[at] = '.';
+    }
+    if (id.starts_with('.') || id.starts_with('-')) {
+        id = "m" + id;
+        is_same = false;
+    }
+    return is_same ? id : id.substr(0, kMaxName - kHash) + "-" + short_hash(device + "/" + metric);
 }
 
 Result<alarms::ExperimentAlarm> one_declared(const ExperimentAlarmBody& body,

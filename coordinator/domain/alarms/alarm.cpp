@@ -67,7 +67,7 @@ Result<void> check_rule(const Rule& rule) {
         const auto address = DeviceAddress::parse(rule.device);
         if (!address) return Error{address.error().code, address.error().message, "node/device, or * for every device"};
     }
-    LABHUB_CHECK(check_name("metric", rule.metric));
+    LABHUB_CHECK(check_metric_name(rule.metric));
     constexpr std::size_t kMaxDescription = 300;
     if (rule.description.size() > kMaxDescription || !is_utf8(rule.description))
         return Error{ErrorCode::too_large, "the description is too long, or not UTF-8", "at most 300 bytes"};
