@@ -114,7 +114,7 @@ class NodeSession {
     bool born_ = false;
     bool stale_ = false;
     bool lacks_room_ = false;  // a device of this session was refused for want of room with us
-    bool unbroken_ = false;  // no message of this session is missing: spool positions may be passed on
+    bool unbroken_ = false;    // no message of this session is missing: spool positions may be passed on
     std::uint8_t bd_seq_ = 0;
     sparkplug::SequenceTracker tracker_;
     sparkplug::MetricCatalog node_catalog_;

@@ -158,66 +158,6 @@ TEST_F(RobustnessTest, RefusesABirthOfAMillionMetrics) {
     EXPECT_TRUE(sink.take().empty());
 }
 
-TEST_F(RobustnessTest, BoundsTheMetricsOfAllNodesTogether) {
-    send(MessageType::nbirth, node.node_birth());
-    tally.known_metrics = 499'999;
-    send(MessageType::dbirth, node.device_birth());
-    EXPECT_EQ(tally.malformed, 1u);
-    EXPECT_EQ(sink.take(), Lines{"born n 3"});
-    tally.known_metrics = 500'002;
-    send(MessageType::nbirth, node.node_birth());
-    EXPECT_EQ(tally.malformed, 2u);
-    EXPECT_TRUE(sink.take().empty());
-}
-
-TEST_F(RobustnessTest, ForgetsTheMetricsOfASessionThatEnded) {
-    be_born();
-    EXPECT_EQ(tally.known_metrics, 5u);
-    be_born();
-    EXPECT_EQ(tally.known_metrics, 5u);
-    send(MessageType::ddeath, node.device_death());
-    EXPECT_EQ(tally.known_metrics, 3u) << "the node's own";
-    be_born();
-    session.lose("broker lost");
-    EXPECT_EQ(tally.known_metrics, 0u);
-}
-
-TEST_F(RobustnessTest, RefusesANodeBirthOfThousandsOfMetrics) {
-    pb::Payload birth;
-    EXPECT_TRUE(birth.ParseFromString(node.node_birth()));
-    for (int i = 0; i < 2'000; ++i) birth.add_metrics()->set_name("m" + std::to_string(i));
-    send(MessageType::nbirth, birth.SerializeAsString());
-    EXPECT_EQ(tally.malformed, 1u);
-    EXPECT_EQ(tally.known_metrics, 0u);
-    EXPECT_TRUE(sink.take().empty());
-}
-
-TEST_F(RobustnessTest, RemembersOnlySoManyDevicesThatWere) {
-    be_born();
-    for (int i = 0; i < 1'000; ++i) {
-        const std::string name = "d" + std::to_string(i);
-        session.receive({"lab", MessageType::dbirth, "n", name}, node.device_birth());
-        session.receive({"lab", MessageType::ddeath, "n", name}, node.device_death());
-    }
-    EXPECT_EQ(tally.malformed, 0u);
-    EXPECT_EQ(tally.former_metrics, 512u) << "two of each of 256";
-    EXPECT_EQ(tally.known_metrics, 5u);
-}
-
-TEST_F(RobustnessTest, WaitsNoLongerForAMissingMessageWhenTooManyBytesWait) {
-    be_born();
-    node.temp(0);
-    data(node.temp(1));
-    EXPECT_TRUE(sink.take().empty());
-    EXPECT_GT(tally.held_bytes, 0u);
-    tally.held_bytes += 64u << 20;
-    data(node.temp(2));
-    EXPECT_EQ(sink.take(), (Lines{"live n/v temp=1", "live n/v temp=2"}));
-    EXPECT_EQ(tally.held_bytes, 64u << 20);
-    EXPECT_EQ(tally.gaps, 1u);
-    EXPECT_TRUE(session.take_rebirth_request());
-}
-
 TEST_F(RobustnessTest, TakesNoNamesWithControlCharacters) {
     send(MessageType::nbirth, node.node_birth());
     auto birth = sparkplug::decode(node.device_birth()).value().payload;
