@@ -127,6 +127,11 @@ bool FleetNews::node_born(NodeId node, std::size_t weight, News news) {
                                });
 }
 
+void FleetNews::know(const NodeId& node) {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->strangers.erase(node);
+}
+
 bool FleetNews::live(const ingest::Samples& samples) {
     const std::lock_guard lock(shared_->mutex);
     if (samples.samples.empty() || shared_->strangers.contains(samples.device().node)) return true;

@@ -35,6 +35,8 @@ class FleetNews {
     bool tell_of(const NodeId& node, std::size_t weight, News news);
     /// A node was born: as tell_of(), and from here on what it says is carried if the registry knows it.
     bool node_born(NodeId node, std::size_t weight, News news);
+    /// The registry knows that node from now on: what its next birth says is carried. Any thread.
+    void know(const NodeId& node);
     /// False: the registry has come to know the node since its birth, which it is to be asked for.
     bool live(const ingest::Samples& samples);
 

@@ -85,6 +85,8 @@ class Recorder final : public ingest::Sink {
     bool samples(ingest::Samples samples) override;
     void broker_changed(bool connected, std::string reason) override;
 
+    /// The fleet knows that node from now on, of which no more than its birth may have been told before.
+    void know(const NodeId& node) { news_.know(node); }
 
     /// Main thread: waits until a reading of the device taken at `until` or later is stored, so that all before it are;
     /// at most `limit`, and not at all while the device sends none.
