@@ -50,6 +50,8 @@ Task<Result<Health>> get_health(Services& services, Call, Nothing) {
     for (const auto& channel : services.notifier.state())
         if (!channel.problem.empty())
             reply.degraded.push_back({"alarm notifications by " + channel.name, channel.problem});
+    if (const auto& problem = services.fleet.enrolment_list.problem; !problem.empty())
+        reply.degraded.push_back({"list of nodes", problem});
     for (const auto& [id, node] : services.fleet.nodes()) {
         ++reply.nodes;
         const auto state = node.state();

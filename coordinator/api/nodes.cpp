@@ -27,7 +27,8 @@ struct NodeClock {
 };
 BOOST_DESCRIBE_STRUCT(NodeClock, (), (state, steps, last_step_ms))
 struct NodeView {
-    std::string node, state, reason, version, link;
+    std::string node, state, reason, version, link, host_key;
+    bool leaving = false;
     std::optional<std::int64_t> last_seen, since;
     std::optional<NodeSpool> spool;
     std::optional<NodeClock> clock;
@@ -36,8 +37,8 @@ struct NodeView {
     std::vector<NodeDevice> devices;
 };
 BOOST_DESCRIBE_STRUCT(NodeView, (),
-                      (node, state, reason, version, link, last_seen, since, spool, clock, refused_readings,
-                       refused_last, devices))
+                      (node, state, reason, version, link, host_key, leaving, last_seen, since, spool, clock,
+                       refused_readings, refused_last, devices))
 }  // namespace
 template <>
 struct MemberDocs<NodeSpool> {
@@ -59,24 +60,44 @@ struct MemberDocs<NodeClock> {
 };
 template <>
 struct MemberDocs<NodeView> {
-    static constexpr MemberDoc list[] = {{"state", "online (readings come), stale (alive, but none come) or offline"},
-                                         {"link", "connected, or why the SSH session to it isn't"},
-                                         {"last_seen", "milliseconds of UTC since 1970; null when it hasn't been seen"},
-                                         {"since",
-                                          "when its readings began to come, or ceased, in milliseconds of UTC since "
-                                          "1970; null when it hasn't been seen"},
-                                         {"spool", "null when the node says nothing of one"},
-                                         {"clock", "null when the node says nothing of it"},
-                                         {"refused_readings",
-                                          "readings set aside since the coordinator's start: they say times before "
-                                          "2000 or more than a day ahead"},
-                                         {"refused_last", "the last of these, and the time it says"}};
+    static constexpr MemberDoc list[] = {
+        {"state", "online (readings come), stale (alive, but none come) or offline"},
+        {"link", "connected, or why the SSH session to it isn't"},
+        {"host_key", "the SSH host key it is enrolled with"},
+        {"leaving", "not listed any more, and let go as soon as nobody leases a device of it"},
+        {"last_seen", "milliseconds of UTC since 1970; null when it hasn't been seen"},
+        {"since",
+         "when its readings began to come, or ceased, in milliseconds of UTC since "
+         "1970; null when it hasn't been seen"},
+        {"spool", "null when the node says nothing of one"},
+        {"clock", "null when the node says nothing of it"},
+        {"refused_readings",
+         "readings set aside since the coordinator's start: they say times before "
+         "2000 or more than a day ahead"},
+        {"refused_last", "the last of these, and the time it says"}};
 };
 namespace {
+struct EnrolmentView {
+    std::string file;
+    std::optional<std::int64_t> taken;
+    std::string problem;
+};
+BOOST_DESCRIBE_STRUCT(EnrolmentView, (), (file, taken, problem))
 struct NodeList {
     std::vector<NodeView> nodes;
+    EnrolmentView enrolment;
 };
-BOOST_DESCRIBE_STRUCT(NodeList, (), (nodes))
+BOOST_DESCRIBE_STRUCT(NodeList, (), (nodes, enrolment))
+}  // namespace
+template <>
+struct MemberDocs<EnrolmentView> {
+    static constexpr MemberDoc list[] = {
+        {"file", "the list of enrolled nodes"},
+        {"taken", "when it was last read and taken, in milliseconds of UTC since 1970"},
+        {"problem",
+         "what is wrong with the file as it is now, so that the list before it is in force; empty: nothing"}};
+};
+namespace {
 
 std::string link_text(const fleet::Node& node) {
     if (node.link->is_connected()) return "connected";
@@ -115,6 +136,8 @@ Task<Result<NodeList>> list_nodes(Services& services, Call, Nothing) {
         shown.reason = node.reason;
         shown.version = node.version;
         shown.link = link_text(node);
+        shown.host_key = node.link->enrolment().host_key_fingerprint;
+        shown.leaving = node.is_leaving;
         if (node.last_seen) shown.last_seen = node.last_seen->count;
         if (node.since) shown.since = node.since->count;
         shown.spool = spool_of(node);
@@ -127,6 +150,10 @@ Task<Result<NodeList>> list_nodes(Services& services, Call, Nothing) {
         }
         reply.nodes.push_back(std::move(shown));
     }
+    const fleet::EnrolmentList& list = services.fleet.enrolment_list;
+    reply.enrolment.file = list.file;
+    if (list.taken) reply.enrolment.taken = list.taken->count;
+    reply.enrolment.problem = list.problem;
     co_return reply;
 }
 

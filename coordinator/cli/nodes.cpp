@@ -62,6 +62,9 @@ std::vector<std::string> node_warnings(const json::object& node, UtcMillis now) 
     }
     if (integer_of(spool, "replaced").value_or(0) > 0)
         warnings.push_back(name + "its spool was damaged and begun anew");
+    const json::value* const leaving = node.if_contains("leaving");
+    if (leaving && leaving->is_bool() && leaving->get_bool())
+        warnings.push_back(name + "not listed any more, and let go as soon as its devices are free");
     return warnings;
 }
 
@@ -96,6 +99,8 @@ Task<ExitStatus> list_nodes(Context& context) {
         context.console.note("no node is enrolled");
     else
         context.console.print(table.text(context.console.is_styled()));
+    if (const std::string problem = text_of(object_of(*reply, "enrolment"), "problem"); !problem.empty())
+        warnings.push_back("the list of nodes is as it was, as the file has a mistake: " + problem);
     for (const std::string& warning : warnings) context.console.note(warning);
     co_return ExitStatus::done;
 }

@@ -9,6 +9,7 @@
 #include "coordinator/api/router.hpp"
 #include "coordinator/broker/broker_watch.hpp"
 #include "coordinator/daemon/alarm_wiring.hpp"
+#include "coordinator/daemon/enrolment_watch.hpp"
 #include "coordinator/daemon/groundwork.hpp"
 #include "coordinator/ingest/ingest.hpp"
 #include "coordinator/loops/reconcilers.hpp"
@@ -20,6 +21,9 @@ namespace labhub::coordinator::daemon {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// A change of the list takes effect after two looks at most, and a moment.
+constexpr std::chrono::seconds kEnrolmentPeriod{2};
 
 mqtt::ConnectOptions broker_options(const Settings& settings) {
     mqtt::ConnectOptions broker;
@@ -40,13 +44,6 @@ mirror::MirrorOptions mirror_options(const Settings& settings) {
     options.messages_per_second = settings.mirror_messages_per_second;
     options.refresh = settings.mirror_refresh;
     return options;
-}
-
-/// By which a node's births are told from somebody else's.
-std::map<NodeId, std::string> host_keys_of(const std::vector<link::Enrolment>& enrolments) {
-    std::map<NodeId, std::string> keys;
-    for (const auto& each : enrolments) keys[each.node] = each.host_key_fingerprint;
-    return keys;
 }
 
 ingest::Options ingest_options(const Settings& settings, const std::vector<link::Enrolment>& enrolments) {
@@ -94,6 +91,8 @@ struct Coordinator::Parts {
           recorder(*telemetry, fleet, executor, clock),
           ingest(ingest_options(settings, ground.enrolments), clock, recorder),
           leases(fleet, job_store, clock, settings.lease_time_to_live),
+          enrolment(settings.enrolment, {settings.ssh_user, settings.ssh_key_path()},
+                    {fleet, leases, recorder, ingest, pool, clock}),
           commander(fleet, leases, command_store, clock,
                     [this](std::string_view outcome, double seconds) { metrics.observe_command(outcome, seconds); }),
           mirror(executor, mirror_options(settings), fleet, commander, clock),
@@ -138,6 +137,7 @@ struct Coordinator::Parts {
     telemetry::Recorder recorder;
     ingest::Ingest ingest;
     leases::Leases leases;
+    EnrolmentWatch enrolment;
     commands::Commander commander;
     mirror::Mirror mirror;
     broker::BrokerWatch broker_watch;
@@ -176,7 +176,7 @@ void Coordinator::Parts::keep_sandboxes_ready(const Settings& settings) {
 
 /// The nodes, by SSH and through the broker.
 Result<void> Coordinator::Parts::start_readings(const Settings& settings, std::vector<link::Enrolment> enrolments) {
-    for (auto& enrolment : enrolments) fleet.enrol(std::move(enrolment), settings.ssh_user, settings.ssh_key_path());
+    enrolment.begin(std::move(enrolments));
     recorder.start([this](NodeId node, std::int64_t position) { ingest.acknowledge(node, position); },
                    [this](NodeId node) { ingest.request_rebirth(node); });
     LABHUB_CHECK(ingest.start());
@@ -189,6 +189,7 @@ void Coordinator::Parts::start_reconcilers(const Settings& settings) {
     reconcilers.add("queue", std::chrono::seconds{1}, [this] { return jobs.run_queue(); });
     reconcilers.add("active jobs", std::chrono::seconds{1}, [this] { return jobs.watch_active(); });
     reconcilers.add("lease renewal", settings.lease_time_to_live / 3, [this] { return leases.renew_all(); });
+    reconcilers.add("enrolment", kEnrolmentPeriod, [this] { return enrolment.look(); });
     reconcilers.start();
 }
 
@@ -220,6 +221,12 @@ Task<Result<void>> Coordinator::start() {
                  (settings_.data_dir / "admin-token").string());
     auto noted = write_file(settings_.data_dir / "run" / "http-port", std::to_string(*port) + "\n");
     co_return noted;
+}
+
+void Coordinator::reload() {
+    if (!parts_) return;
+    parts_->enrolment.reload();
+    parts_->reconcilers.nudge("enrolment");
 }
 
 Task<void> Coordinator::stop() {

@@ -20,6 +20,8 @@ class Coordinator {
     /// Errors say which part can't start and why; what had started has been stopped then.
     Task<Result<void>> start();
     Task<void> stop();
+    /// Reads the list of nodes again; the other settings are taken at the start only.
+    void reload();
 
   private:
     struct Parts;

@@ -12,6 +12,7 @@
 #include "coordinator/daemon/coordinator.hpp"
 #include "shared/base/files.hpp"
 #include "shared/runtime/log.hpp"
+#include "shared/runtime/task_group.hpp"
 #include "shared/ssh/keys.hpp"
 
 namespace {
@@ -29,14 +30,26 @@ int fail(const Error& error, int status) {
     return status;
 }
 
+Task<void> keep_reloading(asio::signal_set& signals, Coordinator& coordinator) {
+    for (;;) {
+        const auto [failure, number] = co_await signals.async_wait(as_result);
+        if (failure) co_return;
+        coordinator.reload();
+    }
+}
+
 Task<void> run(asio::io_context& context, Settings settings, std::filesystem::path program, int& status) {
     Coordinator coordinator(context, std::move(settings), std::move(program));
-    asio::signal_set signals(context, SIGINT, SIGTERM);
+    asio::signal_set signals(context, SIGINT, SIGTERM), hangups(context, SIGHUP);
+    TaskGroup reloading(context.get_executor());
     auto started = co_await coordinator.start();
-    if (started)
+    if (started) {
+        reloading.spawn("reload", keep_reloading(hangups, coordinator));
         co_await signals.async_wait(as_result);
-    else
+    } else {
         status = fail(started.error(), kFailed);
+    }
+    co_await reloading.stop();
     co_await coordinator.stop();
     context.stop();
 }
