@@ -1,11 +1,16 @@
 #include "agent/edge_node/commands.hpp"
 
+#include <algorithm>
+#include <limits>
+
 #include "shared/sparkplug/codec.hpp"
 
 namespace labhub::agent::edge_node {
 namespace {
 
 constexpr std::chrono::milliseconds kGoodFor{60'000};
+/// A sender may say any time; no later one can be counted on from.
+constexpr UtcMillis kLastTime{std::numeric_limits<std::int64_t>::max() - kGoodFor.count()};
 constexpr std::size_t kMaxIdLength = 128;
 
 std::optional<std::int64_t> integer(const Value& value) {
@@ -47,7 +52,7 @@ Result<safety::Command> parse_device_command(const std::string& device, std::str
     command.id = command_id(decoded.payload);
     command.asker = safety::Asker{safety::Origin::dcmd, "mqtt:dcmd", safety::Role::operates};
     command.device = device;
-    command.deadline = decoded.payload.timestamp.value_or(now) + kGoodFor;
+    command.deadline = std::min(decoded.payload.timestamp.value_or(now), kLastTime) + kGoodFor;
     if (const Value* const given = property(decoded.payload.metrics.front(), "deadline_ms"))
         if (const auto deadline = integer(*given)) command.deadline = UtcMillis{*deadline};
     for (const sparkplug::Metric& metric : decoded.payload.metrics)

@@ -28,21 +28,47 @@ std::string from_hex(const std::string& text) {
     return bytes;
 }
 
+struct Line {
+    std::string type, device, bytes;
+};
+
 /// Each line: the message type, the device or -, and the payload in hexadecimal.
-void read_into(std::vector<Seed>& found, const fs::path& file) {
-    const auto text = read_file(file);
+std::vector<Line> lines_of(const char* file) {
+    const auto text = read_file(source_folder() / "tests/fuzz/seeds" / file);
     if (!text) throw std::runtime_error(text.error().to_string());
     std::istringstream lines(*text);
+    std::vector<Line> found;
     std::string type, device, hex;
-    while (lines >> type >> device >> hex) {
+    while (lines >> type >> device >> hex) found.push_back({type, device, from_hex(hex)});
+    return found;
+}
+
+constexpr std::string_view kState = "STATE";
+
+void read_into(std::vector<Seed>& found, const char* file) {
+    for (auto& [type, device, bytes] : lines_of(file)) {
+        if (type == kState) continue;
         const std::string topic = "spBv1.0/labhub/" + type + "/sim-1" + (device == "-" ? "" : "/" + device);
-        found.push_back({sparkplug::parse_topic(topic).value(), from_hex(hex)});
+        found.push_back({sparkplug::parse_topic(topic).value(), std::move(bytes)});
     }
+}
+
+std::vector<std::string> read_states() {
+    std::vector<std::string> found;
+    for (auto& line : lines_of("hosts.txt"))
+        if (line.type == kState) found.push_back(std::move(line.bytes));
+    return found;
 }
 
 std::vector<Seed> read_seeds() {
     std::vector<Seed> found;
-    for (const char* file : {"agent.txt", "others.txt"}) read_into(found, source_folder() / "tests/fuzz/seeds" / file);
+    for (const char* file : {"agent.txt", "others.txt"}) read_into(found, file);
+    return found;
+}
+
+std::vector<Seed> read_command_seeds() {
+    std::vector<Seed> found;
+    read_into(found, "hosts.txt");
     return found;
 }
 
@@ -55,6 +81,16 @@ const std::vector<Seed>& seeds() {
 
 const Seed& seed_of(sparkplug::MessageType type) {
     return *std::find_if(seeds().begin(), seeds().end(), [&](const Seed& seed) { return seed.topic.type == type; });
+}
+
+const std::vector<Seed>& command_seeds() {
+    static const std::vector<Seed> found = read_command_seeds();
+    return found;
+}
+
+const std::vector<std::string>& state_seeds() {
+    static const std::vector<std::string> found = read_states();
+    return found;
 }
 
 }  // namespace labhub::fuzz

@@ -18,4 +18,9 @@ const std::vector<Seed>& seeds();
 /// The first of this kind.
 const Seed& seed_of(sparkplug::MessageType type);
 
+/// What nodes were sent: commands of a coordinator and of other hosts.
+const std::vector<Seed>& command_seeds();
+/// What a host application said of itself: the payloads of its STATE topic.
+const std::vector<std::string>& state_seeds();
+
 }  // namespace labhub::fuzz
