@@ -54,10 +54,6 @@ struct Decoded {
 /// unsupported for a compressed payload.
 Result<Decoded> decode(std::string_view bytes, const MetricCatalog* births = nullptr);
 
-/// The seq alone, without decoding the metrics: for messages that may have to wait their turn. Nothing where there is
-/// none. Error malformed where the bytes are no payload or seq is not 0–255.
-Result<std::optional<std::uint8_t>> peek_seq(std::string_view bytes);
-
 inline constexpr std::size_t kMaxPayloadBytes = 4u << 20;
 
 }  // namespace labhub::sparkplug

@@ -159,7 +159,7 @@ TEST_F(IngestTest, AsksForARebirthByNameAfterDataWithoutABirth) {
     EXPECT_EQ(command(message).name, "Node Control/Rebirth");
     EXPECT_EQ(command(message).value, Value{true});
     EXPECT_FALSE(message.retained);
-    EXPECT_EQ(sparkplug::peek_seq(message.payload).value(), std::nullopt);
+    EXPECT_EQ(sparkplug::decode(message.payload)->payload.seq, std::nullopt);
 }
 
 TEST_F(IngestTest, SendsRebirthRequestsAndAcknowledgementsItIsTold) {

@@ -164,15 +164,5 @@ TEST(SpoolPosition, TravelsAsAPropertyOfTheFirstMetric) {
     EXPECT_EQ(back.payload.metrics[0].properties.at(property::kSpoolPosition), Value{std::int64_t{1'234'567'890'123}});
 }
 
-TEST(PeekSeq, FindsSeqWithoutReadingTheMetrics) {
-    EXPECT_EQ(peek_seq(encode(MessageType::ddata, data({metric("a", 1.0)})).value()).value(), 7);
-    EXPECT_EQ(peek_seq(encode(MessageType::ndeath, node_death(1, kNow)).value()).value(), std::nullopt);
-    EXPECT_EQ(peek_seq("").value(), std::nullopt);
-    EXPECT_FALSE(peek_seq("\xff\xff\xff garbage"));
-    pb::Payload wild;
-    wild.set_seq(256);
-    EXPECT_FALSE(peek_seq(wild.SerializeAsString()));
-}
-
 }  // namespace
 }  // namespace labhub::sparkplug
