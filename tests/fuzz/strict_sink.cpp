@@ -62,7 +62,7 @@ void StrictSink::node_changed(NodeChanged changed) {
 void StrictSink::device_born(DeviceBorn born) {
     EXPECT_TRUE(born_);
     for (const auto& metric : born.schema->metrics) {
-        EXPECT_TRUE(check_name("metric", metric.name)) << printable(metric.name);
+        EXPECT_TRUE(check_metric_name(metric.name)) << printable(metric.name);
         EXPECT_TRUE(is_utf8(metric.unit) && is_utf8(metric.description));
         EXPECT_TRUE(!metric.minimum || std::isfinite(*metric.minimum));
         EXPECT_TRUE(!metric.maximum || std::isfinite(*metric.maximum));

@@ -45,6 +45,9 @@ function bear() {
       { name: "label", type: "String", value: "grün" },
       { name: "warmth", type: "Float", value: 36.5 },
       { name: "total", type: "Int64", value: -7 },
+      { name: "Inputs/A", type: "Boolean", value: true },
+      { name: "Supply Voltage", type: "Double", value: 24.5 },
+      { name: "Temperatur °C", type: "Double", value: 21.25 },
     ],
   });
   say({ event: "born" });

@@ -1,16 +1,18 @@
 """Sparkplug as others speak it: npm's sparkplug-client as an edge node before our hub, an npm host before our agent, and tshark's
 dissectors on what goes over the wire between our own."""
 import json
+import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import threading
 import unittest
+import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
-from lab import Lab, Refused, wait_for  # noqa: E402
+from lab import BIN, Lab, Refused, wait_for  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -92,7 +94,54 @@ class EdgeNodeOfOthers(unittest.TestCase):
     def test_births_are_read_whatever_fields_they_use(self):
         seen = self.lab.strange()
         self.assertEqual({k: v for k, v in seen.items() if k != "state"},
-                         {"level": 0.5, "count": 4_000_000_000, "offset": -5, "on": True, "label": "grün", "warmth": 36.5, "total": -7})
+                         {"level": 0.5, "count": 4_000_000_000, "offset": -5, "on": True, "label": "grün", "warmth": 36.5, "total": -7,
+                          "Inputs/A": True, "Supply Voltage": 24.5, "Temperatur °C": 21.25})
+
+    def test_names_that_only_others_give_are_stored_and_answered(self):
+        self.send(("Inputs/A", "Boolean", False), ("Supply Voltage", "Double", 23.5), ("Temperatur °C", "Double", 22.5))
+        self.wait_value("Supply Voltage", 23.5)
+
+        def query(**asked):
+            answer = self.lab.request("GET", "/api/telemetry/query?" + urllib.parse.urlencode(asked, doseq=True))
+            return {one["metric"]: one["values"] for one in answer["series"]}
+        device = "npm-1/flask"
+        wait_for("the readings stored", lambda: query(device=device, metric="Supply Voltage").get("Supply Voltage") == [24.5, 23.5])
+        self.assertEqual(query(series=f"{device}/Inputs/A"), {"Inputs/A": [True, False]})
+        self.assertEqual(query(device=device, metric="Inputs/A,Temperatur ?C"), {"Inputs/A": [True, False], "Temperatur °C": [21.25, 22.5]})
+        listed = [one["series"] for one in self.lab.request("GET", "/api/telemetry/series?" + urllib.parse.urlencode({"device": device}))["series"]]
+        self.assertIn(f"{device}/Inputs/A", listed)
+        latest = self.lab.request("GET", "/api/telemetry/latest?" + urllib.parse.urlencode({"metric": "Inputs/*"}))["latest"]
+        self.assertEqual([(one["metric"], one["value"]) for one in latest], [("Inputs/A", False)])
+        head = self.lab.request("GET", "/api/telemetry/export?" + urllib.parse.urlencode({"device": device, "format": "csv"})).decode().splitlines()[0]
+        self.assertLessEqual({"Inputs/A", "Supply Voltage", "Temperatur °C"}, set(head.split(",")))
+        done = subprocess.run([str(BIN / "labhub"), "--json", "telemetry", "query", device, "--metric", "Inputs/A", "Supply Voltage"], capture_output=True,
+                              text=True, timeout=60, env={**os.environ, "LABHUB_URL": f"http://127.0.0.1:{self.lab.port}", "LABHUB_TOKEN": self.lab.token})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual({one["metric"] for one in json.loads(done.stdout)["series"]}, {"Inputs/A", "Supply Voltage"})
+
+    def test_an_alarm_watches_a_metric_with_a_name_of_others(self):
+        rule = self.lab.request("POST", "/api/alarms/rules", {"device": "npm-1/flask", "metric": "Inputs/A", "high": 0.5})["rule"]
+        other = self.lab.request("POST", "/api/alarms/rules", {"device": "npm-1/flask", "metric": "Supply Voltage", "low": 20})["rule"]
+        self.assertNotEqual(rule["id"], other["id"])
+        self.send(("Supply Voltage", "Double", 12.0))
+        wait_for("the alarm", lambda: any(a["metric"] == "Supply Voltage" for a in self.lab.request("GET", "/api/alarms")["alarms"]))
+
+    def test_the_mirror_escapes_what_a_topic_cannot_hold(self):
+        seen = {}
+        reader = subprocess.Popen(["mosquitto_sub", "-p", str(self.lab.broker_port), "-t", "labhub/labhub/npm-1/flask/#", "-F", "%t\t%p", "-W", "30"],
+                                  stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+        try:
+            for line in reader.stdout:
+                topic, payload = line.rstrip("\n").split("\t", 1)
+                seen[topic.rsplit("/", 1)[1]] = json.loads(payload)
+                if {"Inputs%2FA", "Supply Voltage", "Temperatur °C"} <= set(seen):
+                    break
+        finally:
+            reader.terminate()
+            reader.wait(10)
+            reader.stdout.close()
+        self.assertEqual(seen.get("Inputs%2FA", {}).get("value"), True, seen)
+        self.assertEqual(seen["Supply Voltage"]["value"], 24.5)
 
     def test_data_is_read_plain_and_compressed(self):
         self.send(("level", "Double", 1.25), ("count", "UInt32", 4_000_000_001), ("offset", "Int8", -6))
