@@ -99,7 +99,7 @@ struct Coordinator::Parts {
           broker_watch(executor, broker_options(settings)),
           results(settings.data_dir / "experiments", fleet, *telemetry, command_store, alarm_store, pool),
           live(executor, clock, settings.telemetry.live_memory),
-          exporter(*telemetry, pool),
+          exporter(*telemetry),
           launcher(executor, ground.runner),
           server(executor, http::ServerLimits{},
                  [this](http::Request request) { return router.handle(std::move(request)); }),

@@ -97,12 +97,12 @@ std::string export_content_type(const ExportRequest& request) {
 }
 
 struct Export::State {
-    State(ExportRequest request_in, store::SampleScan scan_in, asio::thread_pool& pool_in,
+    State(ExportRequest request_in, store::SampleScan scan_in, asio::thread_pool& threads_in,
           std::shared_ptr<std::atomic<std::size_t>> under_way_in)
         : request(std::move(request_in)),
           writer(columns_of(request), request.format, request.layout, request.origin),
           scan(std::move(scan_in)),
-          pool(pool_in),
+          threads(threads_in),
           under_way(std::move(under_way_in)),
           samples(request.series.size()),
           moment(request.series.size()) {
@@ -113,7 +113,7 @@ struct Export::State {
     ExportRequest request;
     RowWriter writer;
     store::SampleScan scan;
-    asio::thread_pool& pool;
+    asio::thread_pool& threads;
     std::shared_ptr<std::atomic<std::size_t>> under_way;
     std::unique_ptr<ZipStream> zip;
     std::vector<std::uint64_t> samples;  ///< written, of each series
@@ -205,9 +205,9 @@ Result<std::string> Export::fill() {
 }
 
 Task<Result<std::string>> Export::next(std::shared_ptr<Export> self) {
-    asio::thread_pool& pool = self->state_->pool;
+    asio::thread_pool& threads = self->state_->threads;
     auto fill = [self] { return self->fill(); };
-    return run_blocking(pool, std::move(fill));
+    return run_blocking(threads, std::move(fill));
 }
 
 Result<std::shared_ptr<Export>> Exporter::open(ExportRequest request) {
@@ -217,7 +217,7 @@ Result<std::shared_ptr<Export>> Exporter::open(ExportRequest request) {
     std::vector<store::SeriesId> ids;
     for (const auto& series : request.series) ids.push_back(series.id);
     auto scan = store_.scan(std::move(ids), request.range.from, request.range.to);
-    auto state = std::make_unique<Export::State>(std::move(request), std::move(scan), pool_, under_way_);
+    auto state = std::make_unique<Export::State>(std::move(request), std::move(scan), threads_, under_way_);
     return std::shared_ptr<Export>(new Export(std::move(state)));
 }
 

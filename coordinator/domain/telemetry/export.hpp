@@ -35,7 +35,7 @@ struct ExportRequest {
 /// between two calls it holds no lock, no snapshot and no thread. Destroyed when its client goes away.
 class Export {
   public:
-    /// The next piece of the file, about 64 KiB; empty at its end. Runs on the pool, one call at a time.
+    /// The next piece of the file, about 64 KiB; empty at its end. Runs on the exporter's threads, one call at a time.
     static Task<Result<std::string>> next(std::shared_ptr<Export> self);
     ~Export();
 
@@ -47,19 +47,21 @@ class Export {
     std::unique_ptr<State> state_;
 };
 
-/// Makes exports; bounds how many there are at a time. Main thread.
+/// Makes exports, on threads of its own, so that a long file delays nothing but other files; bounds how many there are
+/// at a time. Main thread. Outlives its exports.
 class Exporter {
   public:
     static constexpr std::size_t kMostExports = 16;
 
-    Exporter(store::TelemetryStore& store, asio::thread_pool& pool) : store_(store), pool_(pool) {}
+    static constexpr std::size_t kThreads = 2;
+    explicit Exporter(store::TelemetryStore& store) : store_(store) {}
     /// Errors too_many (exports under way), not_found (no series).
     Result<std::shared_ptr<Export>> open(ExportRequest request);
 
   private:
     store::TelemetryStore& store_;
-    asio::thread_pool& pool_;
-    /// Counted down on the pool where that is where an export ends.
+    asio::thread_pool threads_{kThreads};
+    /// Counted down on one of the threads where that is where an export ends.
     std::shared_ptr<std::atomic<std::size_t>> under_way_ = std::make_shared<std::atomic<std::size_t>>(0);
 };
 

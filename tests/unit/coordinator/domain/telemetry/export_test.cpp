@@ -65,7 +65,7 @@ class StoredReadingsTest : public ::testing::Test {
         }
     }
     std::string exported(ExportRequest asked) {
-        Exporter exporter(*store_, pool_);
+        Exporter exporter(*store_);
         auto file = exporter.open(std::move(asked));
         EXPECT_TRUE(file);
         std::string all;
@@ -79,7 +79,6 @@ class StoredReadingsTest : public ::testing::Test {
 
     std::filesystem::path folder_;
     std::unique_ptr<store::TelemetryStore> store_;
-    asio::thread_pool pool_{1};
     std::size_t largest_piece_ = 0;
 };
 
@@ -132,7 +131,7 @@ TEST_F(StoredReadingsTest, OfNothingAreAHeaderAlone) {
 }
 
 TEST_F(StoredReadingsTest, AreNotExportedToMoreThanSoManyAtATime) {
-    Exporter exporter(*store_, pool_);
+    Exporter exporter(*store_);
     std::vector<std::shared_ptr<Export>> open;
     for (std::size_t i = 0; i < Exporter::kMostExports; ++i) open.push_back(*exporter.open(request(RowLayout::wide)));
     EXPECT_EQ(exporter.open(request(RowLayout::wide)).error().code, ErrorCode::too_many);
