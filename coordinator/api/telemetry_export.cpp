@@ -25,6 +25,10 @@ Result<telemetry::ExportRequest> request_of(const Call& call, const Services& se
     LABHUB_TRY(const auto units, choice_of(call, "units", {"header", "none"}));
     LABHUB_TRY(const auto rows, choice_of(call, "rows", {"csv", "jsonl"}));
     if (call.request.query_value("rows") && format != "zip" && format != "manifest")
+    LABHUB_TRY(const auto quality, choice_of(call, "quality", {"none", "columns"}));
+    if (quality == "columns" && layout == "long")
+        return Error{ErrorCode::malformed, "quality=columns goes with layout=wide only",
+                     "the long layout says each sample's quality by itself"};
         return Error{ErrorCode::malformed, "rows= goes with format=zip only", "format=csv or format=jsonl by itself"};
     telemetry::ExportRequest request;
     request.range = asked.range;
@@ -33,6 +37,7 @@ Result<telemetry::ExportRequest> request_of(const Call& call, const Services& se
     request.is_zip = format == "zip";
     request.has_unit_names = units == "header";
     request.experiment = std::move(asked.experiment);
+    request.has_qualities = quality == "columns";
     request.origin = asked.origin;
     request.now = services.clock.utc_now();
     return request;
@@ -89,3 +94,7 @@ void add_telemetry_export(std::vector<Operation>& list) {
 }
 
 }  // namespace labhub::coordinator::api
+             {"quality",
+              "none (when left out): values of bad quality are left blank in the wide layout; columns: they are there, "
+              "and beside each column of the wide layout one, 'vial_A_temp [quality]', says good, uncertain, bad or "
+              "stale"},

@@ -43,6 +43,7 @@ struct TelemetryExportCommand {
     bool is_long = false;      ///< a row for each sample
     bool has_units = true;     ///< in the names of the columns
     std::filesystem::path to;  ///< "-": standard output; empty: a name by the experiment or the time
+    bool has_quality = false;  ///< a column with the quality beside each
 };
 struct TelemetryStreamCommand {
     TelemetryWords which;

@@ -31,6 +31,7 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 Result<std::string> target_of(const TelemetryExportCommand& command, const std::string& format, UtcMillis now) {
     Pairs more{{"format", format}};
     if (command.is_long) more.emplace_back("layout", "long");
+    if (command.has_quality) more.emplace_back("quality", "columns");
     if (!command.has_units) more.emplace_back("units", "none");
     LABHUB_TRY(const std::string query, telemetry_query(command.which, command.when, std::move(more), now));
     return "/api/telemetry/export" + query;

@@ -65,8 +65,12 @@ void TelemetryGrammar::describe_export(CLI::App& telemetry) {
     export_app_->add_option("--format", export_.format, "csv, jsonl or zip, where the file's name doesn't say it")
         ->check(CLI::IsMember({"csv", "jsonl", "zip"}))
         ->type_name("WORD");
-    export_app_->add_flag("--long", export_.is_long,
-                          "A row for each sample, with unit and quality, instead of a column for each series");
+    auto* const is_long = export_app_->add_flag(
+        "--long", export_.is_long, "A row for each sample, with unit and quality, instead of a column for each series");
+    export_app_
+        ->add_flag("--quality", export_.has_quality,
+                   "A column with the quality beside each, and the values of bad quality, which are blank otherwise")
+        ->excludes(is_long);
     export_app_->add_flag_callback(
         "--no-units", [this] { export_.has_units = false; }, "Columns named without the unit");
 }

@@ -20,7 +20,7 @@ std::vector<ExportColumn> columns_of(const ExportRequest& request) {
     std::vector<ExportColumn> columns;
     for (const auto& series : request.series)
         columns.push_back(
-            {static_cast<std::int64_t>(series.id), series.device.to_string(), series.metric, series.unit, {}});
+            {static_cast<std::int64_t>(series.id), series.device.to_string(), series.metric, series.unit, {}, {}});
     name_columns(columns, request.has_unit_names);
     return columns;
 }
@@ -34,24 +34,29 @@ json::object reading_notes(const ExportRequest& request) {
     json::object notes{{"time", "RFC 3339, UTC, milliseconds; when the value was measured"}};
     if (request.origin) notes["elapsed_s"] = "seconds since " + to_rfc3339(*request.origin);
     const bool is_wide = request.layout == RowLayout::wide;
-    notes["missing"] = std::string(is_csv ? "an empty field" : "null") + ": no value could be had" +
-                       (is_wide ? ", or one of bad quality, not to be trusted; the long layout has those" : "");
+    notes["missing"] =
+        std::string(is_csv ? "an empty field" : "null") + ": no value could be had" +
+        (is_wide && !request.has_qualities
+             ? ", or one of bad quality, not to be trusted; quality=columns and the long layout have those"
+             : "");
     if (is_wide)
         notes["absent"] = is_csv ? "an empty field as well: no sample at this moment"
                                  : "the series is left out: no sample at this moment";
-    else
+    if (!is_wide || request.has_qualities)
         notes["quality"] = "good, uncertain (its time may be wrong), bad (not to be trusted) or stale";
     notes["unit"] = "UCUM symbols where there is one; empty: none";
     return notes;
 }
 
-json::array describe_columns(const std::vector<ExportColumn>& columns, const std::vector<std::uint64_t>* samples) {
+json::array describe_columns(const ExportRequest& request, const std::vector<ExportColumn>& columns,
+                             const std::vector<std::uint64_t>* samples) {
     json::array described;
     for (std::size_t i = 0; i < columns.size(); ++i) {
         const auto& column = columns[i];
         json::object one{{"column", column.name},   {"series", column.device + "/" + column.metric},
                          {"id", column.series},     {"device", column.device},
                          {"metric", column.metric}, {"unit", column.unit}};
+        if (request.has_qualities) one["quality_column"] = column.quality_name;
         if (samples) one["samples"] = (*samples)[i];
         described.push_back(std::move(one));
     }
@@ -71,7 +76,7 @@ json::object describe_export(const ExportRequest& request) {
                           {"layout", request.layout == RowLayout::wide ? "wide" : "long"}};
     if (!request.experiment.empty()) manifest["experiment"] = request.experiment;
     manifest["reading"] = reading_notes(request);
-    manifest["series"] = describe_columns(columns_of(request), nullptr);
+    manifest["series"] = describe_columns(request, columns_of(request), nullptr);
     return manifest;
 }
 
@@ -100,7 +105,7 @@ struct Export::State {
     State(ExportRequest request_in, store::SampleScan scan_in, asio::thread_pool& threads_in,
           std::shared_ptr<std::atomic<std::size_t>> under_way_in)
         : request(std::move(request_in)),
-          writer(columns_of(request), request.format, request.layout, request.origin),
+          writer(columns_of(request), request.format, request.layout, request.origin, request.has_qualities),
           scan(std::move(scan_in)),
           threads(threads_in),
           under_way(std::move(under_way_in)),
@@ -129,7 +134,7 @@ struct Export::State {
   private:
     void write_rows(const std::vector<store::ScannedSample>& page, std::string& out);
 
-    std::vector<const Value*> moment;
+    std::vector<ExportCell> moment;
 };
 
 Result<void> Export::State::begin(std::string& out) {
@@ -147,7 +152,7 @@ Result<void> Export::State::end(std::string& out) {
     has_ended = true;
     if (!zip) return {};
     json::object manifest = describe_export(request);
-    manifest["series"] = describe_columns(writer.columns(), &samples);
+    manifest["series"] = describe_columns(request, writer.columns(), &samples);
     manifest["rows"] = rows;
     manifest["damaged_blocks"] = scan.damaged_blocks();
     LABHUB_CHECK(zip->begin_file("manifest.json", request.now.count / 1000));
@@ -165,11 +170,10 @@ void Export::State::write_rows(const std::vector<store::ScannedSample>& page, st
             ++samples[series], ++rows, ++i;
             continue;
         }
-        static const Value kMissing;
-        std::fill(moment.begin(), moment.end(), nullptr);
+        std::fill(moment.begin(), moment.end(), ExportCell{});
         const UtcMillis time = sample.time;
         for (; i < page.size() && page[i].sample.time == time; ++i) {
-            moment[page[i].series] = page[i].sample.quality == Quality::bad ? &kMissing : &page[i].sample.value;
+            moment[page[i].series] = {&page[i].sample.value, page[i].sample.quality};
             ++samples[page[i].series];
         }
         writer.moment(out, time, moment);

@@ -26,6 +26,7 @@ struct ExportRequest {
     RowLayout layout = RowLayout::wide;
     bool is_zip = false;              ///< the rows and manifest.json in a ZIP archive
     bool has_unit_names = true;       ///< units in the names of a wide layout's columns
+    bool has_qualities = false;       ///< a column with the quality beside each of a wide layout's
     std::string experiment;           ///< what the range was taken from; empty if nothing
     std::optional<UtcMillis> origin;  ///< rows have `elapsed_s` since then
     UtcMillis now;
@@ -52,8 +53,8 @@ class Export {
 class Exporter {
   public:
     static constexpr std::size_t kMostExports = 16;
-
     static constexpr std::size_t kThreads = 2;
+
     explicit Exporter(store::TelemetryStore& store) : store_(store) {}
     /// Errors too_many (exports under way), not_found (no series).
     Result<std::shared_ptr<Export>> open(ExportRequest request);

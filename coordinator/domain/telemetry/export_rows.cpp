@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdio>
 #include <map>
+#include <set>
 
 #include "shared/base/json.hpp"
 #include "shared/base/text.hpp"
@@ -22,17 +23,28 @@ std::string csv_field(const std::string& text) {
 }
 
 void name_columns(std::vector<ExportColumn>& columns, bool with_units) {
-    std::map<std::string, int> uses;
+    std::map<std::string, int> uses{{"time", 1}, {"elapsed_s", 1}};  // columns of every file
     for (const auto& column : columns) ++uses[column.metric];
+    std::set<std::string> taken{"time", "elapsed_s"};
     for (auto& column : columns) {
-        column.name = uses[column.metric] == 1 ? column.metric : column.device + "/" + column.metric;
-        if (with_units && !column.unit.empty()) column.name += " [" + column.unit + "]";
+        std::string plain = uses[column.metric] == 1 ? column.metric : column.device + "/" + column.metric;
+        const auto call_it = [&] {
+            column.name = with_units && !column.unit.empty() ? plain + " [" + column.unit + "]" : plain;
+            column.quality_name = plain + " [quality]";
+        };
+        call_it();
+        // A metric may be called what another one's column comes to be: "T [Cel]", "sim-1/vessel/T".
+        if (taken.contains(column.name) || taken.contains(column.quality_name)) {
+            plain += " #" + std::to_string(column.series);
+            call_it();
+        }
+        taken.insert({column.name, column.quality_name});
     }
 }
 
 RowWriter::RowWriter(std::vector<ExportColumn> columns, RowFormat format, RowLayout layout,
-                     std::optional<UtcMillis> origin)
-    : columns_(std::move(columns)), format_(format), layout_(layout), origin_(origin) {
+                     std::optional<UtcMillis> origin, bool has_qualities)
+    : columns_(std::move(columns)), format_(format), layout_(layout), has_qualities_(has_qualities), origin_(origin) {
     for (const auto& column : columns_) {
         if (format == RowFormat::csv) {
             prefixes_.push_back("," + csv_field(column.device) + "," + csv_field(column.metric) + ",");
@@ -43,7 +55,7 @@ RowWriter::RowWriter(std::vector<ExportColumn> columns, RowFormat format, RowLay
             suffixes_.push_back(",\"unit\":" + json_text(column.unit) + ",\"quality\":\"");
         } else {
             prefixes_.push_back("," + json_text(column.name) + ":");
-            suffixes_.emplace_back();
+            suffixes_.push_back("," + json_text(column.quality_name) + ":\"");
         }
     }
 }
@@ -52,7 +64,10 @@ std::string RowWriter::header() const {
     if (format_ == RowFormat::jsonl) return {};
     std::string line = origin_ ? "time,elapsed_s" : "time";
     if (layout_ == RowLayout::tall) return line + ",device,metric,value,unit,quality\n";
-    for (const auto& column : columns_) line += "," + csv_field(column.name);
+    for (const auto& column : columns_) {
+        line += "," + csv_field(column.name);
+        if (has_qualities_) line += "," + csv_field(column.quality_name);
+    }
     return line + "\n";
 }
 
@@ -89,16 +104,22 @@ void RowWriter::sample(std::string& out, UtcMillis time, std::size_t column, con
     out.append(suffixes_[column]).append(to_string(quality)).append(format_ == RowFormat::jsonl ? "\"}\n" : "\n");
 }
 
-void RowWriter::moment(std::string& out, UtcMillis time, const std::vector<const Value*>& values) {
+void RowWriter::moment(std::string& out, UtcMillis time, const std::vector<ExportCell>& cells) {
+    static const Value kNone;
     begin(out, time);
     const bool is_json = format_ == RowFormat::jsonl;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        if (is_json && !values[i]) continue;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+        const auto& [value, quality] = cells[i];
+        if (is_json && !value) continue;
         if (is_json)
             out += prefixes_[i];
         else
             out += ',';
-        if (values[i]) value_text(out, *values[i]);
+        if (value) value_text(out, has_qualities_ || quality != Quality::bad ? *value : kNone);
+        if (!has_qualities_) continue;
+        out += is_json ? suffixes_[i] : ",";
+        if (value) out += to_string(quality);
+        if (is_json) out += '"';
     }
     out += is_json ? "}\n" : "\n";
 }

@@ -19,27 +19,37 @@ enum class RowLayout {
 struct ExportColumn {
     std::int64_t series = 0;
     std::string device, metric, unit;
-    std::string name;  ///< of the column
+    std::string name;          ///< of the column
+    std::string quality_name;  ///< of the one with its quality, where that is wanted
 };
 
 /// Columns named by their metric where that is unique among them, else by node/device/metric; with " [unit]" after it
-/// where that is wanted and there is one.
+/// where that is wanted and there is one. The column with the quality ends in " [quality]".
 void name_columns(std::vector<ExportColumn>& columns, bool with_units);
+
+/// What a series has at one moment.
+struct ExportCell {
+    const Value* value = nullptr;  ///< null: no sample then
+    Quality quality = Quality::good;
+};
 
 /// Writes samples as text: CSV after RFC 4180 with one header line, or JSON Lines. Times are RFC 3339, UTC, with
 /// milliseconds; what can't be had is an empty field, or null. Numbers are the shortest text that reads back the same.
 class RowWriter {
   public:
-    /// With an `origin` rows have a second column `elapsed_s`, seconds since then.
-    RowWriter(std::vector<ExportColumn> columns, RowFormat format, RowLayout layout, std::optional<UtcMillis> origin);
+    /// With an `origin` rows have a second column `elapsed_s`, seconds since then. With `has_qualities` a wide layout
+    /// has a column with the quality after each series'; without it a value of bad quality is written as none, as there
+    /// would be nothing to tell it by.
+    RowWriter(std::vector<ExportColumn> columns, RowFormat format, RowLayout layout, std::optional<UtcMillis> origin,
+              bool has_qualities = false);
 
     /// The line before the first row; empty for JSON Lines.
     std::string header() const;
     /// A row of the tall layout.
     void sample(std::string& out, UtcMillis time, std::size_t column, const Value& value, Quality quality);
-    /// A row of the wide layout: `values` has one entry for each column, null where there is no sample. In JSON Lines
-    /// those are left out, so that null says that there was a sample without a value.
-    void moment(std::string& out, UtcMillis time, const std::vector<const Value*>& values);
+    /// A row of the wide layout: `cells` has one entry for each column. In JSON Lines those without a sample are left
+    /// out, so that null says that there was one without a value.
+    void moment(std::string& out, UtcMillis time, const std::vector<ExportCell>& cells);
 
     const std::vector<ExportColumn>& columns() const { return columns_; }
 
@@ -52,6 +62,7 @@ class RowWriter {
     std::vector<std::string> suffixes_;
     RowFormat format_;
     RowLayout layout_;
+    bool has_qualities_;
     std::optional<UtcMillis> origin_;
     std::int64_t second_ = -1;  ///< the one `second_text_` is of
     std::string second_text_;

@@ -78,6 +78,10 @@ TEST(TelemetryCommandLine, ReadsTheCommands) {
 }
 
 TEST(EventStream, IsCutIntoEventsWhateverThePieces) {
+    const auto with_quality = parse({"export", "--quality"});
+    ASSERT_TRUE(with_quality);
+    EXPECT_TRUE(std::get<TelemetryExportCommand>(std::get<TelemetryCommand>(with_quality->command)).has_quality);
+    EXPECT_FALSE(parse({"export", "--quality", "--long"})) << "the long layout has it anyway";
     const std::string text =
         "retry: 2000\n: hello\nid: 1\n\nid: 2\nevent: readings\ndata: {\"a\":1}\r\ndata: x\n\nid: 3\ndata: y\n\nid: 4\n"
         "data: never ended";

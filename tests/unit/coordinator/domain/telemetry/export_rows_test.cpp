@@ -11,9 +11,9 @@ namespace {
 constexpr UtcMillis kTime{1'771'179'148'007};
 
 std::vector<ExportColumn> columns(bool with_units = true) {
-    std::vector<ExportColumn> all{{1, "sim-1/vessel", "temp", "Cel", ""},
-                                  {2, "sim-1/vessel", "note", "", ""},
-                                  {3, "sim-2/vessel", "temp", "Cel", ""}};
+    std::vector<ExportColumn> all{{1, "sim-1/vessel", "temp", "Cel", "", ""},
+                                  {2, "sim-1/vessel", "note", "", "", ""},
+                                  {3, "sim-2/vessel", "temp", "Cel", "", ""}};
     name_columns(all, with_units);
     return all;
 }
@@ -24,16 +24,52 @@ TEST(ExportRows, NameColumnsAsShortAsTheyAreUnique) {
     EXPECT_EQ(columns(false)[2].name, "sim-2/vessel/temp");
 }
 
+TEST(ExportRows, NameEachColumnOnceWhateverMetricsAreCalled) {
+    std::vector<ExportColumn> all{{1, "n/d", "T", "Cel", "", ""},          {2, "n/d", "T [Cel]", "", "", ""},
+                                  {3, "n/d", "time", "", "", ""},          {4, "n/d", "T [quality]", "", "", ""},
+                                  {5, "n/d", "Druck, \"innen\"", "", "", ""}, {6, "n/d", "Inputs/A", "", "", ""}};
+    name_columns(all, true);
+    EXPECT_EQ(all[0].name, "T [Cel]");
+    EXPECT_EQ(all[1].name, "T [Cel] #2");
+    EXPECT_EQ(all[2].name, "n/d/time");
+    EXPECT_EQ(all[3].name, "T [quality] #4");
+    RowWriter writer(all, RowFormat::csv, RowLayout::wide, std::nullopt);
+    EXPECT_EQ(writer.header(),
+              "time,T [Cel],T [Cel] #2,n/d/time,T [quality] #4,\"Druck, \"\"innen\"\"\",Inputs/A\n");
+}
+
 TEST(ExportRows, WriteWideCsv) {
     RowWriter writer(columns(), RowFormat::csv, RowLayout::wide, std::nullopt);
     EXPECT_EQ(writer.header(), "time,sim-1/vessel/temp [Cel],note,sim-2/vessel/temp [Cel]\n");
     const Value temp = 36.6, note = std::string("a \"b\", c"), none;
     std::string out;
-    writer.moment(out, kTime, {&temp, &note, nullptr});
-    writer.moment(out, kTime + std::chrono::milliseconds{1'000}, {&none, nullptr, &temp});
+    writer.moment(out, kTime, {{&temp}, {&note}, {}});
+    writer.moment(out, kTime + std::chrono::milliseconds{1'000}, {{&none}, {}, {&temp}});
     EXPECT_EQ(out,
               "2026-02-15T18:12:28.007Z,36.6,\"a \"\"b\"\", c\",\n"
               "2026-02-15T18:12:29.007Z,,,36.6\n");
+}
+
+TEST(ExportRows, WriteWideCsvWithTheQualityBesideTheValue) {
+    RowWriter writer(columns(), RowFormat::csv, RowLayout::wide, std::nullopt, true);
+    EXPECT_EQ(writer.header(),
+              "time,sim-1/vessel/temp [Cel],sim-1/vessel/temp [quality],note,note [quality],sim-2/vessel/temp [Cel],"
+              "sim-2/vessel/temp [quality]\n");
+    const Value temp = -999.0, none;
+    std::string out;
+    writer.moment(out, kTime, {{&temp, Quality::bad}, {}, {&none, Quality::stale}});
+    EXPECT_EQ(out, "2026-02-15T18:12:28.007Z,-999,bad,,,,stale\n");
+}
+
+TEST(ExportRows, WriteNoValueOfBadQualityWhereTheQualityIsNotSaid) {
+    const Value temp = -999.0;
+    std::string blank, said;
+    RowWriter(columns(), RowFormat::jsonl, RowLayout::wide, std::nullopt)
+        .moment(blank, kTime, {{}, {&temp, Quality::bad}, {}});
+    EXPECT_EQ(blank, "{\"time\":\"2026-02-15T18:12:28.007Z\",\"note\":null}\n");
+    RowWriter(columns(), RowFormat::jsonl, RowLayout::wide, std::nullopt, true)
+        .moment(said, kTime, {{}, {&temp, Quality::bad}, {}});
+    EXPECT_EQ(said, "{\"time\":\"2026-02-15T18:12:28.007Z\",\"note\":-999,\"note [quality]\":\"bad\"}\n");
 }
 
 TEST(ExportRows, WriteLongCsvWithUnitAndQuality) {
@@ -54,8 +90,8 @@ TEST(ExportRows, WriteJsonLinesThatParse) {
         std::string out;
         const Value text = std::string("a\n\"b\""), none, yes = true, whole = std::int64_t{40};
         if (layout == RowLayout::wide) {
-            writer.moment(out, kTime, {&none, &text, nullptr});
-            writer.moment(out, kTime, {&whole, nullptr, &yes});
+            writer.moment(out, kTime, {{&none}, {&text}, {}});
+            writer.moment(out, kTime, {{&whole}, {}, {&yes}});
             EXPECT_EQ(
                 out.substr(0, out.find('\n')),
                 R"({"time":"2026-02-15T18:12:28.007Z","elapsed_s":0,"sim-1/vessel/temp [Cel]":null,"note":"a\n\"b\""})");

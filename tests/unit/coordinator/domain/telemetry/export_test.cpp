@@ -102,6 +102,12 @@ TEST_F(StoredReadingsTest, OfBadQualityAreBlankWhereTheirQualityIsNotSaid) {
     EXPECT_THAT(exported(request(RowLayout::tall)), HasSubstr("12:29.000Z,sim-1/vessel,temp,-999,Cel,bad\n"));
     const auto manifest = describe_export(request(RowLayout::wide));
     EXPECT_THAT(std::string(manifest.at("reading").at("missing").as_string()), HasSubstr("bad quality"));
+    auto said = request(RowLayout::wide);
+    said.has_qualities = true;
+    const auto described = describe_export(said);
+    EXPECT_THAT(exported(std::move(said)), HasSubstr("12:29.000Z,-999,bad,,\n"));
+    EXPECT_EQ(described.at("series").at(0).at("quality_column"), "temp [quality]");
+    EXPECT_THAT(std::string(described.at("reading").at("quality").as_string()), HasSubstr("not to be trusted"));
 }
 
 TEST_F(StoredReadingsTest, AreExportedLongWithTheirQuality) {
