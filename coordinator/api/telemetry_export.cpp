@@ -2,6 +2,7 @@
 #include "coordinator/api/telemetry.hpp"
 #include "coordinator/api/telemetry_asked.hpp"
 #include "shared/base/text.hpp"
+#include "shared/runtime/blocking.hpp"
 
 namespace labhub::coordinator::api {
 namespace {
@@ -24,11 +25,11 @@ Result<telemetry::ExportRequest> request_of(const Call& call, const Services& se
     LABHUB_TRY(const auto layout, choice_of(call, "layout", {"wide", "long"}));
     LABHUB_TRY(const auto units, choice_of(call, "units", {"header", "none"}));
     LABHUB_TRY(const auto rows, choice_of(call, "rows", {"csv", "jsonl"}));
-    if (call.request.query_value("rows") && format != "zip" && format != "manifest")
     LABHUB_TRY(const auto quality, choice_of(call, "quality", {"none", "columns"}));
     if (quality == "columns" && layout == "long")
         return Error{ErrorCode::malformed, "quality=columns goes with layout=wide only",
                      "the long layout says each sample's quality by itself"};
+    if (call.request.query_value("rows") && format != "zip" && format != "manifest")
         return Error{ErrorCode::malformed, "rows= goes with format=zip only", "format=csv or format=jsonl by itself"};
     telemetry::ExportRequest request;
     request.range = asked.range;
@@ -36,11 +37,20 @@ Result<telemetry::ExportRequest> request_of(const Call& call, const Services& se
     request.layout = layout == "wide" ? telemetry::RowLayout::wide : telemetry::RowLayout::tall;
     request.is_zip = format == "zip";
     request.has_unit_names = units == "header";
-    request.experiment = std::move(asked.experiment);
     request.has_qualities = quality == "columns";
+    request.experiment = std::move(asked.experiment);
     request.origin = asked.origin;
     request.now = services.clock.utc_now();
     return request;
+}
+
+Task<Result<http::Response>> describe_on_pool(asio::thread_pool& pool, telemetry::ExportRequest request) {
+    const auto shared = std::make_shared<telemetry::ExportRequest>(std::move(request));
+    auto describe = [shared]() -> Result<http::Response> {
+        std::string text = to_pretty_json(telemetry::describe_export(*shared)) + "\n";
+        return http::text_response(200, "application/json", std::move(text));
+    };
+    return run_blocking(pool, std::move(describe));
 }
 
 Task<Result<http::Response>> export_readings(Services& services, Call call, Nothing) {
@@ -56,8 +66,8 @@ Task<Result<http::Response>> export_readings(Services& services, Call call, Noth
     if (!series) co_return std::move(series).error();
     request->series = std::move(*series);
     if (*format == "manifest") {
-        std::string text = to_pretty_json(telemetry::describe_export(*request)) + "\n";
-        co_return http::text_response(200, "application/json", std::move(text));
+        auto describing = describe_on_pool(services.pool, std::move(*request));
+        co_return co_await std::move(describing);
     }
     http::Response response;
     response.headers = {
@@ -88,13 +98,13 @@ void add_telemetry_export(std::vector<Operation>& list) {
              {"units",
               "header (when left out): the wide layout's columns are named as 'vial_A_temp [Cel]'; none: "
               "without the unit"},
+             {"quality",
+              "none (when left out): values of bad quality are left blank in the wide layout; columns: they are there, "
+              "and beside each column of the wide layout one, 'vial_A_temp [quality]', says good, uncertain, bad or "
+              "stale"},
              {"rows", "with format=zip: csv (when left out) or jsonl"}}));
     row.response_type = "text/csv";
     list.push_back(with_handler(std::move(row), &export_readings));
 }
 
 }  // namespace labhub::coordinator::api
-             {"quality",
-              "none (when left out): values of bad quality are left blank in the wide layout; columns: they are there, "
-              "and beside each column of the wide layout one, 'vial_A_temp [quality]', says good, uncertain, bad or "
-              "stale"},

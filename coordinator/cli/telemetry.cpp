@@ -25,20 +25,21 @@ std::string count_text(const json::object& row, std::string_view key) {
     return digits;
 }
 
-/// All pages of the list as one.
-Task<Result<json::object>> all_series(Context& context, std::string query) {
-    auto first = co_await context.hub.get("/api/telemetry/series" + query);
+/// All pages of a list as one.
+Task<Result<json::object>> all_of(Context& context, std::string name, std::string query) {
+    const std::string path = "/api/telemetry/" + name + query;
+    auto first = co_await context.hub.get(path);
     if (!first) co_return first;
-    const std::int64_t total = integer_of(*first, "total").value_or(0);
-    const std::string next = "/api/telemetry/series" + query + (query.empty() ? "?" : "&") + "offset=";
-    for (std::size_t have = array_of(*first, "series").size(); have < static_cast<std::size_t>(total);) {
-        auto page = co_await context.hub.get(next + std::to_string(have));
+    const std::string more = path + (query.empty() ? "?" : "&") + "offset=";
+    auto next = integer_of(*first, "next");
+    while (next) {
+        auto page = co_await context.hub.get(more + std::to_string(*next));
         if (!page) co_return page;
-        const json::array more = array_of(*page, "series");
-        if (more.empty()) break;
-        for (const json::value& one : more) first->at("series").as_array().push_back(one);
-        have += more.size();
+        for (const json::value& one : array_of(*page, name)) first->at(name).as_array().push_back(one);
+        const auto after = integer_of(*page, "next");
+        next = after && *after > *next ? after : std::nullopt;
     }
+    if (auto* const shown = first->if_contains("next")) *shown = nullptr;
     co_return first;
 }
 
@@ -46,7 +47,7 @@ Task<ExitStatus> list_series(Context& context, TelemetrySeriesCommand command) {
     const UtcMillis now = context.clock.utc_now();
     auto query = telemetry_query(command.which, {}, {}, now);
     if (!query) co_return context.give_up(query.error());
-    auto listing = all_series(context, *query);
+    auto listing = all_of(context, "series", *query);
     auto reply = co_await std::move(listing);
     if (!reply) co_return context.give_up(reply.error());
     if (context.console.is_json()) {
@@ -79,7 +80,8 @@ Task<ExitStatus> show_latest(Context& context, TelemetryLatestCommand command) {
     const UtcMillis now = context.clock.utc_now();
     auto query = telemetry_query(command.which, {}, {}, now);
     if (!query) co_return context.give_up(query.error());
-    auto reply = co_await context.hub.get("/api/telemetry/latest" + *query);
+    auto listing = all_of(context, "latest", *query);
+    auto reply = co_await std::move(listing);
     if (!reply) co_return context.give_up(reply.error());
     if (context.console.is_json()) {
         context.console.print_json(*reply);

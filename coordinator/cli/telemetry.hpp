@@ -42,8 +42,8 @@ struct TelemetryExportCommand {
     std::string format;        ///< csv, jsonl or zip; empty: as the file's name says
     bool is_long = false;      ///< a row for each sample
     bool has_units = true;     ///< in the names of the columns
-    std::filesystem::path to;  ///< "-": standard output; empty: a name by the experiment or the time
     bool has_quality = false;  ///< a column with the quality beside each
+    std::filesystem::path to;  ///< "-": standard output; empty: a name by the experiment or the time
 };
 struct TelemetryStreamCommand {
     TelemetryWords which;

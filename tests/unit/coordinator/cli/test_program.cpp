@@ -180,5 +180,20 @@ TEST_F(ProgramTest, LogsWithoutFollowPrintsAllThereIs) {
     EXPECT_EQ(outcome.errors, "careful\n");
 }
 
+TEST_F(ProgramTest, ListsOfReadingsAreFetchedPageByPage) {
+    const auto row = [](const std::string& metric) {
+        return R"({"device":"sim-1/vessel","metric":")" + metric +
+               R"(","value":1,"unit":"V","time":1,"quality":"good"})";
+    };
+    hub_.answer("GET /api/telemetry/latest?metric=m%2A",
+                R"({"status":"success","latest":[)" + row("m1") + R"(],"total":3,"next":2})");
+    hub_.answer("GET /api/telemetry/latest?metric=m%2A&offset=2",
+                R"({"status":"success","latest":[)" + row("m3") + R"(],"total":3,"next":null})");
+    const Outcome outcome = labhub("telemetry latest 'm*'");
+    EXPECT_EQ(outcome.status, 0) << outcome.errors;
+    EXPECT_THAT(outcome.output, HasSubstr("m1"));
+    EXPECT_THAT(outcome.output, HasSubstr("m3"));
+}
+
 }  // namespace
 }  // namespace labhub::cli

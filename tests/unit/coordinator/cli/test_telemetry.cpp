@@ -70,6 +70,10 @@ TEST(TelemetryCommandLine, ReadsTheCommands) {
     const auto saved = parse({"export", "--experiment", "x", "-o", "a.csv", "--long", "--no-units", "--json"});
     ASSERT_TRUE(saved && saved->is_json);
     EXPECT_TRUE(std::get<TelemetryExportCommand>(std::get<TelemetryCommand>(saved->command)).is_long);
+    const auto with_quality = parse({"export", "--quality"});
+    ASSERT_TRUE(with_quality);
+    EXPECT_TRUE(std::get<TelemetryExportCommand>(std::get<TelemetryCommand>(with_quality->command)).has_quality);
+    EXPECT_FALSE(parse({"export", "--quality", "--long"})) << "the long layout has it anyway";
     EXPECT_EQ(
         std::get<TelemetryStreamCommand>(std::get<TelemetryCommand>(parse({"stream", "-n", "3"})->command)).events, 3u);
     EXPECT_FALSE(parse({}));
@@ -78,10 +82,6 @@ TEST(TelemetryCommandLine, ReadsTheCommands) {
 }
 
 TEST(EventStream, IsCutIntoEventsWhateverThePieces) {
-    const auto with_quality = parse({"export", "--quality"});
-    ASSERT_TRUE(with_quality);
-    EXPECT_TRUE(std::get<TelemetryExportCommand>(std::get<TelemetryCommand>(with_quality->command)).has_quality);
-    EXPECT_FALSE(parse({"export", "--quality", "--long"})) << "the long layout has it anyway";
     const std::string text =
         "retry: 2000\n: hello\nid: 1\n\nid: 2\nevent: readings\ndata: {\"a\":1}\r\ndata: x\n\nid: 3\ndata: y\n\nid: 4\n"
         "data: never ended";

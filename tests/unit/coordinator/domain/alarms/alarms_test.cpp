@@ -317,9 +317,6 @@ TEST_F(AlarmsTest, PausesTheCommandsOfARunningExperimentUntilItHasClearedAndIsAc
     EXPECT_TRUE(stopped_.empty());
 }
 
-TEST_F(AlarmsTest, StopsARunningExperimentAndSaysWhy) {
-    set(too_hot(Reaction::stop));
-    read(41.0);
 TEST_F(AlarmsTest, PausesCommandsWhileItIsActiveThoughItIsAcknowledged) {
     set(too_hot(Reaction::pause));
     run_experiment("e1");
@@ -369,6 +366,9 @@ TEST_F(AlarmsTest, RefusesToLetGoOnWhatItDoesNotPause) {
     EXPECT_EQ(resume(AlarmId{"nothing"}).error().code, ErrorCode::not_found);
 }
 
+TEST_F(AlarmsTest, StopsARunningExperimentAndSaysWhy) {
+    set(too_hot(Reaction::stop));
+    read(41.0);
     EXPECT_TRUE(stopped_.empty()) << "nobody to stop";
     run_experiment("e1");
     ASSERT_EQ(stopped_.size(), 1u) << "what is alarming already holds for an experiment that begins";
