@@ -81,7 +81,8 @@ class Hub:
         return document
 
     def save(self, path: str, sink: BinaryIO, **query: Any) -> None:
-        """A GET of any length into an open file, which is emptied first. It is whole when this returns."""
+        """A GET of any length into an open file, or what has its seek, truncate and write. Emptied before each attempt;
+        whole when this returns."""
         self._transport.request("GET", path, query, sink=sink)
 
     def health(self) -> Dict[str, Any]:
@@ -203,19 +204,26 @@ class Hub:
         RFC 3339, "-2h". Both ends are included.
         experiment: its device and its time, where those are not named. Otherwise it is the last hour; in a sandbox,
         since the script's start.
-        max_points: at most so many samples of each series, the extremes of each stretch at their true times. step with
-        aggregate ("avg", "min", "max", "last", "count"): one value for each step ("1m", or seconds). Neither: every
-        sample.
+        max_points: at most so many samples of each series, 2 to 20000, the extremes of each stretch at their true times;
+        a series that has no more gives all. Left out: 1000, and fewer where very many series would make a table of more
+        than 20 million cells. "all": every sample, however many; they are read while they come, and a table of them
+        takes nine bytes for each series and moment.
+        step with aggregate ("avg", when left out, "min", "max", "last", "count"): one value for each step instead ("1m",
+        or seconds).
+        quality: True adds a column "NAME [quality]" for each: good, uncertain (the time may be wrong), bad or stale;
+        values of bad quality are then there, which are NaN otherwise.
         frame: False: no table; True: a table or an error.
 
         The table: one row for each moment, ascending; index `time` (DatetimeIndex, UTC, milliseconds); a column for each
-        series, named by its metric, or by "node/device/metric" where several devices have it; NaN where there was no
-        sample, no value, or one of bad quality. `table.attrs["units"]` has the units by column. As a list: one dict for each moment with
-        `time` (seconds since 1970) and the series that have a sample then, None where it has no value
-        or one of bad quality (`export` with layout "long" has those).
+        series, named by its metric, or by "node/device/metric" where several devices have it. Numbers are floats, in the
+        series' unit; NaN where there was no sample, no value, or one of bad quality. By column, `table.attrs` has
+        "units", "downsampled" (False: these are all samples) and "quality" (how many samples of which).
+        As a list: one dict for each moment with `time` (seconds since 1970) and the series that have a sample then, None
+        where it has no value or one of bad quality.
 
-        Errors: NotFound (no such series; `detail` has near names), OutOfRange (too many points; start after end),
-        Malformed.
+        Errors: NotFound (no such series; `detail` has near names), TooMany (over 500 series; "all": over 1000),
+        OutOfRange (too many points; start after end), TooLarge (max_points that make a table of over 20 million cells),
+        Malformed, Unavailable.
         """
         return telemetry.query(self, names, start, end, **how)
 
@@ -229,8 +237,9 @@ class Hub:
     ) -> Path:
         """Saves every reading at `target`, a .csv, .jsonl or .zip (with a manifest), of any length, and returns where.
 
-        layout: "wide", a column for each series, with its unit; "long", a row for each sample, with unit and quality. All
-        else as for `query`. Replaces a file whole or not at all.
+        layout: "wide", a column for each series, with its unit; "long", a row for each sample, with unit and quality.
+        quality: True adds a column "NAME [quality]" for each of the wide layout's, and the values of bad quality, which
+        are blank otherwise. All else as for `query`. Replaces a file whole or not at all.
         """
         return telemetry.export(self, target, names, start, end, **how)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import datetime
 import json
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Sequence, Union
 
 from . import errors
+from .columns import QUALITY_SUFFIX, Columns
 
 if TYPE_CHECKING:
     import pandas
@@ -20,17 +22,15 @@ if TYPE_CHECKING:
 Time = Union[float, datetime.datetime, datetime.timedelta, str, None]
 Words = Union[str, Sequence[str], None]
 
+#: Of one table made of points, 180 MB. Series rarely share their extremes' times, so that many of them make it sparse.
+MOST_CELLS = 20_000_000
+
 _ROUTE = "/api/telemetry"
 
 
 def series(hub: "Hub", names: Words = None, *, device: Optional[str] = None, metric: Words = None) -> List[Dict[str, Any]]:
     """See `Hub.series`."""
-    asked = _selection(names, device, metric)
-    reply = hub.get(f"{_ROUTE}/series", **asked)
-    found = reply["series"]
-    while reply["series"] and len(found) < reply.get("total", 0):
-        reply = hub.get(f"{_ROUTE}/series", offset=len(found), **asked)
-        found += reply["series"]
+    found = _all_of(hub, "series", _selection(names, device, metric))
     for one in found:
         one["first"], one["last"] = _seconds(one["first"]), _seconds(one["last"])
     return found
@@ -38,7 +38,7 @@ def series(hub: "Hub", names: Words = None, *, device: Optional[str] = None, met
 
 def latest(hub: "Hub", names: Words = None, *, device: Optional[str] = None, metric: Words = None) -> List[Dict[str, Any]]:
     """See `Hub.latest`."""
-    found = hub.get(f"{_ROUTE}/latest", **_selection(names, device, metric))["latest"]
+    found = _all_of(hub, "latest", _selection(names, device, metric))
     for one in found:
         one["time"] = _seconds(one["time"])
     return found
@@ -53,19 +53,22 @@ def query(
     device: Optional[str] = None,
     metric: Words = None,
     experiment: Optional[str] = None,
-    max_points: Optional[int] = None,
+    max_points: Union[int, str, None] = None,
     step: Union[str, float, datetime.timedelta, None] = None,
     aggregate: Optional[str] = None,
+    quality: bool = False,
     frame: Optional[bool] = None,
 ) -> Union["pandas.DataFrame", List[Dict[str, Any]]]:
     """See `Hub.query`."""
     pandas = _pandas(frame)
     asked = {**_selection(names, device, metric), **_range(start, end, experiment)}
-    if max_points is None and step is None:
-        rows, units = _every_sample(hub, asked)
+    if max_points == "all":
+        if step is not None or aggregate is not None:
+            raise errors.Malformed("max_points='all' gives every sample and has no steps", "either it or step")
+        found = _every_sample(hub, asked, quality)
     else:
-        rows, units = _points(hub, {**asked, "max_points": max_points, "step": _step(step), "aggregate": aggregate})
-    return rows if pandas is None else _frame(pandas, rows, units)
+        found = _points(hub, {**asked, "max_points": max_points, "step": _step(step), "aggregate": aggregate}, quality)
+    return found.rows() if pandas is None else found.frame(pandas)
 
 
 def export(
@@ -79,6 +82,7 @@ def export(
     metric: Words = None,
     experiment: Optional[str] = None,
     layout: str = "wide",
+    quality: bool = False,
 ) -> Path:
     """See `Hub.export`."""
     path = Path(target)
@@ -86,6 +90,8 @@ def export(
     if path.suffix not in kinds:
         raise errors.Malformed(f"{path} does not say what it shall hold", "a name that ends in .csv, .jsonl or .zip")
     asked = {**_selection(names, device, metric), **_range(start, end, experiment)}
+    if quality:
+        asked["quality"] = "columns"
     unfinished = tempfile.NamedTemporaryFile(dir=path.parent, prefix=".labhub-", delete=False)
     try:
         with unfinished:
@@ -97,34 +103,87 @@ def export(
     return path
 
 
-def _every_sample(hub: "Hub", asked: Dict[str, Any]) -> Any:
-    manifest = hub.get(f"{_ROUTE}/export", format="manifest", units="none", **asked)
-    units = {one["column"]: one["unit"] for one in manifest["series"]}
-    with tempfile.TemporaryFile() as lines:
-        hub.save(f"{_ROUTE}/export", lines, format="jsonl", units="none", **asked)
-        lines.seek(0)
-        rows = []
+class _Lines:
+    """A file in an export's place, which keeps no line but fills columns as they come. Emptied, it begins anew."""
+
+    def __init__(self, described: Sequence[Dict[str, Any]], has_quality: bool) -> None:
+        self._described = described
+        self._has_quality = has_quality
+        self.truncate()
+
+    def seek(self, place: int) -> None:
+        """There is nothing to go back to: `truncate` follows."""
+
+    def truncate(self) -> None:
+        """Forgets all."""
+        self.found = Columns(self._has_quality)
+        for one in self._described:
+            self.found.add(one["column"], one["unit"])
+        self._rest = b""
+        self._second, self._second_ms = "", 0
+
+    def write(self, piece: bytes) -> None:
+        """The next bytes."""
+        lines = (self._rest + piece).split(b"\n")
+        self._rest = lines.pop()
         for line in lines:
-            row = json.loads(line)
-            row.pop("elapsed_s", None)
-            row["time"] = _from_rfc3339(row["time"])
-            rows.append(row)
-    return rows, units
+            self._take(json.loads(line))
+
+    def _take(self, entries: Dict[str, Any]) -> None:
+        row = len(self.found.times)
+        self.found.times.append(self._millis(entries.pop("time")))
+        entries.pop("elapsed_s", None)
+        for name, value in entries.items():
+            quality = entries.get(name + QUALITY_SUFFIX)
+            if quality is not None:
+                # A series may have begun since the columns were described.
+                self.found.put(self.found.get(name) or self.found.add(name), row, value, quality)
+
+    def _millis(self, text: str) -> int:
+        """Of "2026-02-15T18:27:28.100Z". Reading a date takes as long as all the rest of a row, so it is done once a second."""
+        if text[:19] != self._second:
+            when = datetime.datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=datetime.timezone.utc)
+            self._second, self._second_ms = text[:19], round(when.timestamp()) * 1000
+        return self._second_ms + int(text[20:23])
 
 
-def _points(hub: "Hub", asked: Dict[str, Any]) -> Any:
+def _every_sample(hub: "Hub", asked: Dict[str, Any], has_quality: bool) -> Columns:
+    asked = {**asked, "units": "none", "quality": "columns"}
+    lines = _Lines(hub.get(f"{_ROUTE}/export", format="manifest", **asked)["series"], has_quality)
+    hub.save(f"{_ROUTE}/export", lines, format="jsonl", **asked)
+    return lines.found.finish()
+
+
+def _points(hub: "Hub", asked: Dict[str, Any], has_quality: bool) -> Columns:
     answer = hub.get(f"{_ROUTE}/query", **asked)["series"]
-    metrics = [one["metric"] for one in answer]
-    rows: Dict[int, Dict[str, Any]] = {}
-    units = {}
+    times = sorted({when for one in answer for when in one["times"]})
+    if len(times) * len(answer) > MOST_CELLS:
+        if asked.get("max_points") is None and asked.get("step") is None:
+            return _points(hub, {**asked, "max_points": max(2, MOST_CELLS // len(answer) ** 2)}, has_quality)
+        raise errors.TooLarge(
+            f"{len(answer)} series at {len(times)} moments are too large a table",
+            "step=, which gives all series the same moments, or fewer max_points or series",
+        )
+    row_of = {when: row for row, when in enumerate(times)}
+    metrics = collections.Counter(one["metric"] for one in answer)
+    found = Columns(has_quality, times)
     for one in answer:
-        name = one["metric"] if metrics.count(one["metric"]) == 1 else one["series"]
-        units[name] = one["unit"]
-        qualities = one["quality"] or ["good"] * len(one["times"])
-        for when, value, quality in zip(one["times"], one["values"], qualities):
-            # A value not to be trusted is none, as in the files: a table has no place to say so.
-            rows.setdefault(when, {"time": when / 1000.0})[name] = None if quality == "bad" else value
-    return [rows[when] for when in sorted(rows)], units
+        column = found.add(one["metric"] if metrics[one["metric"]] == 1 else one["series"], one["unit"], one["downsampled"])
+        for at, when in enumerate(one["times"]):
+            found.put(column, row_of[when], one["values"][at], one["quality"][at] if one["quality"] else "good")
+    return found.finish()
+
+
+def _all_of(hub: "Hub", name: str, asked: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """All pages of a list."""
+    reply = hub.get(f"{_ROUTE}/{name}", **asked)
+    found = reply[name]
+    at = 0
+    while (reply.get("next") or 0) > at:
+        at = reply["next"]
+        reply = hub.get(f"{_ROUTE}/{name}", offset=at, **asked)
+        found += reply[name]
+    return found
 
 
 def _pandas(frame: Optional[bool]) -> Any:
@@ -137,16 +196,6 @@ def _pandas(frame: Optional[bool]) -> Any:
             raise errors.Malformed("frame=True needs pandas, which is not installed", "leave it out, or install pandas") from None
         return None
     return pandas
-
-
-def _frame(pandas: Any, rows: List[Dict[str, Any]], units: Dict[str, str]) -> "pandas.DataFrame":
-    times = pandas.to_datetime([round(row.pop("time") * 1000) for row in rows], unit="ms", utc=True)
-    table = pandas.DataFrame.from_records(rows, columns=list(units), index=pandas.DatetimeIndex(times, name="time"))
-    for name in table.columns:
-        if table[name].isna().all():
-            table[name] = table[name].astype(float)
-    table.attrs["units"] = units
-    return table
 
 
 def _selection(names: Words, device: Optional[str], metric: Words) -> Dict[str, Any]:
@@ -186,8 +235,3 @@ def _step(step: Union[str, float, datetime.timedelta, None]) -> Optional[str]:
 
 def _seconds(millis: Optional[int]) -> Optional[float]:
     return None if millis is None else millis / 1000.0
-
-
-def _from_rfc3339(text: str) -> float:
-    when = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")
-    return when.replace(tzinfo=datetime.timezone.utc).timestamp()
