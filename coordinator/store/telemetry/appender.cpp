@@ -185,6 +185,7 @@ void Appender::publish(std::int64_t id) {
         added += staged;
     }
     unsealed_ += added;
+    catalogue_.samples += added;
     touched_.clear();
 }
 
@@ -255,6 +256,24 @@ Result<void> Appender::release(const FrozenSet& frozen) {
     needs_trim_ = false;
     unsealed_ -= frozen.samples;
     return {};
+}
+
+Result<void> Appender::begin_removal(const PartitionKey& partition, std::span<const SeriesFigures> without) {
+    const std::lock_guard guard(mutex_);
+    LABHUB_CHECK(journal_.begin_removal(partition, without));
+    const std::lock_guard lock(catalogue_.mutex);
+    for (const auto& figures : without) {
+        Series& series = *catalogue_.get(figures.id);
+        catalogue_.samples -= series.count;
+        series.take_over(figures);
+        catalogue_.samples += series.count;
+    }
+    return {};
+}
+
+Result<void> Appender::end_removal(const PartitionKey& partition) {
+    const std::lock_guard guard(mutex_);
+    return journal_.end_removal(partition);
 }
 
 std::optional<Steady::time_point> Appender::unsealed_since() const {

@@ -44,6 +44,10 @@ class Appender {
     /// The frozen samples are in partitions: forgets them here and in the journal.
     Result<void> release(const FrozenSet& frozen);
 
+    /// The partition is to be deleted; `without` is what its series' figures are then.
+    Result<void> begin_removal(const PartitionKey& partition, std::span<const SeriesFigures> without);
+    Result<void> end_removal(const PartitionKey& partition);
+
     std::uint64_t unsealed() const { return unsealed_; }
     /// When the oldest unsealed sample was appended; nullopt when there is none.
     std::optional<Steady::time_point> unsealed_since() const;

@@ -37,6 +37,7 @@ void Appender::count_as_sealed(Series& series, std::int64_t time) {
     sealed.last = sealed.count == 0 ? time : std::max(sealed.last, time);
     ++sealed.count;
     ++series.count;
+    ++catalogue_.samples;
     series.first = std::min(series.first, time);
     series.last = std::max(series.last, time);
     series.newest_staged = std::max(series.newest_staged, series.last);

@@ -26,6 +26,22 @@ PartitionKey Series::partition_of(std::int64_t time) const {
     return {day, class_of(day)};
 }
 
+void Series::take_over(const SeriesFigures& in_partitions) {
+    sealed = in_partitions;
+    count = sealed.count + (frozen ? frozen->size() : 0) + head.committed();
+    const std::int64_t last_before = last;
+    first = std::numeric_limits<std::int64_t>::max();
+    last = -1;
+    const auto add = [this](std::int64_t its_first, std::int64_t its_last) {
+        first = std::min(first, its_first);
+        last = std::max(last, its_last);
+    };
+    if (sealed.count > 0) add(sealed.first, sealed.last);
+    if (frozen) add(frozen->first(), frozen->last());
+    if (head.committed() > 0) add(head.first(), head.last());
+    if (last != last_before) newest.reset();
+}
+
 const std::string& Catalogue::class_for(const DeviceAddress& device, const std::string& metric) const {
     const std::string path = device.to_string() + "/" + metric;
     for (const auto& one : classes_)
@@ -56,6 +72,7 @@ void Catalogue::load(std::vector<SeriesRow> rows) {
         series.first = row.first;
         series.last = series.newest_staged = row.last;
         series.count = row.count;
+        samples += row.count;
     }
 }
 

@@ -41,6 +41,8 @@ struct Series {
 
     const std::string& class_of(std::int64_t day) const;
     PartitionKey partition_of(std::int64_t time) const;
+    /// What is in partitions is this from now on.
+    void take_over(const SeriesFigures& in_partitions);
     SeriesRow row() const { return {id, device, metric, unit, 0, 0, 0, classes}; }
 };
 
@@ -64,6 +66,7 @@ class Catalogue {
     void pending_stored(std::size_t count);
 
     mutable std::mutex mutex;
+    std::uint64_t samples = 0;  ///< of all series
 
   private:
     struct Device {

@@ -42,6 +42,11 @@ std::int64_t Head::first() const {
     return run_.front().time();
 }
 
+std::int64_t Head::last() const {
+    const std::int64_t late = late_committed_ == 0 ? -1 : late_[late_committed_ - 1].time();
+    return run_committed_ == 0 ? late : std::max(late, run_[run_committed_ - 1].time());
+}
+
 void Head::stage_late(std::int64_t time, Quality quality, const Value& value) {
     const PackedSample sample = pack(time, quality, value, texts_);
     if (late_.empty() || late_.back().time() < time) {

@@ -46,8 +46,9 @@ class Head {
     /// The committed samples with from ≤ time ≤ to, the first `most` of them.
     SampleList slice(std::int64_t from, std::int64_t to, std::size_t most) const;
     const PackedSample* newest() const { return run_committed_ > 0 ? &run_[run_committed_ - 1] : nullptr; }
-    /// Time of the oldest sample; not for an empty head.
+    /// Times of the oldest and the newest committed sample; not where there is none.
     std::int64_t first() const;
+    std::int64_t last() const;
     const std::vector<std::string>& texts() const { return texts_; }
     /// Hands over all samples. Nothing may be staged.
     Frozen freeze();

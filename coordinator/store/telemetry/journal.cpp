@@ -153,13 +153,40 @@ Result<void> Journal::trim(std::int64_t through, std::span<const SeriesFigures> 
                            std::span<const StoredPosition> positions) {
     LABHUB_TRY(auto transaction, sqlite::Transaction::begin(database_));
     LABHUB_CHECK(database_.run("DELETE FROM batch WHERE id <= ?", through));
-    for (const auto& row : figures)
-        LABHUB_CHECK(database_.run("UPDATE series SET first = ?, last = ?, count = ? WHERE id = ?", row.first, row.last,
-                                   row.count, static_cast<std::uint32_t>(row.id)));
+    LABHUB_CHECK(set_figures(figures));
     for (const auto& row : positions)
         LABHUB_CHECK(database_.run("INSERT OR REPLACE INTO spool_position (node, life, position) VALUES (?, ?, ?)",
                                    row.node, static_cast<std::int64_t>(row.life), row.position));
     return transaction.commit();
+}
+
+Result<void> Journal::set_figures(std::span<const SeriesFigures> figures) {
+    for (const auto& row : figures)
+        LABHUB_CHECK(database_.run("UPDATE series SET first = ?, last = ?, count = ? WHERE id = ?", row.first, row.last,
+                                   row.count, static_cast<std::uint32_t>(row.id)));
+    return {};
+}
+
+Result<void> Journal::begin_removal(const PartitionKey& partition, std::span<const SeriesFigures> figures) {
+    LABHUB_TRY(auto transaction, sqlite::Transaction::begin(database_));
+    LABHUB_CHECK(database_.run("INSERT OR REPLACE INTO removal (class, day) VALUES (?, ?)", partition.class_name,
+                               partition.day));
+    LABHUB_CHECK(set_figures(figures));
+    return transaction.commit();
+}
+
+Result<void> Journal::end_removal(const PartitionKey& partition) {
+    return database_.run("DELETE FROM removal WHERE class = ? AND day = ?", partition.class_name, partition.day);
+}
+
+Result<std::vector<PartitionKey>> Journal::removals() {
+    LABHUB_TRY(auto row, database_.prepare("SELECT day, class FROM removal"));
+    std::vector<PartitionKey> partitions;
+    while (true) {
+        LABHUB_TRY(const bool more, row.step());
+        if (!more) return partitions;
+        partitions.push_back({row.column_int64(0), row.column_text(1)});
+    }
 }
 
 Result<std::int64_t> Journal::last_id() {

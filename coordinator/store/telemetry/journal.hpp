@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "coordinator/store/telemetry/packed_sample.hpp"
+#include "coordinator/store/telemetry/partition_set.hpp"
 #include "shared/base/result.hpp"
 #include "shared/sqlite/database.hpp"
 
@@ -67,6 +67,13 @@ class Journal {
     Result<void> trim(std::int64_t through, std::span<const SeriesFigures> figures,
                       std::span<const StoredPosition> positions);
 
+    /// A partition is about to be deleted: takes over the figures that its series have without it, and remembers it
+    /// until end_removal says that its file is gone.
+    Result<void> begin_removal(const PartitionKey& partition, std::span<const SeriesFigures> figures);
+    Result<void> end_removal(const PartitionKey& partition);
+    /// Those begun and not ended.
+    Result<std::vector<PartitionKey>> removals();
+
     /// The id of the last row there ever was.
     Result<std::int64_t> last_id();
     std::uint64_t damaged() const { return damaged_; }
@@ -78,6 +85,7 @@ class Journal {
     Result<void> insert(std::span<const SeriesRow> series);
     Result<void> load_classes(std::vector<SeriesRow>& rows);
     Result<void> set_aside(const std::vector<std::int64_t>& ids);
+    Result<void> set_figures(std::span<const SeriesFigures> figures);
 
     sqlite::Database database_;
     std::filesystem::path path_;

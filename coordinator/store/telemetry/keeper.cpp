@@ -8,9 +8,6 @@
 namespace labhub::coordinator::store::telemetry {
 namespace {
 
-constexpr std::chrono::minutes kRetentionPeriod{1};
-constexpr std::chrono::minutes kClockStep{5};      // the wall clock drifts by less between two looks
-constexpr std::chrono::hours kClockProven{1};      // so long without a step, and it is believed
 constexpr std::int64_t kStragglersMs = 3'600'000;  // how long after its end a day is still likely to get samples
 constexpr std::size_t kSeriesInOneCommit = 256;
 constexpr std::size_t kOldFilesAtOnce = 8;
@@ -35,6 +32,7 @@ Result<TendReport> Keeper::tend(bool all) {
         if (!outcome && first) first = std::move(outcome);
     };
     also(mend(report));
+    also(end_removals());
     if (all || clock_.steady_now() >= next_retention_) also(retain(report));
     if (all || frozen_ || is_seal_due()) also(seal(report));
     also(look_into_old_files());
@@ -137,6 +135,8 @@ Result<void> Keeper::seal(TendReport& report) {
 
 /// A file that a seal cut short has reached already knows it, and is left alone.
 Result<void> Keeper::seal_into(const PartitionKey& key, const Samples& samples, std::int64_t through) {
+    // The journal must not hold any more that the partition of this name is to go.
+    if (removing_.contains(key)) LABHUB_CHECK(end_removal(key));
     LABHUB_TRY(Partition * partition, partitions_.writer(key));
     LABHUB_TRY(const auto sealed, partition->number("sealed_through"));
     if (sealed < through) {
@@ -217,76 +217,6 @@ Result<void> Keeper::compact_one(const PartitionKey& key, bool is_final, TendRep
         figures_.compacted_blocks += removed;
     }
     return removed > 0 || is_final ? partitions_.survey(key) : Result<void>{};
-}
-
-Result<void> Keeper::retain(TendReport& report) {
-    const bool may_age = is_clock_proven() || !has_aged_;
-    const std::int64_t present = present_day();
-    for (const auto& rule : options_.classes) LABHUB_CHECK(retain_class(rule, present, may_age, report));
-    next_retention_ = clock_.steady_now() + kRetentionPeriod;
-    return {};
-}
-
-bool Keeper::is_clock_proven() {
-    const UtcMillis utc = clock_.utc_now();
-    const auto steady = clock_.steady_now();
-    const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(steady - seen_steady_);
-    const bool is_first = seen_steady_ == Steady::time_point{};
-    const bool has_stepped = !is_first && std::chrono::abs((utc - seen_utc_) - passed) > kClockStep;
-    if (has_stepped)
-        spdlog::warn("telemetry: the clock was set from {} to {}: for an hour at most one more day is deleted by age",
-                     to_rfc3339(seen_utc_ + passed), to_rfc3339(utc));
-    if (is_first || has_stepped) {
-        proven_at_ = steady + kClockProven;
-        has_aged_ = false;
-    }
-    seen_utc_ = utc;
-    seen_steady_ = steady;
-    return steady >= proven_at_;
-}
-
-std::int64_t Keeper::present_day() {
-    const auto keys = partitions_.keys();
-    const std::int64_t today = day_of(clock_.utc_now().count);
-    const std::int64_t present = keys.empty() ? today : std::min(today, keys.back().day);
-    const bool is_behind = today - present > kDayMs;
-    if (is_behind && !std::exchange(is_behind_, true))
-        spdlog::warn("telemetry: today is {}, but the newest readings are of {}: ages are reckoned from those",
-                     to_rfc3339({today}).substr(0, 10), to_rfc3339({present}).substr(0, 10));
-    is_behind_ = is_behind;
-    return present;
-}
-
-/// By age one day of a class goes at a look: should all clocks be wrong, there is time to see it in the log. By size as
-/// many go as must, since a full disk loses more; no clock decides that.
-Result<void> Keeper::retain_class(const SeriesClass& rule, std::int64_t present, bool may_age, TendReport& report) {
-    std::vector<PartitionKey> keys = partitions_.keys();  // oldest first
-    std::erase_if(keys, [&rule](const PartitionKey& key) { return key.class_name != rule.name; });
-    std::uint64_t bytes = 0;
-    for (const auto& key : keys) bytes += partitions_.bytes_of(key);
-    for (const auto& key : keys) {
-        if (key.day >= present) break;
-        const bool is_old = may_age && rule.keep_days && key.day < present - *rule.keep_days * kDayMs;
-        const bool is_too_much = rule.max_bytes && bytes > *rule.max_bytes;
-        if (!is_old && !is_too_much) break;
-        bytes -= partitions_.bytes_of(key);
-        LABHUB_CHECK(remove(key, is_too_much ? "the size of its class" : "its age", report));
-        if (is_too_much) continue;
-        may_age = false;
-        has_aged_ = true;
-    }
-    return {};
-}
-
-Result<void> Keeper::remove(const PartitionKey& key, const std::string& why, TendReport& report) {
-    LABHUB_CHECK(partitions_.remove(key));
-    unmerged_.erase(key);
-    std::erase(unseen_, key);
-    ++report.deleted_partitions;
-    spdlog::info("telemetry: deleted partition {} for {}", key.to_string(), why);
-    const std::lock_guard lock(figures_mutex_);
-    ++figures_.deleted_partitions;
-    return {};
 }
 
 }  // namespace labhub::coordinator::store::telemetry

@@ -22,6 +22,8 @@ class Keeper {
 
     /// What is due; `all` whether due or not.
     Result<TendReport> tend(bool all);
+    /// Partitions whose deletion an earlier run began and this one has finished; the journal is still to be told.
+    void were_removed(const std::vector<PartitionKey>& keys);
     /// Counters and the last failure, for statistics.
     void add_to(TelemetryStatistics& statistics) const;
 
@@ -44,7 +46,20 @@ class Keeper {
     /// What ages are reckoned from: today, but never later than the newest day that readings are of, so that a clock
     /// years ahead (no battery, before NTP) deletes nothing.
     std::int64_t present_day();
+    /// The journal knows of a deletion before the file goes, and until it has gone: figures and files agree after any
+    /// crash.
     Result<void> remove(const PartitionKey& key, const std::string& why, TendReport& report);
+    Result<void> end_removal(const PartitionKey& key);
+    Result<void> end_removals();
+    std::vector<SeriesFigures> figures_without(const PartitionKey& key);
+    void add_untold(const PartitionKey& key, std::vector<SeriesTotals>& totals);
+    struct Edge {
+        std::size_t place = 0;   ///< in the figures
+        bool is_newest = false;  ///< the newest sample goes, too
+    };
+    void find_edges(const PartitionKey& leaving, const std::map<SeriesId, Edge>& unsure,
+                    std::vector<SeriesFigures>& figures);
+    std::vector<SeriesTotals> totals_of(const PartitionKey& key, bool with_damaged);
     Result<void> note(Result<void> outcome);
 
     Catalogue& catalogue_;
@@ -57,6 +72,7 @@ class Keeper {
     std::optional<FrozenSet> frozen_;
     std::map<PartitionKey, std::set<SeriesId>> unmerged_;  ///< what has been added to since its last compaction
     std::vector<PartitionKey> unseen_;                     ///< files of before this start
+    std::set<PartitionKey> removing_;                      ///< gone, but the journal still says that they are to go
     Steady::time_point next_retention_{};
     UtcMillis seen_utc_;  ///< both clocks at the last look
     Steady::time_point seen_steady_{};

@@ -118,6 +118,22 @@ Result<std::uint64_t> Partition::count_of(const char* table) {
     return static_cast<std::uint64_t>(row.column_int64(0));
 }
 
+Result<std::vector<SeriesTotals>> Partition::totals(bool with_damaged) {
+    LABHUB_TRY(auto row,
+               database_.cached(with_damaged ? "SELECT series, sum(count), min(first), max(last) FROM (SELECT "
+                                               "series, first, last, count FROM block UNION ALL SELECT "
+                                               "series, first, last, count FROM quarantine) GROUP BY series"
+                                             : "SELECT series, sum(count), min(first), max(last) FROM block "
+                                               "GROUP BY series"));
+    std::vector<SeriesTotals> totals;
+    while (true) {
+        LABHUB_TRY(const bool more, row.step());
+        if (!more) return totals;
+        totals.push_back({static_cast<SeriesId>(row.column_int64(0)), static_cast<std::uint64_t>(row.column_int64(1)),
+                          row.column_int64(2), row.column_int64(3)});
+    }
+}
+
 Result<std::int64_t> Partition::number(std::string_view key) {
     LABHUB_TRY(auto row, database_.cached("SELECT value FROM meta WHERE key = ?"));
     row.bind(1, key);

@@ -30,6 +30,14 @@ struct StoredBlock {
 /// From a row of id, first, last, count, summary, …; without summary when that is damaged or says otherwise.
 StoredBlock stored_block_of(SeriesId series, const sqlite::Statement& row);
 
+/// What a partition holds of a series.
+struct SeriesTotals {
+    SeriesId series{};
+    std::uint64_t count = 0;
+    std::int64_t first = 0;
+    std::int64_t last = 0;
+};
+
 /// What compaction did.
 struct CompactionCounts {
     std::uint64_t removed = 0;
@@ -56,6 +64,8 @@ class Partition {
     /// How many samples the blocks hold that overlap [from, to].
     Result<std::uint64_t> samples_in(SeriesId series, std::int64_t from, std::int64_t to);
     Result<std::uint64_t> count_of(const char* table);
+    /// Of all series, by their numbers. `with_damaged`: also what is set aside.
+    Result<std::vector<SeriesTotals>> totals(bool with_damaged);
 
     /// Up to which journal entry the file holds what belongs into it.
     Result<std::int64_t> number(std::string_view key);

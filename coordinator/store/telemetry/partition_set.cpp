@@ -46,19 +46,18 @@ Result<void> PartitionSet::load() {
     std::error_code failure;
     for (const auto& class_folder : fs::directory_iterator(folder_, failure)) {
         const std::string name = class_folder.path().filename().string();
-        if (!class_folder.is_directory()) continue;
+        if (!class_folder.is_directory() || name == kQuarantine) continue;
         std::vector<fs::path> files;
         for (const auto& file : fs::directory_iterator(class_folder.path(), failure)) files.push_back(file.path());
-        if (name == kQuarantine) {
-            lost_files_ = static_cast<std::uint64_t>(
-                std::count_if(files.begin(), files.end(), [](const fs::path& f) { return f.extension() == ".db"; }));
-            continue;
-        }
         // A finished salvage before the file it stands in for.
         std::stable_partition(files.begin(), files.end(), [](const fs::path& f) { return f.extension() == ".fixed"; });
         for (const auto& file : files) LABHUB_CHECK(adopt(file, name));
     }
     if (failure) return system_error("list " + folder_.string(), failure.value());
+    // Last, as finishing a salvage adds to them.
+    if (!fs::exists(folder_ / kQuarantine)) return {};
+    for (const auto& file : fs::directory_iterator(folder_ / kQuarantine, failure))
+        lost_files_ += file.path().extension() == ".db" ? 1 : 0;
     return {};
 }
 
@@ -244,6 +243,7 @@ Result<void> PartitionSet::remove(const PartitionKey& key) {
     const fs::path file = path_of(key);
     // Gone in one step for whoever starts after a kill; only then its companions.
     LABHUB_CHECK(move_file(file, with(file, ".gone")));
+    LABHUB_CHECK(sync_folder(file.parent_path()));
     {
         const std::lock_guard lock(mutex_);
         const auto found = entries_.find(key);

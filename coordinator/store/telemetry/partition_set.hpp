@@ -79,7 +79,8 @@ class PartitionSet {
     /// The connection to write with; made, with the file, when it is missing.
     Result<Partition*> writer(const PartitionKey& key);
     void close_writers() { writers_.clear(); }
-    /// Deletes the file and with it all it holds; its disk space is free when this returns.
+    /// Deletes the file and with it all it holds, for good: its disk space is free when this returns, and no power cut
+    /// brings it back.
     Result<void> remove(const PartitionKey& key);
     /// Moves the file to `<folder>/quarantine/` and makes a new one of what can be read of it.
     Result<std::uint64_t> salvage(const PartitionKey& key);

@@ -53,7 +53,11 @@ Result<std::unique_ptr<TelemetryStore>> TelemetryStore::open(const std::filesyst
     LABHUB_CHECK(make_folder(folder, 0700));
     LABHUB_TRY(auto partitions, telemetry::PartitionSet::open(folder / "partitions"));
     LABHUB_TRY(auto journal, telemetry::Journal::open(folder / "journal.db"));
+    LABHUB_TRY(auto removals, journal.removals());
+    for (const auto& key : removals)
+        if (partitions->contains(key)) LABHUB_CHECK(partitions->remove(key));
     auto parts = std::make_shared<Parts>(std::move(options), std::move(partitions), std::move(journal));
+    parts->keeper.were_removed(removals);
     LABHUB_CHECK(parts->appender.replay());
     const std::int64_t tomorrow = telemetry::day_of(parts->clock.utc_now().count) + telemetry::kDayMs;
     LABHUB_CHECK(parts->appender.reclassify(tomorrow));
@@ -186,7 +190,7 @@ TelemetryStatistics TelemetryStore::statistics() const {
     {
         const std::lock_guard lock(parts_->catalogue.mutex);
         statistics.series = parts_->catalogue.all().size();
-        for (const auto& series : parts_->catalogue.all()) statistics.samples += series.count;
+        statistics.samples = parts_->catalogue.samples;
     }
     const auto files = parts_->partitions->figures();
     statistics.partitions = files.partitions;

@@ -63,9 +63,9 @@ struct SeriesInfo {
     DeviceAddress device;
     std::string metric;
     std::string unit;
-    UtcMillis first;          ///< time of the oldest sample ever stored, also where retention has deleted it since
+    UtcMillis first;          ///< time of the oldest sample there is
     UtcMillis last;           ///< time of the newest one
-    std::uint64_t count = 0;  ///< samples ever stored; 0: described, but never heard of
+    std::uint64_t count = 0;  ///< samples there are; 0: never heard of, or retention has deleted all of them
 };
 
 /// Which series; empty members let all through.
@@ -142,7 +142,7 @@ struct TelemetryOptions {
 /// Figures for /metrics; all but the counters are of now.
 struct TelemetryStatistics {
     std::uint64_t series = 0;
-    std::uint64_t samples = 0;           ///< ever stored
+    std::uint64_t samples = 0;           ///< that there are
     std::uint64_t unsealed_samples = 0;  ///< in memory and in the journal
     std::uint64_t partitions = 0;
     std::uint64_t blocks = 0;
