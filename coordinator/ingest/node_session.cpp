@@ -167,7 +167,11 @@ bool NodeSession::is_somebody_else(const sparkplug::Payload& birth) {
     }
     const auto enrolled = options_.host_keys.find(node_);
     if (enrolled != options_.host_keys.end() && enrolled->second != host_key) {
-        suspect("refused a birth with another SSH host key than the enrolled one: '" + printable(host_key, 64) + "'");
+        suspect(host_key.empty()
+                    ? "refused a birth that names no SSH host key; the NBIRTH of an enrolled node has the text metric"
+                      " 'Node Info/SSH Host Key', with the key it is enrolled with"
+                    : "refused a birth with another SSH host key than the enrolled one: '" + printable(host_key, 64) +
+                          "'; if it is the machine's new key, enrol it with that");
         return true;
     }
     if (boot_id.empty() || (!boot_ids_.empty() && boot_ids_.back() == boot_id)) return false;

@@ -64,6 +64,12 @@ TEST(NodeWarnings, SayWhatASpoolHadNoRoomFor) {
                 ::testing::ElementsAre(HasSubstr("its spool fails: the disk is full"), HasSubstr("begun anew")));
 }
 
+TEST(NodeWarnings, SayWhoIsLeaving) {
+    const auto node = parse_json(R"({"node":"n","spool":null,"leaving":true})");
+    EXPECT_THAT(node_warnings(node->as_object(), UtcMillis{0}),
+                ::testing::ElementsAre(HasSubstr("let go as soon as its devices are free")));
+}
+
 TEST(KeyReadings, ShowTheFirstSensorOfEachUnitAndWhatIsAwayFromSafe) {
     EXPECT_EQ(key_readings(vessel()), "vial_A_180_degree 0.41237 V   vial_B_temp 36.9 Cel   led true");
 }
