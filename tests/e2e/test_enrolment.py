@@ -66,6 +66,12 @@ class LateLab(Lab):
         self.start_agent(name)
         self.blocks[name] = self.blocks[name].replace(before, after)
 
+    def mirrored(self, name):
+        """The retained topics of a node on the broker."""
+        done = subprocess.run(["mosquitto_sub", "-p", str(self.broker_port), "-t", f"labhub/labhub/{name}/#", "-t", f"labhub/labhub/{name}", "-F", "%t", "--retained-only", "-W", "1"],
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30)
+        return done.stdout.split()
+
     def set(self, name, **values):
         return self.request("POST", f"/api/devices/{name}/vessel/set", {"values": values})["applied"]
 
@@ -101,6 +107,7 @@ class Enrolment(unittest.TestCase):
         wait_for("sim-2 in use", lambda: self.lab.is_in_use("sim-2"), LONG)
         job = self.lab.submit(HOLD_ON, device="sim-2/vessel")
         self.lab.wait_log(job, "driving")
+        wait_for("sim-2 in the mirror", lambda: len(self.lab.mirrored("sim-2")) > 3, LONG)
         waiting = self.lab.submit(HOLD_ON, device="sim-2/vessel")
         self.lab.enrol("sim-1")
         wait_for("sim-2 leaving", lambda: self.lab.nodes()["sim-2"]["leaving"], LONG)
@@ -110,6 +117,7 @@ class Enrolment(unittest.TestCase):
         wait_for("sim-2 gone", lambda: "sim-2" not in self.lab.nodes(), LONG)
         self.assertIn(self.lab.wait_end(waiting)["status"], ("failed", "stopped"), "and nobody gets it any more")
         self.assertTrue(self.lab.is_in_use("sim-1"))
+        wait_for("sim-2 gone from the mirror", lambda: not self.lab.mirrored("sim-2"), LONG)
         self.lab.enrol("sim-1", "sim-2")
         wait_for("sim-2 in use again", lambda: self.lab.is_in_use("sim-2"), LONG)
 

@@ -97,6 +97,10 @@ class EdgeNodeOfOthers(unittest.TestCase):
                          {"level": 0.5, "count": 4_000_000_000, "offset": -5, "on": True, "label": "grün", "warmth": 36.5, "total": -7,
                           "Inputs/A": True, "Supply Voltage": 24.5, "Temperatur °C": 21.25})
 
+    def stored(self):
+        """The series of the stranger's device."""
+        return [one for one in self.lab.request("GET", "/api/telemetry/series")["series"] if one["device"] == "npm-1/flask"]
+
     def test_names_that_only_others_give_are_stored_and_answered(self):
         self.send(("Inputs/A", "Boolean", False), ("Supply Voltage", "Double", 23.5), ("Temperatur °C", "Double", 22.5))
         self.wait_value("Supply Voltage", 23.5)
@@ -105,19 +109,37 @@ class EdgeNodeOfOthers(unittest.TestCase):
             answer = self.lab.request("GET", "/api/telemetry/query?" + urllib.parse.urlencode(asked, doseq=True))
             return {one["metric"]: one["values"] for one in answer["series"]}
         device = "npm-1/flask"
-        wait_for("the readings stored", lambda: query(device=device, metric="Supply Voltage").get("Supply Voltage") == [24.5, 23.5])
+        wait_for("the readings stored", lambda: [one["count"] for one in self.stored() if one["metric"] in ("Inputs/A", "Supply Voltage", "Temperatur °C")] == [2, 2, 2])
+        self.assertEqual(query(device=device, metric="Supply Voltage"), {"Supply Voltage": [24.5, 23.5]})
         self.assertEqual(query(series=f"{device}/Inputs/A"), {"Inputs/A": [True, False]})
         self.assertEqual(query(device=device, metric="Inputs/A,Temperatur ?C"), {"Inputs/A": [True, False], "Temperatur °C": [21.25, 22.5]})
-        listed = [one["series"] for one in self.lab.request("GET", "/api/telemetry/series?" + urllib.parse.urlencode({"device": device}))["series"]]
-        self.assertIn(f"{device}/Inputs/A", listed)
+        self.assertIn(f"{device}/Inputs/A", [one["series"] for one in self.stored()])
         latest = self.lab.request("GET", "/api/telemetry/latest?" + urllib.parse.urlencode({"metric": "Inputs/*"}))["latest"]
         self.assertEqual([(one["metric"], one["value"]) for one in latest], [("Inputs/A", False)])
         head = self.lab.request("GET", "/api/telemetry/export?" + urllib.parse.urlencode({"device": device, "format": "csv"})).decode().splitlines()[0]
         self.assertLessEqual({"Inputs/A", "Supply Voltage", "Temperatur °C"}, set(head.split(",")))
-        done = subprocess.run([str(BIN / "labhub"), "--json", "telemetry", "query", device, "--metric", "Inputs/A", "Supply Voltage"], capture_output=True,
-                              text=True, timeout=60, env={**os.environ, "LABHUB_URL": f"http://127.0.0.1:{self.lab.port}", "LABHUB_TOKEN": self.lab.token})
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual({one["metric"] for one in json.loads(done.stdout)["series"]}, {"Inputs/A", "Supply Voltage"})
+
+    def test_command_line_and_python_take_names_that_only_others_give(self):
+        self.send(("Inputs/A", "Boolean", False), ("Supply Voltage", "Double", 23.5))
+        url = f"http://127.0.0.1:{self.lab.port}"
+
+        def labhub_says(*words):
+            done = subprocess.run([str(BIN / "labhub"), *words], capture_output=True, text=True, timeout=60, env={**os.environ, "LABHUB_URL": url, "LABHUB_TOKEN": self.lab.token})
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stdout
+        chosen = ["npm-1/flask", "--metric", "Inputs/A", "Supply Voltage"]
+        wait_for("both stored", lambda: [one["count"] for one in self.stored() if one["metric"] in chosen] == [2, 2])
+        for words in (["read", "npm-1/flask"], ["telemetry", "query", *chosen], ["telemetry", "latest", *chosen]):
+            shown = labhub_says(*words)
+            self.assertIn("Inputs/A", shown)
+            self.assertIn("Supply Voltage", shown)
+        sys.path.insert(0, str(ROOT / "coordinator/clients/python"))
+        self.addCleanup(sys.path.remove, str(ROOT / "coordinator/clients/python"))
+        import labhub
+        hub = labhub.connect(url, token=self.lab.token)
+        rows = hub.query(device="npm-1/flask", metric=["Inputs/A", "Supply Voltage"], frame=False)
+        self.assertEqual([row["Supply Voltage"] for row in rows if not row["Supply Voltage"] != row["Supply Voltage"]], [24.5, 23.5])
+        self.assertEqual(hub.vessel("npm-1/flask").read("Inputs/A"), False)
 
     def test_an_alarm_watches_a_metric_with_a_name_of_others(self):
         rule = self.lab.request("POST", "/api/alarms/rules", {"device": "npm-1/flask", "metric": "Inputs/A", "high": 0.5})["rule"]
@@ -142,6 +164,21 @@ class EdgeNodeOfOthers(unittest.TestCase):
             reader.stdout.close()
         self.assertEqual(seen.get("Inputs%2FA", {}).get("value"), True, seen)
         self.assertEqual(seen["Supply Voltage"]["value"], 24.5)
+
+    def test_a_set_topic_names_the_metric_escaped(self):
+        asked = "labhub/labhub/npm-1/flask/Inputs%2FA"
+        broker = ["-p", str(self.lab.broker_port)]
+        listener = subprocess.Popen(["mosquitto_sub", *broker, "-t", f"{asked}/result", "-t", "labhub/labhub/state", "-W", "30"], stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+        try:
+            listener.stdout.readline()  # the retained one: it listens now
+            subprocess.run(["mosquitto_pub", *broker, "-t", f"{asked}/set", "-m", "on"], check=True, timeout=30)
+            answer = json.loads(listener.stdout.readline())
+        finally:
+            listener.terminate()
+            listener.wait(10)
+            listener.stdout.close()
+        self.assertEqual((answer["ok"], answer["error"]), (False, "forbidden"), answer)
+        self.assertIn("Inputs/A", answer["message"])
 
     def test_data_is_read_plain_and_compressed(self):
         self.send(("level", "Double", 1.25), ("count", "UInt32", 4_000_000_001), ("offset", "Int8", -6))
