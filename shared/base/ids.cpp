@@ -32,8 +32,8 @@ bool is_foreign_name(std::string_view text) {
 }
 
 Error bad_name(std::string_view what, std::string_view text, std::string rule) {
-    return Error{ErrorCode::malformed, std::string(what) + " '" + printable(text, kMaxNameLength) + "' is not taken",
-                 std::move(rule)};
+    return Error{ErrorCode::malformed,
+                 std::string(what) + " '" + printable(text, kMaxNameLength) + "' is not a valid name", std::move(rule)};
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ TEST(CheckMetricName, RefusesWhatNobodyCouldShow) {
                                 "b")
                   .error()
                   .to_string(),
-              "metric 'a\\xc2\\x9bb' is not taken (1 to 128 bytes of UTF-8 without control characters)");
+              "metric 'a\\xc2\\x9bb' is not a valid name (1 to 128 bytes of UTF-8 without control characters)");
 }
 
 TEST(CheckAddressId, AcceptsWhatOthersCallTheirNodes) {
