@@ -57,6 +57,7 @@ void NodeSession::device_birth(std::string_view device, std::string_view bytes) 
 }
 
 void NodeSession::note_refused(const DeviceCatalog& device, const std::vector<std::string>& bad_names) {
+    if ((device.refused().empty() && bad_names.empty()) || !remarks_.may_log()) return;
     const std::string& name = device.schema()->device.device;
     refused_metrics_.note(name, device.refused());
     for (const auto& bad : bad_names) refused_metrics_.note(name, {{printable(bad, 80), why_name_is_refused(bad)}});

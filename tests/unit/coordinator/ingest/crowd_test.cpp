@@ -123,6 +123,18 @@ TEST_F(CrowdTest, LetsStrangersFillOnlySoMuchOfTheLog) {
     EXPECT_EQ(log.lines_with("ingest: 900 lines"), 1u);
 }
 
+TEST_F(CrowdTest, NamesWhatIsNotTakenOfStrangersOnlySoOften) {
+    for (int i = 0; i < 300; ++i) {
+        const std::string name = "s" + std::to_string(i);
+        receive("NBIRTH", name, foreign.node_birth());
+        auto birth = sparkplug::decode(foreign.device_birth()).value().payload;
+        birth.metrics.push_back(EdgeNodeMessages::metric("a\nb", 1.0));
+        receive("DBIRTH", name + "/v", sparkplug::encode(MessageType::dbirth, birth).value());
+    }
+    EXPECT_EQ(tally.unsupported_metrics, 300u);
+    EXPECT_EQ(log.lines_with("is not taken"), 100u);
+}
+
 TEST_F(CrowdTest, CountsWaitsThatWereCutShort) {
     be_born(foreign, "foreign");
     foreign.temp(0);
