@@ -138,7 +138,7 @@ void add_store_gauges(const Services& services, std::vector<Metrics::Reading>& n
     };
     const Row rows[] = {
         {"labhub_telemetry_series", "Metrics with readings in the store", false, store.series},
-        {"labhub_telemetry_samples", "Readings ever stored", false, store.samples},
+        {"labhub_telemetry_samples", "Readings in the store", false, store.samples},
         {"labhub_telemetry_unsealed_samples", "Readings in the journal, not packed yet", false, store.unsealed_samples},
         {"labhub_telemetry_partitions", "Files of packed readings", false, store.partitions},
         {"labhub_telemetry_blocks", "Packed blocks", false, store.blocks},

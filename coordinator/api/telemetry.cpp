@@ -35,9 +35,9 @@ struct MemberDocs<SeriesView> {
         {"series", "node/device/metric"},
         {"device", "node/device"},
         {"unit", "UCUM symbol where there is one: V, Cel, mL/s, %; empty: none"},
-        {"first", "time of the oldest sample, milliseconds of UTC since 1970; null when none was ever stored"},
+        {"first", "time of the oldest sample, milliseconds of UTC since 1970; null when there is none"},
         {"last", "time of the newest sample"},
-        {"count", "samples ever stored, also those that retention has deleted since"}};
+        {"count", "samples there are; 0: never heard of, or retention has deleted all of them"}};
 };
 namespace {
 
