@@ -162,6 +162,7 @@ Result<std::string> telemetry_query(const TelemetryWords& which, const Telemetry
             query.emplace_back("device", device = word);
         }
     }
+    for (const std::string& metric : which.metrics) query.emplace_back("metric", metric);
     if (!when.experiment.empty()) query.emplace_back("experiment", when.experiment);
     if (!when.from.empty()) query.emplace_back("from", with_local_zone(when.from, now));
     if (!when.to.empty()) query.emplace_back("to", with_local_zone(when.to, now));

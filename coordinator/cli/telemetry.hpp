@@ -13,9 +13,10 @@
 namespace labhub::cli {
 
 /// Which series: words that say by themselves what they are. "sim-1/vessel" is a device, "vial_*" a metric, a number or
-/// what has two strokes a series.
+/// what has two strokes a series. What would be taken for something else is named apart.
 struct TelemetryWords {
     std::vector<std::string> words;
+    std::vector<std::string> metrics{};  ///< "Inputs/A"
 };
 /// Of when; empty is the hub's choice. Times without a zone are the machine's own: "14:05", "2026-02-15 14:05".
 struct TelemetryTimes {

@@ -8,7 +8,13 @@ namespace {
 void add_words(CLI::App& command, TelemetryWords& which) {
     command.add_option("WHICH", which.words,
                        "A device (sim-1/vessel), metrics (vial_A_temp 'vial_*'), or whole series by name or id; with * "
-                       "and ? where any characters will do. Default all");
+                       "and ? where any characters will do, and \\ before one of * ? , \\ that is meant as it is. "
+                       "Default all");
+    command
+        .add_option("--metric", which.metrics,
+                    "Metrics that a word would be mistaken for, as Inputs/A, which looks like a device")
+        ->type_name("METRIC")
+        ->allow_extra_args(false);
 }
 
 void add_times(CLI::App& command, TelemetryTimes& when) {

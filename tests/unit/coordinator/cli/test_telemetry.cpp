@@ -45,6 +45,14 @@ TEST(TelemetryWords, SayByThemselvesWhatTheyAre) {
     EXPECT_THAT(query_of({"a/b", "c/d"}), HasSubstr("two devices: a/b and c/d"));
 }
 
+TEST(TelemetryWords, NameMetricsOfOthersApart) {
+    TelemetryWords which;
+    which.words = {"plc 1/flask", "Supply Voltage"};
+    which.metrics = {"Inputs/A"};
+    EXPECT_EQ(telemetry_query(which, {}, {}, kNow).value(),
+              "?device=plc%201%2Fflask&metric=Supply%20Voltage&metric=Inputs%2FA");
+}
+
 TEST(TelemetryTimes, WithoutAZoneAreLocal) {
     const Zone zone("Europe/Berlin");
     EXPECT_EQ(with_local_zone("2026-02-15 19:00", kNow), "1771178400000");
@@ -76,6 +84,11 @@ TEST(TelemetryCommandLine, ReadsTheCommands) {
     EXPECT_FALSE(parse({"export", "--quality", "--long"})) << "the long layout has it anyway";
     EXPECT_EQ(
         std::get<TelemetryStreamCommand>(std::get<TelemetryCommand>(parse({"stream", "-n", "3"})->command)).events, 3u);
+    const auto apart = parse({"latest", "--metric", "Inputs/A", "plc/flask"});
+    ASSERT_TRUE(apart) << apart.error().to_string();
+    const auto& named = std::get<TelemetryLatestCommand>(std::get<TelemetryCommand>(apart->command)).which;
+    EXPECT_EQ(named.metrics, (std::vector<std::string>{"Inputs/A"}));
+    EXPECT_EQ(named.words, (std::vector<std::string>{"plc/flask"}));
     EXPECT_FALSE(parse({}));
     EXPECT_FALSE(parse({"query", "--aggregate", "max"})) << "an aggregate of what?";
     EXPECT_FALSE(parse({"query", "--step", "1m", "--max-points", "5"}));
