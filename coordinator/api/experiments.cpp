@@ -3,6 +3,7 @@
 
 #include "coordinator/api/alarm_body.hpp"
 #include "coordinator/api/operations.hpp"
+#include "coordinator/domain/telemetry/query_time.hpp"
 
 namespace labhub::coordinator::api {
 namespace {
@@ -16,10 +17,14 @@ struct Config {
     std::optional<json::value> time_limit, memory, output_limit;
     std::optional<double> cpus;
     std::optional<std::map<std::string, std::string>> environment;
-    std::optional<bool> queue;
+    std::optional<bool> queue, hold;
+    std::optional<int> priority;
+    std::optional<json::value> run_at;
     std::optional<std::vector<ExperimentAlarmBody>> alarms;
 };
-BOOST_DESCRIBE_STRUCT(Config, (), (device, time_limit, memory, output_limit, cpus, environment, queue, alarms))
+BOOST_DESCRIBE_STRUCT(Config, (),
+                      (device, time_limit, memory, output_limit, cpus, environment, queue, hold, priority, run_at,
+                       alarms))
 }  // namespace
 template <>
 struct MemberDocs<Config> {
@@ -31,6 +36,11 @@ struct MemberDocs<Config> {
         {"cpus", "cores, 1 when left out"},
         {"environment", "variables for the script"},
         {"queue", "false: refuse when the device is leased; true (default): wait for it"},
+        {"hold", "true: wait until it is released"},
+        {"priority", "-100 to 100, 0 when left out: larger goes first, whoever's it is"},
+        {"run_at",
+         "not before this: milliseconds of UTC since 1970, or text as '2026-02-15T18:00:00+01:00' or '+2h'; "
+         "at most a year ahead"},
         {"alarms", "what is watched while the experiment holds its device"}};
 };
 namespace {
@@ -67,6 +77,12 @@ Result<jobs::Submission> submission_of(const Call& call, const Services& service
     submission.cpus = config.cpus;
     submission.environment = std::move(config.environment).value_or(std::map<std::string, std::string>{});
     submission.queue = config.queue.value_or(true);
+    submission.hold = config.hold.value_or(false);
+    submission.priority = config.priority;
+    LABHUB_TRY(const auto run_at, text_of("run_at", config.run_at));
+    if (run_at) {
+        LABHUB_TRY(submission.run_at, telemetry::parse_time("config.run_at", *run_at, services.clock.utc_now()));
+    }
     LABHUB_TRY(submission.device, device_of(call, services, config.device));
     LABHUB_TRY(submission.alarms,
                declared_from(config.alarms.value_or(std::vector<ExperimentAlarmBody>{}), services.alarms.settings()));
@@ -91,11 +107,16 @@ struct Experiment {
     std::int64_t created_at = 0;
     std::optional<std::int64_t> started_at, ended_at;
     std::int64_t time_limit_ms = 0, memory_bytes = 0;
-    std::optional<std::int64_t> queue_position, peak_memory_bytes, cpu_ms;
+    int priority = 0;
+    bool is_held = false;
+    std::optional<std::int64_t> run_at, queue_position, expected_start;
+    std::optional<std::string> waits_because;
+    std::optional<std::int64_t> peak_memory_bytes, cpu_ms;
 };
 BOOST_DESCRIBE_STRUCT(Experiment, (),
                       (experiment_id, status, reason, message, device, requested_by, exit_code, signal, created_at,
-                       started_at, ended_at, time_limit_ms, memory_bytes, queue_position, peak_memory_bytes, cpu_ms))
+                       started_at, ended_at, time_limit_ms, memory_bytes, priority, is_held, run_at, queue_position,
+                       expected_start, waits_because, peak_memory_bytes, cpu_ms))
 }  // namespace
 template <>
 struct MemberDocs<Experiment> {
@@ -105,7 +126,12 @@ struct MemberDocs<Experiment> {
          "why it ended: user, time_limit, out_of_memory, disk_limit, exit_status, signal, node_lost, lease_lost, "
          "runner_lost, sandbox_failed or alarm; empty otherwise"},
         {"created_at", "milliseconds of UTC since 1970, as all times here"},
-        {"queue_position", "1 is next; null when it isn't queued"}};
+        {"run_at", "not before this; null: as soon as can be"},
+        {"queue_position", "1 is next; null when it isn't queued"},
+        {"expected_start",
+         "when it starts at the latest, if all before it take their whole time limit and nobody comes "
+         "in between; null where nobody can tell"},
+        {"waits_because", "one sentence; null when it isn't queued"}};
 };
 namespace {
 
@@ -129,8 +155,14 @@ Experiment describe(const Services& services, const jobs::Job& job) {
     shown.ended_at = millis(job.ended);
     shown.time_limit_ms = job.limits.time.count();
     shown.memory_bytes = job.limits.memory_bytes;
-    if (const auto position = services.jobs.queue_position(job))
-        shown.queue_position = static_cast<std::int64_t>(*position);
+    shown.priority = job.priority;
+    shown.is_held = job.is_held;
+    if (job.not_before.count > 0) shown.run_at = job.not_before.count;
+    if (const auto turn = services.jobs.turn_of(job)) {
+        shown.queue_position = static_cast<std::int64_t>(turn->place.position);
+        shown.waits_because = turn->place.why;
+        shown.expected_start = millis(turn->expected_start);
+    }
     shown.peak_memory_bytes = job.peak_memory_bytes;
     shown.cpu_ms = job.cpu_ms;
     return shown;
@@ -204,6 +236,7 @@ void add_experiments(std::vector<Operation>& list) {
     list.push_back(with_handler(experiment_row("DELETE", "/{id}", "deleteExperiment", "The same as stop"), &stop));
     add_experiment_results(list);
     add_experiment_logs(list);
+    add_experiment_events(list);
 }
 
 }  // namespace labhub::coordinator::api

@@ -10,6 +10,7 @@ namespace labhub::coordinator::api {
 /// Parts of add_experiments (operations.hpp).
 void add_experiment_results(std::vector<Operation>& list);
 void add_experiment_logs(std::vector<Operation>& list);
+void add_experiment_events(std::vector<Operation>& list);
 
 /// A row of "/api/experiments…" without its handler.
 Operation experiment_row(std::string verb, std::string path, std::string id, std::string summary,

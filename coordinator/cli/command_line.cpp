@@ -31,6 +31,7 @@ class Grammar {
         add_up();
         add_run();
         add_experiments();
+        add_queue();
         add_devices();
         telemetry_.describe(app_);
         alarms_.describe(app_);
@@ -103,6 +104,10 @@ class Grammar {
             ->type_name("ID");
         command->add_flag_callback(
             "--no-queue", [this] { run_.is_queued = false; }, "Be refused, not queued, when the device is busy");
+        command->add_flag("--hold", run_.is_held, "Wait until it is released by `labhub queue release`");
+        command->add_option("--priority", run_.priority, "Larger goes first, whoever's it is; default 0")
+            ->check(CLI::Range(-100, 100));
+        command->add_option("--at", run_.at, "Not before then: 2026-02-15T18:00:00+01:00, or +2h")->type_name("TIME");
         command->footer("Ctrl-C leaves the experiment running; `labhub stop ID` stops it.\n" + std::string(kFooter));
     }
 
@@ -119,6 +124,34 @@ class Grammar {
         CLI::App* const results = add("results", "Saves an experiment's results.zip", results_);
         results->add_option("ID", results_.id, "The experiment")->required();
         results->add_option("-o,--output", results_.to, "File to write; default ID.zip")->type_name("FILE");
+    }
+
+    void add_queue() {
+        CLI::App* const queue = app_.add_subcommand("queue", "What waits, in which order, and why");
+        queue->fallthrough();
+        queue->require_subcommand(0, 1);
+        const auto word = [this, queue](const std::string& name, const std::string& description, QueueCommand& filled) {
+            CLI::App* const added = queue->add_subcommand(name, description);
+            commands_.emplace_back(added, [&filled](CommandLine& line) { line.command = filled; });
+            return added;
+        };
+        commands_.emplace_back(queue, [](CommandLine& line) { line.command = QueueCommand{QueueListRequest{}}; });
+        word("list", "The same as `labhub queue`", queue_list_);
+        word("hold", "Keeps a queued experiment from starting until it is released", queue_hold_)
+            ->add_option("ID", std::get<QueueHoldRequest>(queue_hold_).id, "The experiment")
+            ->required();
+        word("release", "Lets a held experiment start", queue_release_)
+            ->add_option("ID", std::get<QueueHoldRequest>(queue_release_).id, "The experiment")
+            ->required();
+        word("pause", "Starts nothing more, for maintenance; what runs goes on", queue_pause_)
+            ->add_option("REASON", std::get<QueuePauseRequest>(queue_pause_).reason, "For those who wait")
+            ->required();
+        word("resume", "Starts what waits again", queue_resume_);
+        CLI::App* const events = add("events", "Shows what happened to an experiment", events_);
+        events->add_option("ID", events_.id, "The experiment")->required();
+        CLI::App* const note = add("note", "Notes something about an experiment, at its time", note_);
+        note->add_option("ID", note_.id, "The experiment")->required();
+        note->add_option("TEXT", note_.text, "What there is to say")->required();
     }
 
     void add_devices() {
@@ -141,6 +174,11 @@ class Grammar {
     LogsRequest logs_;
     StopCommand stop_;
     ResultsCommand results_;
+    QueueCommand queue_list_{QueueListRequest{}}, queue_hold_{QueueHoldRequest{{}, true}},
+        queue_release_{QueueHoldRequest{{}, false}}, queue_pause_{QueuePauseRequest{}},
+        queue_resume_{QueueResumeRequest{}};
+    EventsCommand events_;
+    NoteCommand note_;
     NodesCommand nodes_;
     ReadCommand read_;
     SetCommand set_;

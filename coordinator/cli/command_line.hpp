@@ -8,6 +8,7 @@
 #include "coordinator/cli/access.hpp"
 #include "coordinator/cli/alarms.hpp"
 #include "coordinator/cli/experiments.hpp"
+#include "coordinator/cli/queue.hpp"
 #include "coordinator/cli/run.hpp"
 #include "coordinator/cli/telemetry.hpp"
 #include "coordinator/cli/up/settings.hpp"
@@ -24,6 +25,13 @@ struct ResultsCommand {
     std::string id;
     std::filesystem::path to;
 };
+struct EventsCommand {
+    std::string id;
+};
+struct NoteCommand {
+    std::string id;
+    std::string text;
+};
 struct NodesCommand {};
 struct ReadCommand {
     std::string device;
@@ -39,7 +47,7 @@ struct HoldCommand {
 struct CommandLine {
     /// What to ask the hub, unless `up` is set.
     std::variant<NodesCommand, RunRequest, ExperimentsCommand, LogsRequest, StopCommand, ResultsCommand, ReadCommand,
-                 SetCommand, HoldCommand, TelemetryCommand, AlarmsCommand>
+                 SetCommand, HoldCommand, EventsCommand, NoteCommand, QueueCommand, TelemetryCommand, AlarmsCommand>
         command;
     std::optional<up::Settings> up;
     AccessRequest access;

@@ -14,6 +14,8 @@ std::string state_text(const json::object& experiment) {
     const std::string state = text_of(experiment, "status");
     const std::string reason = text_of(experiment, "reason");
     const auto place = integer_of(experiment, "queue_position");
+    const json::value* const held = experiment.if_contains("is_held");
+    if (state == "queued" && held && held->is_bool() && held->get_bool()) return state + " (held)";
     if (state == "queued" && place) return state + " (place " + std::to_string(*place) + ")";
     return reason.empty() ? state : state + " (" + reason + ")";
 }

@@ -28,6 +28,9 @@ struct Start {
     Task<ExitStatus> operator()(const ResultsCommand& results) const {
         return save_results(context, results.id, results.to);
     }
+    Task<ExitStatus> operator()(const EventsCommand& events) const { return show_events(context, events.id); }
+    Task<ExitStatus> operator()(const NoteCommand& note) const { return add_note(context, note.id, note.text); }
+    Task<ExitStatus> operator()(const QueueCommand& queue) const { return run_queue_command(context, queue); }
     Task<ExitStatus> operator()(const NodesCommand&) const { return list_nodes(context); }
     Task<ExitStatus> operator()(const ReadCommand& read) const { return read_device(context, read.device); }
     Task<ExitStatus> operator()(const SetCommand& set) const {

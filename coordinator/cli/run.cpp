@@ -48,6 +48,9 @@ Result<json::object> Run::start_body() const {
     if (!request_.memory.empty()) config["memory"] = request_.memory;
     if (request_.cpus) config["cpus"] = *request_.cpus;
     if (!request_.is_queued) config["queue"] = false;
+    if (request_.is_held) config["hold"] = true;
+    if (request_.priority) config["priority"] = *request_.priority;
+    if (!request_.at.empty()) config["run_at"] = request_.at;
     json::object environment;
     for (const std::string& pair : request_.environment) {
         const std::size_t equals = pair.find('=');

@@ -22,7 +22,10 @@ struct RunRequest {
     std::optional<double> cpus;
     std::vector<std::string> environment;  ///< "KEY=VALUE"
     bool is_queued = true;                 ///< waits for the device; false: refused when it is busy
-    std::filesystem::path out;             ///< --out; empty: a folder with the experiment's id
+    bool is_held = false;                  ///< waits until it is released
+    std::optional<int> priority;
+    std::string at;                                               ///< --at as typed
+    std::filesystem::path out;                                    ///< --out; empty: a folder with the experiment's id
     std::chrono::milliseconds patience{std::chrono::minutes{5}};  ///< how long the hub may be away before we give up
 };
 

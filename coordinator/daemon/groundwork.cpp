@@ -69,6 +69,8 @@ Result<jobs::EngineSettings> engine_settings(const Settings& settings, const fs:
     LABHUB_TRY(engine.python, find_python(settings, program));
     engine.runtime = settings.runtime;
     engine.max_running = static_cast<std::size_t>(settings.max_running);
+    engine.cpus = settings.job_cpus;
+    engine.memory = settings.job_memory;
     engine.node_lost_after = settings.node_lost_after;
     return engine;
 }

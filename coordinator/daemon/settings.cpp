@@ -37,6 +37,10 @@ config::Options options_of(Settings& settings) {
     options.add("jobs.runtime", &settings.runtime,
                 "OCI runtime: auto, runc, crun, or the path of a program with their command line", config::not_empty());
     options.add("jobs.max_running", &settings.max_running, "Sandboxes at one time", config::range(1, 1000));
+    options.add("jobs.cpus", &settings.job_cpus, "Processors that all sandboxes together may be given; 0: no bound",
+                config::range(0.0, 10'000.0));
+    options.add("jobs.memory", &settings.job_memory, "Bytes of memory likewise; 0: no bound",
+                config::range(0, 1LL << 50));
     options.add("jobs.ready_sandboxes", &settings.ready_sandboxes,
                 "Sandboxes made in advance, each for the next job with the default output_limit; 0: none",
                 config::range(0, 16));

@@ -31,6 +31,8 @@ struct Settings {
     std::filesystem::path python;  ///< empty: where this program's packages are installed
     std::string runtime = "auto";
     int max_running = 4;
+    double job_cpus = 0;
+    std::int64_t job_memory = 0;
     bool mirror = true;
     int mirror_messages_per_second = 500;
     std::chrono::milliseconds mirror_refresh{10'000};

@@ -93,6 +93,9 @@ Result<Job> read_job(const Statement& row) {
     job.created = UtcMillis{row.column_int64(16)};
     job.started = time_column(row, 17);
     job.ended = time_column(row, 18);
+    job.priority = static_cast<int>(row.column_int64(19));
+    job.not_before = UtcMillis{row.column_int64(20)};
+    job.is_held = row.column_int64(21) != 0;
     return job;
 }
 
@@ -119,8 +122,8 @@ Result<void> run(Statement& statement) {
 Result<void> insert_job(Database& database, const Job& job) {
     LABHUB_TRY(
         auto statement,
-        database.prepare("INSERT INTO jobs (id, status, device, requested_by, request, script, secret, created_ms) "
-                         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
+        database.prepare("INSERT INTO jobs (id, status, device, requested_by, request, script, secret, created_ms, "
+                         "priority, not_before_ms, is_held) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     statement.bind(1, job.id.value);
     statement.bind(2, to_string(job.status));
     statement.bind(3, job.device.to_string());
@@ -129,15 +132,18 @@ Result<void> insert_job(Database& database, const Job& job) {
     statement.bind(6, job.script);
     statement.bind(7, job.secret);
     statement.bind(8, job.created.count);
+    statement.bind(9, static_cast<std::int64_t>(job.priority));
+    statement.bind(10, job.not_before.count);
+    statement.bind(11, static_cast<std::int64_t>(job.is_held));
     return run(statement);
 }
 
 Result<void> update_job(Database& database, const Job& job) {
-    LABHUB_TRY(
-        auto statement,
-        database.prepare(
-            "UPDATE jobs SET status = ?, reason = ?, message = ?, stop_reason = ?, lease_id = ?, runtime = ?, "
-            "exit_code = ?, signal = ?, peak_memory = ?, cpu_ms = ?, started_ms = ?, ended_ms = ? WHERE id = ?"));
+    LABHUB_TRY(auto statement,
+               database.prepare(
+                   "UPDATE jobs SET status = ?, reason = ?, message = ?, stop_reason = ?, lease_id = ?, runtime = ?, "
+                   "exit_code = ?, signal = ?, peak_memory = ?, cpu_ms = ?, started_ms = ?, ended_ms = ?, is_held = ? "
+                   "WHERE id = ?"));
     statement.bind(1, to_string(job.status));
     statement.bind(2, job.reason);
     statement.bind(3, job.message);
@@ -150,7 +156,61 @@ Result<void> update_job(Database& database, const Job& job) {
     bind_optional(statement, 10, job.cpu_ms);
     bind_time(statement, 11, job.started);
     bind_time(statement, 12, job.ended);
-    statement.bind(13, job.id.value);
+    statement.bind(13, static_cast<std::int64_t>(job.is_held));
+    statement.bind(14, job.id.value);
+    return run(statement);
+}
+
+Result<void> insert_event(Database& database, const JobId& job, const jobs::Event& event) {
+    LABHUB_TRY(auto statement,
+               database.prepare("INSERT INTO job_events (job_id, time_ms, kind, who, message) VALUES (?, ?, ?, ?, ?)"));
+    statement.bind(1, job.value);
+    statement.bind(2, event.time.count);
+    statement.bind(3, event.kind);
+    statement.bind(4, event.who);
+    statement.bind(5, event.message);
+    return run(statement);
+}
+
+Result<void> update_with_event(Database& database, const Job& job, const jobs::Event& event) {
+    LABHUB_CHECK(update_job(database, job));
+    return insert_event(database, job.id, event);
+}
+
+Result<std::vector<jobs::Event>> select_events(Database& database, const JobId& job, std::int64_t after,
+                                               std::int64_t limit) {
+    LABHUB_TRY(auto statement, database.prepare("SELECT number, time_ms, kind, who, message FROM job_events "
+                                                "WHERE job_id = ? AND number > ? ORDER BY number LIMIT ?"));
+    statement.bind(1, job.value);
+    statement.bind(2, after);
+    statement.bind(3, limit);
+    std::vector<jobs::Event> found;
+    while (true) {
+        LABHUB_TRY(const bool row, statement.step());
+        if (!row) return found;
+        found.push_back({statement.column_int64(0), UtcMillis{statement.column_int64(1)},
+                         std::string(statement.column_text(2)), std::string(statement.column_text(3)),
+                         std::string(statement.column_text(4))});
+    }
+}
+
+Result<std::optional<jobs::QueuePause>> select_pause(Database& database) {
+    LABHUB_TRY(auto statement, database.prepare("SELECT reason, who, since_ms FROM queue_pause"));
+    LABHUB_TRY(const bool row, statement.step());
+    if (!row) return std::optional<jobs::QueuePause>{};
+    return std::optional(jobs::QueuePause{std::string(statement.column_text(0)), std::string(statement.column_text(1)),
+                                          UtcMillis{statement.column_int64(2)}});
+}
+
+Result<void> replace_pause(Database& database, const std::optional<jobs::QueuePause>& pause) {
+    LABHUB_TRY(auto gone, database.prepare("DELETE FROM queue_pause"));
+    LABHUB_CHECK(run(gone));
+    if (!pause) return {};
+    LABHUB_TRY(auto statement,
+               database.prepare("INSERT INTO queue_pause (id, reason, who, since_ms) VALUES (1, ?, ?, ?)"));
+    statement.bind(1, pause->reason);
+    statement.bind(2, pause->who);
+    statement.bind(3, pause->since.count);
     return run(statement);
 }
 
@@ -171,7 +231,8 @@ Result<std::vector<Job>> select_jobs(Database& database) {
         auto statement,
         database.prepare("SELECT id, status, reason, message, device, requested_by, request, "
                          "CASE WHEN ended_ms IS NULL THEN script ELSE '' END, secret, stop_reason, lease_id, runtime, "
-                         "exit_code, signal, peak_memory, cpu_ms, created_ms, started_ms, ended_ms "
+                         "exit_code, signal, peak_memory, cpu_ms, created_ms, started_ms, ended_ms, priority, "
+                         "not_before_ms, is_held "
                          "FROM jobs ORDER BY created_ms, id"));
     std::vector<Job> loaded;
     while (true) {
@@ -210,23 +271,50 @@ Task<Result<std::vector<Lease>>> JobStore::load_open_leases() {
     return writer_.write([](Database& database) { return select_open_leases(database); });
 }
 
-Task<Result<void>> JobStore::insert(Job job) {
-    return writer_.write([job = std::move(job)](Database& database) { return insert_job(database, job); });
-}
-
-Task<Result<void>> JobStore::update(Job job) {
-    return writer_.write([job = std::move(job)](Database& database) { return update_job(database, job); });
-}
-
-void JobStore::post_update(Job job) {
-    writer_.post([job = std::move(job)](Database& database) { return update_job(database, job); });
-}
-
-Task<Result<void>> JobStore::update_with_new_lease(Job job, Lease lease) {
-    return writer_.write([job = std::move(job), lease = std::move(lease)](Database& database) -> Result<void> {
-        LABHUB_CHECK(insert_open_lease(database, lease));
-        return update_job(database, job);
+Task<Result<void>> JobStore::insert(Job job, jobs::Event event) {
+    return writer_.write([job = std::move(job), event = std::move(event)](Database& database) -> Result<void> {
+        LABHUB_CHECK(insert_job(database, job));
+        return insert_event(database, job.id, event);
     });
+}
+
+Task<Result<void>> JobStore::update(Job job, jobs::Event event) {
+    return writer_.write([job = std::move(job), event = std::move(event)](Database& database) {
+        return update_with_event(database, job, event);
+    });
+}
+
+void JobStore::post_update(Job job, jobs::Event event) {
+    writer_.post([job = std::move(job), event = std::move(event)](Database& database) {
+        return update_with_event(database, job, event);
+    });
+}
+
+Task<Result<void>> JobStore::update_with_new_lease(Job job, Lease lease, jobs::Event event) {
+    return writer_.write(
+        [job = std::move(job), lease = std::move(lease), event = std::move(event)](Database& database) -> Result<void> {
+            LABHUB_CHECK(insert_open_lease(database, lease));
+            return update_with_event(database, job, event);
+        });
+}
+
+Task<Result<void>> JobStore::add_event(JobId id, jobs::Event event) {
+    return writer_.write([id = std::move(id), event = std::move(event)](Database& database) {
+        return insert_event(database, id, event);
+    });
+}
+
+Task<Result<std::vector<jobs::Event>>> JobStore::events(JobId id, std::int64_t after, std::int64_t limit) {
+    return writer_.write(
+        [id = std::move(id), after, limit](Database& database) { return select_events(database, id, after, limit); });
+}
+
+Task<Result<std::optional<jobs::QueuePause>>> JobStore::load_pause() {
+    return writer_.write([](Database& database) { return select_pause(database); });
+}
+
+Task<Result<void>> JobStore::set_pause(std::optional<jobs::QueuePause> pause) {
+    return writer_.write([pause = std::move(pause)](Database& database) { return replace_pause(database, pause); });
 }
 
 Task<Result<void>> JobStore::insert_lease(Lease lease) {

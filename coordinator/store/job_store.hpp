@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "coordinator/domain/jobs/job.hpp"
@@ -10,7 +11,8 @@
 namespace labhub::coordinator::store {
 
 /// Jobs and the leases they hold, in labhub.db. A transition of a job and of its lease is one transaction, so that no
-/// crash leaves a lease without a job or a job running without a lease. Used from the main thread; the work happens on
+/// crash leaves a lease without a job or a job running without a lease; and so is a transition and its event, so that
+/// the record of what happened has no gap. Used from the main thread; the work happens on
 /// the writer's. Failures (disk full, corrupt) come back as they are: nothing has changed then.
 class JobStore {
   public:
@@ -21,12 +23,20 @@ class JobStore {
     /// The leases that have not ended.
     Task<Result<std::vector<leases::Lease>>> load_open_leases();
 
-    Task<Result<void>> insert(jobs::Job job);
-    Task<Result<void>> update(jobs::Job job);
+    Task<Result<void>> insert(jobs::Job job, jobs::Event event);
+    Task<Result<void>> update(jobs::Job job, jobs::Event event);
     /// The same for callers that don't wait: it takes its place among the writes at once, and a failure is logged.
-    void post_update(jobs::Job job);
+    void post_update(jobs::Job job, jobs::Event event);
     /// The job takes its lease: both change, or neither.
-    Task<Result<void>> update_with_new_lease(jobs::Job job, leases::Lease lease);
+    Task<Result<void>> update_with_new_lease(jobs::Job job, leases::Lease lease, jobs::Event event);
+    /// What happened to a job while nothing of it changed.
+    Task<Result<void>> add_event(JobId id, jobs::Event event);
+    /// The events of a job with numbers above `after`, at most `limit`, oldest first.
+    Task<Result<std::vector<jobs::Event>>> events(JobId id, std::int64_t after, std::int64_t limit);
+
+    Task<Result<std::optional<jobs::QueuePause>>> load_pause();
+    Task<Result<void>> set_pause(std::optional<jobs::QueuePause> pause);
+
     Task<Result<void>> insert_lease(leases::Lease lease);
     Task<Result<void>> update_lease(leases::Lease lease);
     Task<Result<void>> remove(JobId id);

@@ -23,6 +23,9 @@ Task<Result<void>> Engine::start() {
     if (!stored) co_return std::move(stored).error();
     auto open_leases = co_await parts_.store.load_open_leases();
     if (!open_leases) co_return std::move(open_leases).error();
+    auto pause = co_await parts_.store.load_pause();
+    if (!pause) co_return std::move(pause).error();
+    pause_ = std::move(*pause);
     for (auto& job : *stored) {
         const JobId id = job.id;
         jobs_[id].job = std::move(job);
@@ -65,7 +68,8 @@ Task<Result<Job>> Engine::submit(Submission submission) {
     auto acceptable = check_acceptable(job, may_queue);
     if (!acceptable) co_return std::move(acceptable).error();
     arriving_.emplace(job.id, job.device);  // excludes the id from now on
-    auto stored = co_await parts_.store.insert(job);
+    auto queued = happened(to_string(Status::queued), "", job.requested_by);
+    auto stored = co_await parts_.store.insert(job, std::move(queued));
     arriving_.erase(job.id);
     if (!stored) co_return std::move(stored).error();
     jobs_[job.id].job = job;
@@ -128,15 +132,6 @@ std::vector<const Job*> Engine::list() const {
     return all;
 }
 
-std::optional<std::size_t> Engine::queue_position(const Job& job) const {
-    if (job.status != Status::queued) return std::nullopt;
-    std::size_t before = 0;
-    for (const auto& [id, entry] : jobs_)
-        if (entry.job.status == Status::queued && std::tie(entry.job.created, id) < std::tie(job.created, job.id))
-            ++before;
-    return before + 1;
-}
-
 Engine::Entry* Engine::entry(const JobId& id) {
     const auto found = jobs_.find(id);
     return found == jobs_.end() ? nullptr : &found->second;
@@ -177,7 +172,8 @@ Task<Result<void>> Engine::stop(JobId id, std::string why, std::string message) 
     spdlog::info("experiment {} is being stopped: {}", id.value, message.empty() ? why : message);
     const bool was_queued = self->job.status == Status::queued;
     if (!was_queued) self->job.status = Status::stopping;
-    auto stored = co_await parts_.store.update(self->job);
+    auto stopping = happened(to_string(Status::stopping), message.empty() ? why : message);
+    auto stored = co_await parts_.store.update(self->job, std::move(stopping));
     if (!stored) spdlog::error("can't store the stop of experiment {}: {}", id.value, stored.error().to_string());
     if (was_queued) {
         end_unstarted(id);
@@ -199,10 +195,8 @@ void Engine::begin_finish(const JobId& id, Ending ending) {
 Task<void> Engine::finish(JobId id, Ending ending) {
     Entry* const self = entry(id);
     const bool had_sandbox = self->job.status != Status::queued;
-    if (had_sandbox) {
-        self->job.status = Status::stopping;
-        parts_.store.post_update(self->job);
-    }
+    if (had_sandbox && std::exchange(self->job.status, Status::stopping) != Status::stopping)
+        parts_.store.post_update(self->job, happened(to_string(Status::stopping)));
     // First the vessel, then the paper.
     if (!self->job.lease.empty()) {
         auto released = co_await parts_.leases.release(self->job.lease, "experiment ended");
@@ -219,7 +213,8 @@ Task<void> Engine::finish(JobId id, Ending ending) {
         concluded.message +=
             (concluded.message.empty() ? "" : "; ") + ("the results are incomplete: " + written.error().to_string());
     }
-    auto stored = co_await parts_.store.update(concluded);
+    auto ended = happened(to_string(concluded.status), concluded.message);
+    auto stored = co_await parts_.store.update(concluded, std::move(ended));
     if (!stored) spdlog::error("can't store the end of experiment {}: {}", id.value, stored.error().to_string());
     self->job = std::move(concluded);
     self->job.script.clear();
@@ -289,7 +284,7 @@ void Engine::runner_started(const JobId& id, const runner::Started& started) {
     self->job.started = started.time;
     self->job.runtime = started.runtime;
     if (self->job.status == Status::preparing) self->job.status = Status::running;
-    parts_.store.post_update(self->job);
+    parts_.store.post_update(self->job, happened(to_string(Status::running), "by " + started.runtime));
     spdlog::info("experiment {} runs (by {}, output bounded by {})", id.value, started.runtime, started.disk_limit_by);
 }
 

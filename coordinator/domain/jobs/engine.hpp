@@ -11,6 +11,7 @@
 #include "coordinator/domain/fleet/fleet.hpp"
 #include "coordinator/domain/jobs/job.hpp"
 #include "coordinator/domain/jobs/results.hpp"
+#include "coordinator/domain/jobs/schedule.hpp"
 #include "coordinator/domain/jobs/script_check.hpp"
 #include "coordinator/domain/jobs/submission.hpp"
 #include "coordinator/domain/leases/leases.hpp"
@@ -29,7 +30,9 @@ struct EngineSettings {
     std::filesystem::path cache;   ///< what runners found out about this host
     std::string runtime = "auto";
     std::size_t max_running = 4;
-    std::size_t max_queued = 1'000;
+    double cpus = 0;          ///< of all that run together; 0: no bound
+    std::int64_t memory = 0;  ///< bytes, likewise
+    std::size_t max_queued = 10'000;
     std::chrono::milliseconds node_lost_after{15'000};  ///< a job's node may be out of reach for so long
     std::chrono::milliseconds runner_grace{30'000};     ///< a runner that was started must report within this
     std::chrono::milliseconds stop_grace{5'000};        ///< from SIGTERM to SIGKILL
@@ -80,8 +83,28 @@ class Engine {
     Result<const Job*> find(const JobId& id) const;
     /// Newest first.
     std::vector<const Job*> list() const;
-    /// The job's place in its queue, 1 for the next; nothing when it isn't queued.
-    std::optional<std::size_t> queue_position(const Job& job) const;
+
+    /// Where a queued job stands, and when it starts at the latest, as far as can be told.
+    struct Turn {
+        Place place;
+        std::optional<UtcMillis> expected_start;
+    };
+    /// Nothing when the job isn't queued. At most a second old.
+    std::optional<Turn> turn_of(const Job& job) const;
+    /// Keeps a queued job from starting until it is released, or lets it start again. Errors not_found, conflict (it
+    /// isn't queued any more).
+    Task<Result<void>> set_held(JobId id, bool is_held, std::string who);
+    /// Starts nothing from now on; what runs goes on. Over restarts too.
+    Task<Result<void>> pause_queue(std::string why, std::string who);
+    Task<Result<void>> resume_queue();
+    const std::optional<QueuePause>& queue_pause() const { return pause_; }
+    std::size_t running_count() const { return active_count(); }
+    std::size_t running_bound() const { return settings_.max_running; }
+    /// Adds a note to what is recorded of a job. Error not_found.
+    Task<Result<void>> add_note(JobId id, std::string text, std::string who);
+    /// What happened to a job, oldest first, above number `after`. Error not_found.
+    Task<Result<std::vector<Event>>> events(JobId id, std::int64_t after, std::int64_t limit);
+
     /// What a sandbox for a job with the default limits is made after, before there is such a job.
     runner::JobSpec usual_spec() const { return spec_of(Job{}); }
     /// Deletes ended jobs older than that, with their results. Returns how many.
@@ -112,7 +135,11 @@ class Engine {
     void drop_orphans(const std::vector<leases::Lease>& open);
     void drop_lease(LeaseId id);
     Task<void> prepare_syntax_check(std::chrono::milliseconds later);
-    Task<void> start_job(JobId id);
+    Event happened(std::string_view kind, std::string message = {}, std::string who = {}) const;
+    Situation situation() const;
+    Unavailable unavailable(const DeviceAddress& device) const;
+    const Turn* look_up(const JobId& id) const;
+    Task<void> start_job(JobId id, DeviceAddress device);
     Task<void> launch(JobId id, leases::Lease lease);
     Task<void> back_to_queue(JobId id, Error why);
     Result<void> write_job_folder(const Job& job) const;
@@ -141,6 +168,9 @@ class Engine {
     std::unique_ptr<runner::JobSocket> socket_;
     bool is_queue_running_ = false;
     bool is_queue_wanted_ = false;
+    std::optional<QueuePause> pause_;
+    mutable std::map<JobId, Turn> turns_;                 ///< as of turns_at_
+    mutable std::optional<Steady::time_point> turns_at_;  ///< unset: something has changed since
     TaskGroup tasks_;
 };
 

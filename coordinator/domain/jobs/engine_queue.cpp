@@ -15,27 +15,26 @@ constexpr std::chrono::minutes kLeaseMargin{5};
 
 Task<void> Engine::run_queue() {
     is_queue_wanted_ = true;
+    turns_at_.reset();
     if (is_queue_running_) co_return;
     is_queue_running_ = true;
     while (std::exchange(is_queue_wanted_, false)) {
-        std::vector<std::pair<UtcMillis, JobId>> waiting;
-        for (const auto& [id, entry] : jobs_)
-            if (entry.job.status == Status::queued) waiting.emplace_back(entry.job.created, id);
-        std::sort(waiting.begin(), waiting.end());
-        for (const auto& [created, id] : waiting) {
-            if (active_count() >= settings_.max_running) break;
+        const std::vector<Start> starts = make_schedule(situation()).starts;
+        for (const auto& [id, device] : starts) {
             const Entry* const next = entry(id);
+            // While another was started this one may have been stopped or held, or everything paused.
             if (!next || next->job.status != Status::queued || !next->job.stop_reason.empty()) continue;
-            if (!parts_.leases.check_free(next->job.device) || !parts_.fleet.reach(next->job.device)) continue;
-            co_await start_job(id);
+            if (next->job.is_held || pause_) continue;
+            co_await start_job(id, device);
         }
     }
     is_queue_running_ = false;
+    turns_at_.reset();
 }
 
-Task<void> Engine::start_job(JobId id) {
+Task<void> Engine::start_job(JobId id, DeviceAddress device) {
     Entry* const self = entry(id);
-    auto lease = parts_.leases.reserve(self->job.device, self->job.holder(), self->job.limits.time + kLeaseMargin);
+    auto lease = parts_.leases.reserve(device, self->job.holder(), self->job.limits.time + kLeaseMargin);
     if (!lease) co_return;
     self->is_starting = true;
     self->job.status = Status::preparing;
@@ -47,7 +46,8 @@ Task<void> Engine::start_job(JobId id) {
 /// Whatever it awaits, the job may have been asked to stop when it goes on.
 Task<void> Engine::launch(JobId id, leases::Lease lease) {
     Entry* const self = entry(id);
-    auto stored = co_await parts_.store.update_with_new_lease(self->job, lease);
+    auto preparing = happened(to_string(Status::preparing), "holds " + lease.device.to_string());
+    auto stored = co_await parts_.store.update_with_new_lease(self->job, lease, std::move(preparing));
     if (!stored) {
         spdlog::error("can't store the start of experiment {}: {}", id.value, stored.error().to_string());
         parts_.leases.forget(lease.id);
@@ -79,7 +79,7 @@ Task<void> Engine::back_to_queue(JobId id, Error why) {
     self->job.status = Status::queued;
     self->job.lease = {};
     self->lost_since.reset();
-    parts_.store.post_update(self->job);
+    parts_.store.post_update(self->job, happened(to_string(Status::queued), "waits again: " + why.message));
 }
 
 Result<void> Engine::write_job_folder(const Job& job) const {

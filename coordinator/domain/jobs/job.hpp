@@ -62,6 +62,9 @@ struct Job {
     std::map<std::string, std::string> environment;
     std::vector<alarms::ExperimentAlarm> alarms;  ///< watched while it holds its device
     std::string secret;
+    int priority = 0;         ///< of those that wait, larger goes first
+    UtcMillis not_before;     ///< "run at"
+    bool is_held = false;     ///< waits until it is released
     std::string stop_reason;  ///< a stop was asked for: why
     LeaseId lease;
     std::string runtime;  ///< "runc 1.1.5+ds1"
@@ -74,6 +77,29 @@ struct Job {
     std::optional<UtcMillis> ended;
 
     std::string holder() const { return "job:" + id.value; }
+};
+
+/// One thing that happened to a job. Stored in the transaction that makes it so.
+struct Event {
+    std::int64_t number = 0;  ///< rising, over all jobs; given by the store
+    UtcMillis time;
+    std::string kind;     ///< the status it came to, or a word of `event`
+    std::string who;      ///< "user:admin"; empty: the coordinator itself
+    std::string message;  ///< one sentence for people, or the text of a note
+};
+
+/// Kinds of events beside the statuses.
+namespace event {
+inline constexpr std::string_view kHeld = "held";
+inline constexpr std::string_view kReleased = "released";
+inline constexpr std::string_view kNote = "note";
+}  // namespace event
+
+/// Nothing is started while there is one.
+struct QueuePause {
+    std::string reason;
+    std::string who;
+    UtcMillis since;
 };
 
 /// How a sandbox ended, as the runner or, in its place, the coordinator saw it.

@@ -103,7 +103,7 @@ Schedule make_schedule(const Situation& situation);
 
 /// When each would start if all that run and start took their whole time limit, nobody came in between and every node
 /// were in reach: a bound from above, to show. Jobs that are held, or wait for something nobody knows the end of, are
-/// missing. Looks no further than `horizon` ahead.
+/// missing, and of a very long queue the end. Looks no further than `horizon` ahead.
 std::map<JobId, UtcMillis> forecast(Situation situation, std::chrono::hours horizon = std::chrono::hours{24 * 30});
 
 }  // namespace labhub::coordinator::jobs

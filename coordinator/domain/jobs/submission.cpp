@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::int64_t kMiB = 1LL << 20;
 constexpr std::chrono::hours kMaxTime{24 * 90};
+constexpr int kMostPriority = 100;
+constexpr std::chrono::hours kFurthestStart{24 * 366};
 constexpr std::size_t kMaxEnvironmentBytes = 32 * 1024;
 
 Result<void> check_between(std::string_view what, std::int64_t value, std::int64_t low, std::int64_t high,
@@ -63,6 +65,22 @@ Result<void> check_environment(const std::map<std::string, std::string>& environ
     return {};
 }
 
+Result<void> set_turn(const Submission& submission, UtcMillis now, Job& job) {
+    job.priority = submission.priority.value_or(0);
+    if (job.priority < -kMostPriority || job.priority > kMostPriority)
+        return Error{ErrorCode::out_of_range, "the priority " + std::to_string(job.priority) + " is out of range",
+                     "-100 to 100; 0 is the usual one"};
+    if (submission.run_at && *submission.run_at > now + kFurthestStart)
+        return Error{ErrorCode::out_of_range, "run_at " + to_rfc3339(*submission.run_at) + " is too far ahead",
+                     "at most a year from now"};
+    job.not_before = submission.run_at.value_or(UtcMillis{});
+    job.is_held = submission.hold;
+    if (!submission.queue && (submission.hold || job.not_before > now))
+        return Error{ErrorCode::malformed, "queue:false starts at once or not at all",
+                     "leave it out to hold the experiment or to run it later"};
+    return {};
+}
+
 }  // namespace
 
 Result<std::int64_t> parse_bytes(std::string_view text) {
@@ -96,6 +114,7 @@ Result<Job> make_job(Submission submission, UtcMillis now) {
     }
     LABHUB_CHECK(set_limits(submission, job.limits));
     LABHUB_CHECK(check_environment(submission.environment));
+    LABHUB_CHECK(set_turn(submission, now, job));
     job.id = JobId{submission.id ? *submission.id : new_id()};
     job.device = std::move(submission.device);
     job.requested_by = std::move(submission.requested_by);

@@ -130,6 +130,11 @@ Result<UtcMillis> parse_any(std::string_view name, std::string_view text, UtcMil
         if (!duration || duration->count() < 0) return malformed(name, text);
         return now - *duration;
     }
+    if (text.starts_with('+')) {
+        const auto duration = parse_duration(text.substr(1));
+        if (!duration || duration->count() < 0) return malformed(name, text);
+        return now + *duration;
+    }
     const bool is_number = !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
     return is_number ? parse_millis(name, text) : parse_rfc3339(name, text);
 }

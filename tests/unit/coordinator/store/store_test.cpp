@@ -62,17 +62,25 @@ leases::Lease some_lease(std::string id) {
     return lease;
 }
 
+jobs::Event some_event(std::string kind) {
+    jobs::Event event;
+    event.time = UtcMillis{7};
+    event.kind = std::move(kind);
+    event.who = "user:ada";
+    return event;
+}
+
 TEST_F(Store, GivesAJobBackAsItWasAfterARestart) {
     jobs::Job job = some_job("j1");
     {
         const auto writer = open();
         JobStore store(*writer);
-        ASSERT_TRUE(run(store.insert(job)));
+        ASSERT_TRUE(run(store.insert(job, some_event("queued"))));
         job.status = jobs::Status::running;
         job.started = UtcMillis{2'000};
         job.lease = LeaseId{"l1"};
         job.runtime = "runc 1.1";
-        ASSERT_TRUE(run(store.update(job)));
+        ASSERT_TRUE(run(store.update(job, some_event("running"))));
     }
     const auto writer = open();
     const auto loaded = run(JobStore(*writer).load());
@@ -93,17 +101,72 @@ TEST_F(Store, TakesAJobAndItsLeaseTogetherOrNotAtAll) {
     const auto writer = open();
     JobStore store(*writer);
     jobs::Job first = some_job("j1"), second = some_job("j2");
-    ASSERT_TRUE(run(store.insert(first)));
-    ASSERT_TRUE(run(store.insert(second)));
+    ASSERT_TRUE(run(store.insert(first, some_event("queued"))));
+    ASSERT_TRUE(run(store.insert(second, some_event("queued"))));
     first.status = second.status = jobs::Status::preparing;
-    ASSERT_TRUE(run(store.update_with_new_lease(first, some_lease("l1"))));
-    const auto refused = run(store.update_with_new_lease(second, some_lease("l2")));
+    ASSERT_TRUE(run(store.update_with_new_lease(first, some_lease("l1"), some_event("preparing"))));
+    const auto refused = run(store.update_with_new_lease(second, some_lease("l2"), some_event("preparing")));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ErrorCode::conflict);
     const auto loaded = run(store.load());
     EXPECT_EQ(loaded->at(0).status, jobs::Status::preparing);
     EXPECT_EQ(loaded->at(1).status, jobs::Status::queued);
     EXPECT_EQ(run(store.load_open_leases())->size(), 1u);
+    // Nor is there a word of what did not happen.
+    EXPECT_EQ(run(store.events(JobId{"j1"}, 0, 9))->size(), 2u);
+    EXPECT_EQ(run(store.events(JobId{"j2"}, 0, 9))->size(), 1u);
+}
+
+TEST_F(Store, KeepsWhatDecidesAJobsTurn) {
+    jobs::Job job = some_job("j1");
+    job.priority = -7;
+    job.not_before = UtcMillis{5'000};
+    job.is_held = true;
+    {
+        const auto writer = open();
+        ASSERT_TRUE(run(JobStore(*writer).insert(job, some_event("queued"))));
+    }
+    const auto writer = open();
+    JobStore store(*writer);
+    jobs::Job read = run(store.load())->front();
+    EXPECT_EQ(read.priority, -7);
+    EXPECT_EQ(read.not_before, UtcMillis{5'000});
+    EXPECT_TRUE(read.is_held);
+    read.is_held = false;
+    ASSERT_TRUE(run(store.update(read, some_event("released"))));
+    EXPECT_FALSE(run(store.load())->front().is_held);
+}
+
+TEST_F(Store, GivesTheEventsOfAJobInOrderAndAfterANumber) {
+    const auto writer = open();
+    JobStore store(*writer);
+    ASSERT_TRUE(run(store.insert(some_job("j1"), some_event("queued"))));
+    ASSERT_TRUE(run(store.insert(some_job("j2"), some_event("queued"))));
+    ASSERT_TRUE(run(store.add_event(JobId{"j1"}, some_event("note"))));
+    const auto all = run(store.events(JobId{"j1"}, 0, 9));
+    ASSERT_EQ(all->size(), 2u);
+    EXPECT_EQ(all->at(0).kind, "queued");
+    EXPECT_EQ(all->at(1).kind, "note");
+    EXPECT_EQ(all->at(1).who, "user:ada");
+    EXPECT_EQ(run(store.events(JobId{"j1"}, all->at(0).number, 9))->size(), 1u);
+    EXPECT_EQ(run(store.events(JobId{"j1"}, 0, 1))->size(), 1u);
+    ASSERT_TRUE(run(store.remove(JobId{"j1"})));
+    EXPECT_EQ(run(store.events(JobId{"j1"}, 0, 9))->size(), 2u) << "the record outlasts the job";
+}
+
+TEST_F(Store, RemembersThatTheQueueIsPaused) {
+    {
+        const auto writer = open();
+        EXPECT_FALSE(run(JobStore(*writer).load_pause())->has_value());
+        ASSERT_TRUE(run(JobStore(*writer).set_pause(jobs::QueuePause{"new tubing", "user:ada", UtcMillis{5}})));
+    }
+    const auto writer = open();
+    const auto pause = run(JobStore(*writer).load_pause());
+    ASSERT_TRUE(pause->has_value());
+    EXPECT_EQ((*pause)->reason, "new tubing");
+    EXPECT_EQ((*pause)->since, UtcMillis{5});
+    ASSERT_TRUE(run(JobStore(*writer).set_pause(std::nullopt)));
+    EXPECT_FALSE(run(JobStore(*writer).load_pause())->has_value());
 }
 
 TEST_F(Store, AnEndedLeaseLetsTheNextOneIn) {

@@ -1,0 +1,117 @@
+// The queue as a whole: who is next, and pausing it for maintenance.
+#include "coordinator/api/operations.hpp"
+
+namespace labhub::coordinator::api {
+namespace {
+
+struct Pause {
+    std::string reason, who;
+    std::int64_t since = 0;
+};
+BOOST_DESCRIBE_STRUCT(Pause, (), (reason, who, since))
+struct QueueEntry {
+    std::string experiment_id, requested_by, device;
+    int priority = 0;
+    std::int64_t position = 0, queued_at = 0;
+    std::optional<std::int64_t> run_at, expected_start;
+    bool is_held = false;
+    std::string waits_because;
+};
+BOOST_DESCRIBE_STRUCT(QueueEntry, (),
+                      (experiment_id, requested_by, device, priority, position, queued_at, run_at, expected_start,
+                       is_held, waits_because))
+struct QueueReply {
+    std::optional<Pause> paused;
+    std::int64_t running = 0, running_bound = 0;
+    std::vector<QueueEntry> waiting;
+};
+BOOST_DESCRIBE_STRUCT(QueueReply, (), (paused, running, running_bound, waiting))
+}  // namespace
+template <>
+struct MemberDocs<QueueReply> {
+    static constexpr MemberDoc list[] = {
+        {"paused", "why nothing is started now, by whom, since when; null: things are"},
+        {"running", "experiments that have their device"},
+        {"running_bound", "how many may, at one time"},
+        {"waiting", "in the order of their turns"}};
+};
+namespace {
+
+QueueEntry entry_of(const jobs::Job& job, const jobs::Engine::Turn& turn) {
+    QueueEntry entry;
+    entry.experiment_id = job.id.value;
+    entry.requested_by = job.requested_by;
+    entry.device = job.device.to_string();
+    entry.priority = job.priority;
+    entry.position = static_cast<std::int64_t>(turn.place.position);
+    entry.queued_at = job.created.count;
+    if (job.not_before.count > 0) entry.run_at = job.not_before.count;
+    if (turn.expected_start) entry.expected_start = turn.expected_start->count;
+    entry.is_held = job.is_held;
+    entry.waits_because = turn.place.why;
+    return entry;
+}
+
+Task<Result<QueueReply>> get_queue(Services& services, Call, Nothing) {
+    QueueReply reply;
+    if (const auto& pause = services.jobs.queue_pause())
+        reply.paused = Pause{pause->reason, pause->who, pause->since.count};
+    reply.running = static_cast<std::int64_t>(services.jobs.running_count());
+    reply.running_bound = static_cast<std::int64_t>(services.jobs.running_bound());
+    for (const jobs::Job* job : services.jobs.list())
+        if (const auto turn = services.jobs.turn_of(*job)) reply.waiting.push_back(entry_of(*job, *turn));
+    std::sort(reply.waiting.begin(), reply.waiting.end(),
+              [](const QueueEntry& a, const QueueEntry& b) { return a.position < b.position; });
+    co_return reply;
+}
+
+struct PauseRequest {
+    std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(PauseRequest, (), (reason))
+struct MessageReply {
+    std::string message;
+};
+BOOST_DESCRIBE_STRUCT(MessageReply, (), (message))
+
+Task<Result<MessageReply>> pause_queue(Services& services, Call call, PauseRequest request) {
+    if (request.reason.empty() || request.reason.size() > 200) {
+        Error wrong{ErrorCode::malformed, "'reason' must have 1 to 200 bytes", "say why, for those who wait"};
+        co_return wrong;
+    }
+    auto paused = co_await services.jobs.pause_queue(std::move(request.reason), call.caller.principal());
+    if (!paused) co_return std::move(paused).error();
+    co_return MessageReply{"the queue is paused; what runs goes on"};
+}
+
+Task<Result<MessageReply>> resume_queue(Services& services, Call, Nothing) {
+    auto resumed = co_await services.jobs.resume_queue();
+    if (!resumed) co_return std::move(resumed).error();
+    co_return MessageReply{"the queue goes on"};
+}
+
+Operation queue_row(std::string verb, std::string path, std::string id, std::string summary) {
+    return Operation{std::move(verb),
+                     "/api/queue" + path,
+                     std::move(id),
+                     "queue",
+                     std::move(summary),
+                     Access::user,
+                     {},
+                     {},
+                     {},
+                     "application/json",
+                     {}};
+}
+
+}  // namespace
+
+void add_queue(std::vector<Operation>& list) {
+    list.push_back(with_handler(queue_row("GET", "", "getQueue", "What waits, in which order, and why"), &get_queue));
+    list.push_back(with_handler(
+        queue_row("POST", "/pause", "pauseQueue", "Start nothing more, for maintenance; what runs goes on"),
+        &pause_queue));
+    list.push_back(with_handler(queue_row("POST", "/resume", "resumeQueue", "Start what waits again"), &resume_queue));
+}
+
+}  // namespace labhub::coordinator::api

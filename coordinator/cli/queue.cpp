@@ -1,0 +1,127 @@
+#include "coordinator/cli/queue.hpp"
+
+#include "coordinator/cli/log_follower.hpp"
+#include "coordinator/cli/table.hpp"
+#include "coordinator/cli/text_of.hpp"
+
+namespace labhub::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr int kEventsAtOnce = 1'000;
+
+/// Sends a change and says what the hub says of it.
+Task<ExitStatus> change(Context& context, std::string path, json::object body) {
+    auto reply = co_await context.hub.post(std::move(path), std::move(body));
+    if (!reply) co_return context.give_up(reply.error());
+    if (context.console.is_json())
+        context.console.print_json(*reply);
+    else
+        context.console.note(text_of(*reply, "message"));
+    co_return ExitStatus::done;
+}
+
+void tell_state(Context& context, const json::object& queue) {
+    const auto running = integer_of(queue, "running").value_or(0);
+    const auto bound = integer_of(queue, "running_bound").value_or(0);
+    context.console.note(std::to_string(running) + " of " + std::to_string(bound) + " experiments are running");
+    const json::object& pause = object_of(queue, "paused");
+    if (!pause.empty())
+        context.console.note("paused by " + text_of(pause, "who") + ": " + text_of(pause, "reason") +
+                             "; `labhub queue resume` goes on");
+}
+
+Task<ExitStatus> list_queue(Context& context) {
+    auto reply = co_await context.hub.get("/api/queue");
+    if (!reply) co_return context.give_up(reply.error());
+    if (context.console.is_json()) {
+        context.console.print_json(*reply);
+        co_return ExitStatus::done;
+    }
+    tell_state(context, *reply);
+    const UtcMillis now = context.clock.utc_now();
+    using enum Table::Align;
+    Table table({{"PLACE", right},
+                 {"EXPERIMENT", left},
+                 {"OF", left},
+                 {"PRIORITY", right},
+                 {"DEVICE", left},
+                 {"STARTS BY", left},
+                 {"WAITS BECAUSE", left}});
+    for (const json::value& each : array_of(*reply, "waiting")) {
+        if (!each.is_object()) continue;
+        const json::object& row = each.get_object();
+        table.add({text_of(row, "position"), text_of(row, "experiment_id"), text_of(row, "requested_by"),
+                   text_of(row, "priority"), text_of(row, "device"), time_text(integer_of(row, "expected_start"), now),
+                   text_of(row, "waits_because")});
+    }
+    if (table.empty())
+        context.console.note("nothing waits");
+    else
+        context.console.print(table.text(context.console.is_styled()));
+    co_return ExitStatus::done;
+}
+
+struct Carry {
+    Context& context;
+
+    Task<ExitStatus> operator()(const QueueListRequest&) const { return list_queue(context); }
+    Task<ExitStatus> operator()(const QueueHoldRequest& hold) const {
+        return change(context, experiment_path(hold.id) + (hold.is_held ? "/hold" : "/release"), json::object{});
+    }
+    Task<ExitStatus> operator()(const QueuePauseRequest& pause) const {
+        return change(context, "/api/queue/pause", json::object{{"reason", pause.reason}});
+    }
+    Task<ExitStatus> operator()(const QueueResumeRequest&) const {
+        return change(context, "/api/queue/resume", json::object{});
+    }
+};
+
+}  // namespace
+
+Task<ExitStatus> run_queue_command(Context& context, QueueCommand command) {
+    auto task = std::visit(Carry{context}, command);
+    co_return co_await std::move(task);
+}
+
+Task<ExitStatus> show_events(Context& context, std::string id) {
+    json::array all;
+    std::int64_t after = 0;
+    while (true) {
+        auto reply = co_await context.hub.get(experiment_path(id) + "/events?after=" + std::to_string(after));
+        if (!reply) co_return context.give_up(reply.error());
+        const json::array& events = array_of(*reply, "events");
+        for (const json::value& each : events) {
+            if (each.is_object()) after = integer_of(each.get_object(), "number").value_or(after);
+            all.push_back(each);
+        }
+        if (events.size() < kEventsAtOnce) break;
+    }
+    if (context.console.is_json()) {
+        json::object reply;
+        reply["events"] = std::move(all);
+        context.console.print_json(reply);
+        co_return ExitStatus::done;
+    }
+    const UtcMillis now = context.clock.utc_now();
+    using enum Table::Align;
+    Table table({{"TIME", left}, {"EVENT", left}, {"BY", left}, {"", left}});
+    for (const json::value& each : all) {
+        if (!each.is_object()) continue;
+        const json::object& row = each.get_object();
+        const std::string who = text_of(row, "who");
+        table.add({time_text(integer_of(row, "time"), now), text_of(row, "kind"), who.empty() ? "the hub" : who,
+                   text_of(row, "message")});
+    }
+    context.console.print(table.text(context.console.is_styled()));
+    co_return ExitStatus::done;
+}
+
+Task<ExitStatus> add_note(Context& context, std::string id, std::string text) {
+    json::object body;
+    body["text"] = std::move(text);
+    return change(context, experiment_path(id) + "/notes", std::move(body));
+}
+
+}  // namespace labhub::cli
