@@ -4,32 +4,32 @@
 #include <filesystem>
 #include <string_view>
 
-#include "shared/base/files.hpp"
-#include "shared/base/result.hpp"
+#include "coordinator/runner/log_tail.hpp"
 
 namespace labhub::coordinator::runner {
 
-/// stdout.txt or stderr.txt of a job: what the script writes, as it comes, up to a limit; the rest is counted and the
-/// count noted in the file's last line. A write that the host refuses (disk full) counts as dropped too: a log must not
-/// end a job.
+/// stdout.txt or stderr.txt of a job: what the script writes, as it comes, up to a limit. Of a log that outgrows it the
+/// first three quarters of the limit and, once it is finished, the last quarter are kept, and what lies between is
+/// counted in a line of its own. The file only ever grows, so that it can be followed. A write that the host refuses
+/// (disk full) is counted too: a log must not end a job.
 class LogFile {
   public:
     static Result<LogFile> open(const std::filesystem::path& path, std::uint64_t limit);
 
     void write(std::string_view bytes);
-    /// A line of the runner's own, past the limit if need be.
-    void note(std::string_view line);
-    /// Notes what was dropped. Call once, at the end.
+    /// Adds the last part, where there is one, and how much could not be written. Call once, at the end.
     void finish();
-    bool is_full() const { return written_ >= limit_; }
-    std::uint64_t dropped() const { return dropped_; }
+    /// Whether what comes now goes to the last part.
+    bool is_full() const { return written_ >= head_; }
 
   private:
     void put(std::string_view bytes);
+    void put_in_tail(std::string_view bytes);
 
+    std::filesystem::path path_;
     UniqueFd file_;
-    std::uint64_t limit_ = 0, written_ = 0, dropped_ = 0;
-    bool line_is_open_ = false;
+    LogTail tail_;
+    std::uint64_t limit_ = 0, head_ = 0, written_ = 0, refused_ = 0;
 };
 
 }  // namespace labhub::coordinator::runner

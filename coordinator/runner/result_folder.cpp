@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 
 #include "coordinator/runner/disk_image.hpp"
+#include "coordinator/runner/log_tail.hpp"
 #include "coordinator/runner/outputs.hpp"
 
 namespace labhub::coordinator::runner {
@@ -65,6 +66,9 @@ Result<void> complete_result(const std::filesystem::path& job_dir, const Limits&
         LABHUB_CHECK(make_folder(job_dir / "output"));
         give_to(job_dir / "output", owner);
     }
+    // Of a runner that died before it could.
+    for (const char* log : kLogs)
+        if (auto joined = join_log_tail(job_dir / log); !joined) spdlog::warn("{}", joined.error().to_string());
     tell_in_log(job_dir, state.notes);
     for (const char* log : kLogs) {
         const UniqueFd present{::open((job_dir / log).c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644)};
