@@ -22,6 +22,9 @@ constexpr std::uint32_t kUidBlocks = 32768;
 constexpr std::uint64_t kCpuPeriodUs = 100'000;
 constexpr std::uint64_t kOpenFiles = 4096;
 constexpr std::uint64_t kSharedMemoryBytes = 64u << 20;
+/// No core dump, neither as a file nor through a handler: core(5) hands a dump to a handler on the host ("|/usr/lib/…")
+/// even where the limit is 0, but not where it is 1, and no file of one byte is begun.
+constexpr std::uint64_t kCoreBytes = 1;
 /// Above every ordinary process: when the whole host runs out of memory, a script goes first.
 constexpr int kOomScore = 500;
 
@@ -80,9 +83,9 @@ json::object process(const JobSpec& spec, const BundleOptions& options) {
             {"env", std::move(env)},
             {"cwd", "/app/output"},
             {"capabilities", no_capabilities()},
-            {"rlimits",
-             json::array{rlimit("RLIMIT_NOFILE", RLIMIT_NOFILE, kOpenFiles), rlimit("RLIMIT_CORE", RLIMIT_CORE, 0),
-                         rlimit("RLIMIT_FSIZE", RLIMIT_FSIZE, options.largest_file)}},
+            {"rlimits", json::array{rlimit("RLIMIT_NOFILE", RLIMIT_NOFILE, kOpenFiles),
+                                    rlimit("RLIMIT_CORE", RLIMIT_CORE, kCoreBytes),
+                                    rlimit("RLIMIT_FSIZE", RLIMIT_FSIZE, options.largest_file)}},
             {"oomScoreAdj", kOomScore},
             {"noNewPrivileges", true}};
 }
@@ -115,16 +118,21 @@ json::array id_mappings(const JobId& job) {
 }
 
 json::object linux_part(const JobSpec& spec, const BundleSources& sources, const BundleOptions& options) {
-    json::object part{{"namespaces", namespaces(sources, options)},
-                      {"cgroupsPath", cgroup_path(spec.job_id)},
-                      {"resources", resources(spec.limits, options)},
-                      {"seccomp", seccomp_profile()},
-                      // Facts about the host that no script needs, and switches that change it.
-                      {"maskedPaths",
-                       {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kallsyms", "/proc/kcore", "/proc/keys",
-                        "/proc/key-users", "/proc/kmsg", "/proc/kpagecount", "/proc/kpageflags", "/proc/latency_stats",
-                        "/proc/modules", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats"}},
-                      {"readonlyPaths", {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}}};
+    json::object part{
+        {"namespaces", namespaces(sources, options)},
+        {"cgroupsPath", cgroup_path(spec.job_id)},
+        {"resources", resources(spec.limits, options)},
+        {"seccomp", seccomp_profile()},
+        // Facts about the host that no script needs, and switches that change it.
+        {"maskedPaths",
+         {"/proc/acpi",       "/proc/asound",     "/proc/bootconfig",    "/proc/cmdline",    "/proc/config.gz",
+          "/proc/diskstats",  "/proc/interrupts", "/proc/iomem",         "/proc/ioports",    "/proc/kallsyms",
+          "/proc/kcore",      "/proc/keys",       "/proc/key-users",     "/proc/kmsg",       "/proc/kpagecgroup",
+          "/proc/kpagecount", "/proc/kpageflags", "/proc/latency_stats", "/proc/locks",      "/proc/mdstat",
+          "/proc/modules",    "/proc/mtrr",       "/proc/partitions",    "/proc/pressure",   "/proc/sched_debug",
+          "/proc/schedstat",  "/proc/scsi",       "/proc/slabinfo",      "/proc/timer_list", "/proc/timer_stats",
+          "/proc/vmallocinfo"}},
+        {"readonlyPaths", {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}}};
     if (options.user_namespace) {
         part["uidMappings"] = id_mappings(spec.job_id);
         part["gidMappings"] = id_mappings(spec.job_id);

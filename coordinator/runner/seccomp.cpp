@@ -65,8 +65,8 @@ constexpr Family kAllowed[] = {
      "io_setup io_submit io_getevents io_pgetevents io_cancel io_destroy"},
     {"who am I: constant answers",
      "getuid geteuid getgid getegid getresuid getresgid getgroups capget uname sysinfo getcpu getrandom"},
-    {"how much may I use, and be nicer to others",
-     "getrlimit setrlimit prlimit64 getrusage getpriority setpriority ioprio_get ioprio_set sched_yield "
+    {"how much may I use, and be nicer to others (setting limits has rules of its own below)",
+     "getrlimit getrusage getpriority setpriority ioprio_get ioprio_set sched_yield "
      "sched_getaffinity "
      "sched_setaffinity sched_getparam sched_setparam sched_getscheduler sched_setscheduler sched_getattr "
      "sched_setattr "
@@ -75,12 +75,42 @@ constexpr Family kAllowed[] = {
 
 /// clone(2) flags that make namespaces: CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET.
 constexpr std::uint64_t kNamespaceFlags = 0x7E020000;
-/// Pushes characters into a terminal's input; the classic way out of a sandbox that shares one.
-constexpr std::uint64_t kTiocsti = 0x5412;
+/// ioctl(2) takes its request as 32 bits, a filter sees 64: compared without this mask, a request with a bit set above
+/// would pass as another one.
+constexpr std::uint64_t kLow32 = 0xFFFFFFFF;
+struct Request {
+    std::string_view reason;
+    std::uint64_t number;
+};
+/// What Python and its libraries ask of files, pipes and sockets. All others (TIOCSTI, which types into a shared
+/// terminal; the many of devices and file systems) stay out.
+constexpr Request kRequests[] = {
+    {"TCGETS: is this a terminal?", 0x5401},
+    {"TIOCGWINSZ: how wide is it?", 0x5413},
+    {"TIOCGPGRP: is it ours?", 0x540F},
+    {"FIONREAD: how much is there to read?", 0x541B},
+    {"FIONBIO: don't wait (socket.settimeout)", 0x5421},
+    {"FIOASYNC", 0x5452},
+    {"FIONCLEX", 0x5450},
+    {"FIOCLEX: close on exec (os.set_inheritable)", 0x5451},
+    {"FS_IOC_GETFLAGS: file flags, as shutil and tar copy them", 0x80086601},
+    {"SIOCGIFNAME, of one's own network namespace", 0x8910},
+    {"SIOCGIFCONF", 0x8912},
+    {"SIOCGIFFLAGS", 0x8913},
+    {"SIOCGIFADDR", 0x8915},
+    {"SIOCGIFINDEX (socket.if_nametoindex)", 0x8933},
+};
 /// personality(2): the default, and the question which one is set. Others switch protections off.
 constexpr std::uint64_t kPersonalities[] = {0x0, 0xFFFFFFFF};
-/// Unix, IPv4, IPv6. Not: netlink, packet, vsock and the many rarely used families with a long history of faults.
-constexpr std::uint64_t kSocketFamilies[] = {1, 2, 10};
+/// Not: netlink, packet, vsock and the many rarely used families with a long history of faults.
+constexpr std::uint64_t kUnix = 1, kIpFamilies[] = {2, 10};
+/// SOCK_STREAM and SOCK_DGRAM, whatever flags are set beside the type.
+constexpr std::uint64_t kIpTypes[] = {1, 2}, kSocketTypeMask = 0xF;
+/// The type's usual protocol, TCP, UDP. Others (SCTP, DCCP, MPTCP, UDP-Lite…) would make the kernel load their modules.
+constexpr std::uint64_t kIpProtocols[] = {0, 6, 17};
+/// RLIMIT_CORE may not be changed: at 1 it keeps the kernel from starting the host's core dump handler, at 0 it doesn't
+/// (core(5), oci_config.cpp). The others are RLIMIT_CPU (0) to RLIMIT_RTTIME (15).
+constexpr std::uint64_t kRlimitCore = 4, kRlimits = 16;
 
 json::array names_of(std::string_view calls) {
     json::array names;
@@ -93,12 +123,43 @@ json::object rule(std::string_view calls, std::string_view action) {
     return {{"names", names_of(calls)}, {"action", action}};
 }
 
-json::object rule_if(std::string_view calls, unsigned index, std::uint64_t value, std::string_view op,
-                     std::uint64_t value_two = 0) {
+/// What one argument of a call must be: equal to `value`, in the bits of `mask` only where there is one.
+struct Argument {
+    unsigned index;
+    std::uint64_t value;
+    std::uint64_t mask = 0;
+};
+
+json::object rule_if(std::string_view calls, std::initializer_list<Argument> arguments) {
+    json::array conditions;
+    for (const auto& [index, value, mask] : arguments) {
+        json::object condition{{"index", index}, {"value", value}, {"op", "SCMP_CMP_EQ"}};
+        if (mask != 0)
+            condition = {{"index", index}, {"value", mask}, {"valueTwo", value}, {"op", "SCMP_CMP_MASKED_EQ"}};
+        conditions.push_back(std::move(condition));
+    }
     json::object allowed = rule(calls, "SCMP_ACT_ALLOW");
-    allowed["args"] =
-        json::array{json::object{{"index", index}, {"value", value}, {"valueTwo", value_two}, {"op", op}}};
+    allowed["args"] = std::move(conditions);
     return allowed;
+}
+
+void allow_sockets(json::array& rules) {
+    rules.push_back(rule_if("socket socketpair", {{0, kUnix}}));
+    for (const auto family : kIpFamilies)
+        for (const auto type : kIpTypes)
+            for (const auto protocol : kIpProtocols)
+                rules.push_back(rule_if("socket", {{0, family}, {1, type, kSocketTypeMask}, {2, protocol}}));
+}
+
+/// Limits may be asked for and lowered.
+void allow_limits(json::array& rules) {
+    constexpr std::uint64_t kNoNewLimit = 0;
+    rules.push_back(rule_if("prlimit64", {{1, kRlimitCore}, {2, kNoNewLimit}}));
+    for (std::uint64_t limit = 0; limit < kRlimits; ++limit) {
+        if (limit == kRlimitCore) continue;
+        rules.push_back(rule_if("prlimit64", {{1, limit}}));
+        rules.push_back(rule_if("setrlimit", {{0, limit}}));
+    }
 }
 
 json::array architectures() {
@@ -116,11 +177,11 @@ json::array architectures() {
 json::object seccomp_profile() {
     json::array rules;
     for (const auto& family : kAllowed) rules.push_back(rule(family.calls, "SCMP_ACT_ALLOW"));
-    rules.push_back(rule_if("clone", 0, kNamespaceFlags, "SCMP_CMP_MASKED_EQ", 0));
-    rules.push_back(rule_if("ioctl", 1, kTiocsti, "SCMP_CMP_NE"));
-    for (const auto personality : kPersonalities)
-        rules.push_back(rule_if("personality", 0, personality, "SCMP_CMP_EQ"));
-    for (const auto family : kSocketFamilies) rules.push_back(rule_if("socket socketpair", 0, family, "SCMP_CMP_EQ"));
+    rules.push_back(rule_if("clone", {{0, 0, kNamespaceFlags}}));
+    for (const auto& request : kRequests) rules.push_back(rule_if("ioctl", {{1, request.number, kLow32}}));
+    for (const auto personality : kPersonalities) rules.push_back(rule_if("personality", {{0, personality}}));
+    allow_sockets(rules);
+    allow_limits(rules);
     // clone3 takes its flags in memory, where no filter can see them; ENOSYS makes the C library use clone.
     json::object clone3 = rule("clone3", "SCMP_ACT_ERRNO");
     clone3["errnoRet"] = ENOSYS;
