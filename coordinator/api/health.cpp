@@ -50,8 +50,9 @@ Task<Result<Health>> get_health(Services& services, Call, Nothing) {
     for (const auto& channel : services.notifier.state())
         if (!channel.problem.empty())
             reply.degraded.push_back({"alarm notifications by " + channel.name, channel.problem});
-    if (const auto& problem = services.fleet.enrolment_list.problem; !problem.empty())
-        reply.degraded.push_back({"list of nodes", problem});
+    // Anyone may ask here: what is wrong with the file stands in GET /api/nodes.
+    if (!services.fleet.enrolment_list.problem.empty())
+        reply.degraded.push_back({"list of nodes", "the file has a mistake, and the list before it is in force"});
     for (const auto& [id, node] : services.fleet.nodes()) {
         ++reply.nodes;
         const auto state = node.state();

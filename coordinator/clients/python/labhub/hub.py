@@ -197,7 +197,8 @@ class Hub:
     ) -> Union["pandas.DataFrame", List[Dict[str, Any]]]:
         """Stored readings over time, as a pandas table where pandas is there, else as a list of dicts.
 
-        names: series as "node/device/metric", with * and ? where any characters will do, or ids; one or several.
+        names: series as "node/device/metric", with * and ? where any characters will do, or ids; one or several. A
+        name that has one of * ? , or a backslash itself needs a backslash before it.
         device, metric: by their parts instead: device="sim-1/vessel", metric="vial_*_temp". All where nothing is named;
         in a sandbox, of the leased device.
         start, end: seconds since 1970, a datetime (without a zone it is local time), a timedelta (how long ago) or text:
