@@ -16,9 +16,12 @@ void SeriesWriter::learn(const std::vector<ingest::DeviceSchemaPtr>& schemas) {
     if (schemas.empty()) return;
     std::erase_if(known_, [](const auto& entry) { return entry.second.schema.use_count() == 1; });
     std::erase_if(incomplete_, [](const auto& entry) { return entry.second.use_count() == 1; });
-    for (const auto& schema : schemas)
-        if (auto described = store_.describe(schema->device, schema->metrics); !described)
-            spdlog::error("can't store the units of {}: {}", schema->device.to_string(), described.error().to_string());
+    std::vector<store::DescribedDevice> devices;
+    devices.reserve(schemas.size());
+    for (const auto& schema : schemas) devices.push_back({schema->device, schema->metrics});
+    if (const auto described = store_.describe(devices); !described && std::has_single_bit(++not_described_))
+        spdlog::error("can't store the units of {} devices, {} among them: {} (attempt {} that failed)", devices.size(),
+                      devices.front().device.to_string(), described.error().to_string(), not_described_);
 }
 
 const SeriesWriter::Known& SeriesWriter::known(const ingest::DeviceSchemaPtr& schema) {

@@ -189,27 +189,40 @@ void Appender::publish(std::int64_t id) {
     touched_.clear();
 }
 
-Result<void> Appender::describe(const DeviceAddress& device, const std::vector<MetricInfo>& metrics) {
+/// Error too_many where some of its metrics find no room any more; the others are done all the same.
+Result<void> Appender::find_new_units(const DescribedDevice& device, std::vector<NewUnit>& units) {
+    Result<void> outcome;
+    const std::lock_guard lock(catalogue_.mutex);
+    for (const auto& metric : device.metrics) {
+        const auto series = catalogue_.resolve(device.device, metric.name);
+        if (!series) {
+            outcome = series.error();
+            continue;
+        }
+        if ((*series)->unit == metric.unit) continue;
+        units.push_back({*series, (*series)->row()});
+        units.back().row.unit = metric.unit;
+    }
+    return outcome;
+}
+
+Result<void> Appender::describe(std::span<const DescribedDevice> devices) {
     const std::lock_guard guard(mutex_);
+    Result<void> outcome;
+    std::vector<NewUnit> units;
+    for (const auto& device : devices)
+        if (auto found = find_new_units(device, units); !found) outcome = std::move(found);
     std::vector<SeriesRow> changed, pending;
-    std::vector<std::pair<Series*, std::string>> units;
+    for (const auto& unit : units) changed.push_back(unit.row);
     {
         const std::lock_guard lock(catalogue_.mutex);
-        for (const auto& metric : metrics) {
-            LABHUB_TRY(Series * series, catalogue_.resolve(device, metric.name));
-            if (series->unit == metric.unit) continue;
-            SeriesRow row = series->row();
-            row.unit = metric.unit;
-            changed.push_back(std::move(row));
-            units.emplace_back(series, metric.unit);
-        }
         pending = catalogue_.pending_rows();
     }
     LABHUB_CHECK(journal_.set_units(pending, changed));
     const std::lock_guard lock(catalogue_.mutex);
     catalogue_.pending_stored(pending.size());
-    for (auto& [series, unit] : units) series->unit = std::move(unit);
-    return {};
+    for (auto& unit : units) unit.series->unit = std::move(unit.row.unit);
+    return outcome;
 }
 
 FrozenSet Appender::freeze() {

@@ -36,7 +36,7 @@ class Appender {
 
     /// `positions` are stored with the samples; where there is no new sample, they are not.
     Result<StoreCounts> append(std::span<const NewSample> samples, std::span<const SpoolPosition> positions);
-    Result<void> describe(const DeviceAddress& device, const std::vector<MetricInfo>& metrics);
+    Result<void> describe(std::span<const DescribedDevice> devices);
     const SpoolPositions& positions() const { return positions_; }
 
     /// Takes all heads out of use for appends. Readers see them until release.
@@ -69,6 +69,11 @@ class Appender {
     Result<bool> is_sealed(Series& series, std::int64_t time);
     Result<bool> look_up(Series& series, std::int64_t time, Partition& partition, const PartitionKey& key);
     const std::vector<PackedSample>* times_of(Partition& partition, const StoredBlock& block, const PartitionKey& key);
+    struct NewUnit {
+        Series* series;
+        SeriesRow row;
+    };
+    Result<void> find_new_units(const DescribedDevice& device, std::vector<NewUnit>& units);
     Result<void> store_staged(std::span<const SpoolPosition> positions);
     Result<void> replay_rows();
     void touch(Series& series);

@@ -121,8 +121,13 @@ Result<StoreCounts> TelemetryStore::append(const std::vector<ReadingBatch>& batc
     return append(std::span<const NewSample>(samples));
 }
 
+Result<void> TelemetryStore::describe(std::span<const DescribedDevice> devices) {
+    return parts_->appender.describe(devices);
+}
+
 Result<void> TelemetryStore::describe(const DeviceAddress& device, const std::vector<MetricInfo>& metrics) {
-    return parts_->appender.describe(device, metrics);
+    const DescribedDevice one{device, metrics};
+    return describe(std::span(&one, 1));
 }
 
 std::optional<std::int64_t> TelemetryStore::spool_position(const NodeId& node, std::string_view life) const {

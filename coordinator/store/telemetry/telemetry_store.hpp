@@ -59,7 +59,9 @@ class TelemetryStore {
     Result<StoreCounts> append(std::span<const NewSample> samples, std::span<const SpoolPosition> positions = {});
     /// The same for readings by name.
     Result<StoreCounts> append(const std::vector<ReadingBatch>& batches);
-    /// Remembers units, for series that exist and for new ones.
+    /// Remembers units, for series that exist and for new ones: all in one commit. Error too_many where some find no
+    /// room past series_bound; the others are remembered all the same.
+    Result<void> describe(std::span<const DescribedDevice> devices);
     Result<void> describe(const DeviceAddress& device, const std::vector<MetricInfo>& metrics);
 
     /// How far the node's spool is stored; nothing where that isn't known of this life of it. No I/O.

@@ -292,6 +292,31 @@ TEST_F(TelemetryStoreTest, ImportsTheEarlierLayoutOnceAndPutsItAside) {
     EXPECT_EQ(store_->statistics().samples, 70'002u);
 }
 
+TEST_F(TelemetryStoreTest, DescribesManyDevicesInOneCommitAndThoseWithRoomAlsoWhereOthersHaveNone) {
+    TelemetryOptions options;
+    options.series_bound = 500;
+    open(options);
+    std::vector<DeviceAddress> devices;
+    for (int i = 0; i < 600; ++i) devices.push_back({NodeId{"n" + std::to_string(i)}, "vessel"});
+    MetricInfo temp;
+    temp.name = "temp";
+    temp.unit = "Cel";
+    const std::vector<MetricInfo> metrics{temp};
+    std::vector<DescribedDevice> described;
+    for (const auto& device : devices) described.push_back({device, metrics});
+    const auto log = folder_ / "telemetry/journal.db-wal";
+    const auto before = fs::file_size(log);
+    const auto outcome = store_->describe(described);
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().code, ErrorCode::too_many);
+    EXPECT_LT(fs::file_size(log) - before, 200'000u) << "a commit each would write some pages for each";
+    EXPECT_TRUE(store_->describe(std::span(described).first(500)));
+    open(options);
+    const auto series = store_->series();
+    ASSERT_EQ(series.size(), 500u);
+    EXPECT_EQ(series.back().unit, "Cel");
+}
+
 TEST_F(TelemetryStoreTest, BoundsTheNumberOfSeries) {
     TelemetryOptions options;
     options.series_bound = 2;
