@@ -266,6 +266,18 @@ TEST_F(FleetNewsTest, CarriesNoDevicesOfAStrangerAndWantsThemOnceItIsEnrolled) {
     EXPECT_EQ(told, 2);
 }
 
+TEST_F(FleetNewsTest, CarriesTheFirstBirthOfAStrangerThatItWasToldIsEnrolled) {
+    int told = 0;
+    const auto count = [&told](fleet::Fleet&) { ++told; };
+    be_born();
+    enrol();
+    news.know(NodeId{"a"});
+    EXPECT_TRUE(news.node_born(NodeId{"a"}, 0, count));
+    EXPECT_TRUE(news.tell_of(NodeId{"a"}, 1, count)) << "before the main thread has looked";
+    turn();
+    EXPECT_EQ(told, 2);
+}
+
 TEST_F(FleetNewsTest, RefusesBirthsWhileTooMuchWaitsButNoDeaths) {
     int told = 0, taken = 0;
     const auto count = [&told](fleet::Fleet&) { ++told; };
