@@ -102,23 +102,37 @@ void Mirror::let_go_of_nodes() {
 
 bool Mirror::show_node(const fleet::Node& node) {
     ShownNode& shown = shown_[node.id];
-    if (!show_text(topics_.node_state(node.id), node_state_json(node), shown.state)) return false;
-    if (!show_description(node, shown)) return false;
+    if (!show_state(node, shown) || !show_births(node, shown)) return false;
     for (const auto& [id, device] : node.devices)
         if (!show_device(device, shown.devices[id])) return false;
     return true;
 }
 
-bool Mirror::show_description(const fleet::Node& node, ShownNode& shown) {
+bool Mirror::show_state(const fleet::Node& node, ShownNode& shown) {
+    if (shown.state == node.state() && shown.reason == node.reason) return true;
+    if (!publish(topics_.node_state(node.id), node_state_json(node))) return false;
+    shown.state = node.state();
+    shown.reason = node.reason;
+    return true;
+}
+
+/// What only a birth changes: the description, and which metrics there are.
+bool Mirror::show_births(const fleet::Node& node, ShownNode& shown) {
     if (shown.births == node.births) return true;
+    for (const auto& [id, device] : node.devices)
+        if (!remove_metrics(device, shown.devices[id])) return false;
     if (!publish(topics_.node(node.id), description_json(node))) return false;
     shown.births = node.births;
     return true;
 }
 
 bool Mirror::show_device(const fleet::Device& device, ShownDevice& shown) {
-    return show_text(topics_.device_state(device.address), device_state_json(device), shown.state) &&
-           remove_metrics(device, shown) && show_metrics(device, shown);
+    if (shown.is_connected != device.is_connected || shown.problem != device.problem) {
+        if (!publish(topics_.device_state(device.address), device_state_json(device))) return false;
+        shown.is_connected = device.is_connected;
+        shown.problem = device.problem;
+    }
+    return show_metrics(device, shown);
 }
 
 bool Mirror::show_metrics(const fleet::Device& device, ShownDevice& shown) {
@@ -131,7 +145,7 @@ bool Mirror::show_metrics(const fleet::Device& device, ShownDevice& shown) {
         if (before != shown.metrics.end()) {
             const Shown& last = before->second;
             const bool is_same = last.value == reading.value && last.quality == reading.quality;
-            if (last.time == reading.time || (is_same && now - last.at < options_.refresh)) continue;
+            if (is_same && (last.time == reading.time || now - last.at < options_.refresh)) continue;
         }
         if (!publish(topics_.metric(device.address, metric.name), reading_json(reading, metric.unit))) return false;
         shown.metrics[metric.name] = Shown{reading.value, reading.quality, reading.time, now};
@@ -149,13 +163,6 @@ bool Mirror::remove_metrics(const fleet::Device& device, ShownDevice& shown) {
             return false;  // an empty one ends a retained topic
         it = shown.metrics.erase(it);
     }
-    return true;
-}
-
-bool Mirror::show_text(std::string topic, std::string text, std::string& shown) {
-    if (text == shown) return true;
-    if (!publish(std::move(topic), text)) return false;
-    shown = std::move(text);
     return true;
 }
 

@@ -25,9 +25,9 @@ struct MirrorOptions {
 /// the principal "mqtt:mirror".
 ///
 /// It looks at the registry some times a second rather than hearing of each reading, so that its cost is bounded by
-/// messages_per_second and not by the traffic. Retained topics of what is no more are ended (see Leftovers). Thread:
-/// main. Ownership: stop() before it is destroyed; fleet and commander must outlive it. Failure: without a broker it
-/// shows nothing, and everything again when there is one.
+/// messages_per_second and not by the traffic: what has not changed is compared, not written anew. Retained topics of
+/// what is no more are ended (see Leftovers). Thread: main. Ownership: stop() before it is destroyed; fleet and
+/// commander must outlive it. Failure: without a broker it shows nothing, and everything again when there is one.
 class Mirror {
   public:
     Mirror(asio::any_io_executor executor, MirrorOptions options, fleet::Fleet& fleet, commands::Commander& commander,
@@ -46,12 +46,15 @@ class Mirror {
         Steady::time_point at;
     };
     struct ShownDevice {
-        std::string state;
+        std::optional<bool> is_connected;
+        std::string problem;
         std::map<std::string, Shown> metrics;
     };
     struct ShownNode {
-        std::string state;
-        std::optional<std::uint64_t> births;  ///< Node::births that the description on the broker is of
+        std::optional<fleet::NodeState> state;
+        std::string reason;
+        std::optional<std::uint64_t>
+            births;  ///< Node::births that the description and the metrics on the broker are of
         std::map<std::string, ShownDevice> devices;
     };
 
@@ -60,11 +63,11 @@ class Mirror {
     void show_all();
     void let_go_of_nodes();
     bool show_node(const fleet::Node& node);
-    bool show_description(const fleet::Node& node, ShownNode& shown);
+    bool show_state(const fleet::Node& node, ShownNode& shown);
+    bool show_births(const fleet::Node& node, ShownNode& shown);
     bool show_device(const fleet::Device& device, ShownDevice& shown);
     bool show_metrics(const fleet::Device& device, ShownDevice& shown);
     bool remove_metrics(const fleet::Device& device, ShownDevice& shown);
-    bool show_text(std::string topic, std::string text, std::string& shown);
     bool publish(std::string topic, std::string payload);
     void begin_anew();
 
