@@ -8,6 +8,9 @@
 namespace labhub::coordinator::api {
 namespace {
 
+/// So many names are looked up at once; a URL has room for thousands.
+constexpr std::size_t kNamedHere = 50;
+
 /// A script may ask for its own experiment only.
 Result<const jobs::Job*> experiment_of(const Call& call, const Services& services) {
     const bool is_job = call.caller.kind == Caller::Kind::job;
@@ -82,8 +85,8 @@ Result<TelemetryAsked> asked_of(const Call& call, const Services& services) {
 
 Task<Result<std::vector<store::SeriesInfo>>> series_of(Services& services, telemetry::Selection selection,
                                                        std::size_t most) {
-    auto named = telemetry::find_named(services.telemetry_store, selection, most);
-    if (named) co_return std::move(*named);
+    if (selection.series.size() <= kNamedHere)
+        if (auto named = telemetry::find_named(services.telemetry_store, selection, most)) co_return std::move(*named);
     auto looking = look_on_pool(services, std::move(selection), most);
     auto found = co_await std::move(looking);
     co_return found;

@@ -26,7 +26,7 @@ Result<telemetry::Selection> selection_of(const Call& call, const Services& serv
 /// experiment).
 Result<TelemetryAsked> asked_of(const Call& call, const Services& services);
 
-/// The series of a selection, looked for on the pool unless each is named. Errors of telemetry::find_series.
+/// The series of a selection, looked for on the pool unless it names a few. Errors of telemetry::find_series.
 Task<Result<std::vector<store::SeriesInfo>>> series_of(Services& services, telemetry::Selection selection,
                                                        std::size_t most);
 

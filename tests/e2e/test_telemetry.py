@@ -232,6 +232,39 @@ class Readings(unittest.TestCase):
         self.assertGreater(rows, 8)
         self.assertLess(rows, 40)
 
+    def test_metrics_say_what_became_of_readings(self):
+        lines = self.lab.request("GET", "/metrics").decode().splitlines()
+        found = {line.split()[0]: float(line.split()[1]) for line in lines if line and not line.startswith("#")}
+        self.assertGreater(found["labhub_samples_stored_total"], 0)
+        for name in ("labhub_samples_dropped_total", "labhub_telemetry_refused_total"):
+            self.assertEqual(found[name], 0, name)
+        self.assertIn("labhub_samples_duplicate_total", found)
+
+    def test_every_sample_is_the_same_by_way_of_the_file_and_the_chart(self):
+        every = self.hub.query(metric="vial_?_temp", experiment=self.job, max_points="all", quality=True)
+        chart = self.hub.query(metric="vial_?_temp", experiment=self.job, quality=True)
+        self.assertEqual(list(every.index), list(chart.index))
+        self.assertEqual(sorted(every.columns), sorted(chart.columns))
+        for name in every.columns:
+            self.assertEqual(every[name].dropna().tolist(), chart[name].dropna().tolist(), name)
+        self.assertFalse(any(chart.attrs["downsampled"].values()))
+        self.assertEqual(sum(every.attrs["quality"]["vial_A_temp"].values()), every["vial_A_temp"].count())
+
+    def test_a_file_may_say_the_quality_of_each_value(self):
+        rows = list(csv.DictReader(io.StringIO(self.export(f"experiment={self.job}&metric=vial_A_temp&quality=columns").decode())))
+        self.assertEqual(list(rows[0]), ["time", "elapsed_s", "vial_A_temp [Cel]", "vial_A_temp [quality]"])
+        self.assertTrue({row["vial_A_temp [quality]"] for row in rows} <= USABLE)
+        self.refused("export?quality=columns&layout=long", 400, "layout=wide only")
+
+    def test_lists_come_in_pages(self):
+        names, at = [], 0
+        while at is not None:
+            page = self.lab.request("GET", f"/api/telemetry/latest?limit=7&offset={at}")
+            names += [one["series"] for one in page["latest"]]
+            at = page["next"]
+        self.assertEqual((len(names), len(set(names))), (page["total"], page["total"]))
+        self.refused("latest?limit=5001", 422, "1 to 5000")
+
     def test_python_gives_tables(self):
         table = self.hub.query(metric="vial_?_temp", experiment=self.job)
         self.assertEqual(sorted(table.columns), [f"vial_{v}_temp" for v in "ABCD"])
