@@ -68,7 +68,7 @@ Task<void> EnrolmentWatch::look() {
     auto reading = run_blocking(others_.pool, [file = file_] { return read(file); });
     Found found = co_await std::move(reading);
     if (found.before != found.after) {  // somebody is writing it
-        is_asked_ = was_asked;
+        is_asked_ = is_asked_ || was_asked;
         co_return;
     }
     taken_ = found.after;
