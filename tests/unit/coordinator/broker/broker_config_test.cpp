@@ -55,7 +55,7 @@ void run(Task<void> body) {
     EXPECT_TRUE(ended) << "the test's task is still waiting";
 }
 
-Task<ConnectionPtr> connected(std::uint16_t port, std::string user) {
+Task<ConnectionPtr> connected(std::uint16_t port, std::string user = std::string()) {
     mqtt::ConnectOptions options;
     options.host = "127.0.0.1";
     options.port = port;
@@ -109,8 +109,8 @@ TEST(BrokerConfig, SaysWhoMayConnect) {
 }
 
 Task<void> send_the_largest(std::uint16_t port) {
-    auto here = co_await connected(port, {});
-    auto there = co_await connected(port, {});
+    auto here = co_await connected(port);
+    auto there = co_await connected(port);
     co_await subscribed(here.get(), "t/#");
     std::string largest(sparkplug::kMaxPayloadBytes, 'x');
     EXPECT_TRUE(there->publish("t/largest", largest));

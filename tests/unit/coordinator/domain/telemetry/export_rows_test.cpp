@@ -25,17 +25,19 @@ TEST(ExportRows, NameColumnsAsShortAsTheyAreUnique) {
 }
 
 TEST(ExportRows, NameEachColumnOnceWhateverMetricsAreCalled) {
-    std::vector<ExportColumn> all{{1, "n/d", "T", "Cel", "", ""},          {2, "n/d", "T [Cel]", "", "", ""},
-                                  {3, "n/d", "time", "", "", ""},          {4, "n/d", "T [quality]", "", "", ""},
-                                  {5, "n/d", "Druck, \"innen\"", "", "", ""}, {6, "n/d", "Inputs/A", "", "", ""}};
+    std::vector<ExportColumn> all{{1, "n/d", "T", "Cel", "", ""},
+                                  {2, "n/d", "T [Cel]", "", "", ""},
+                                  {3, "n/d", "time", "", "", ""},
+                                  {4, "n/d", "T [quality]", "", "", ""},
+                                  {5, "n/d", "Druck, \"innen\"", "", "", ""},
+                                  {6, "n/d", "Inputs/A", "", "", ""}};
     name_columns(all, true);
     EXPECT_EQ(all[0].name, "T [Cel]");
     EXPECT_EQ(all[1].name, "T [Cel] #2");
     EXPECT_EQ(all[2].name, "n/d/time");
     EXPECT_EQ(all[3].name, "T [quality] #4");
     RowWriter writer(all, RowFormat::csv, RowLayout::wide, std::nullopt);
-    EXPECT_EQ(writer.header(),
-              "time,T [Cel],T [Cel] #2,n/d/time,T [quality] #4,\"Druck, \"\"innen\"\"\",Inputs/A\n");
+    EXPECT_EQ(writer.header(), "time,T [Cel],T [Cel] #2,n/d/time,T [quality] #4,\"Druck, \"\"innen\"\"\",Inputs/A\n");
 }
 
 TEST(ExportRows, WriteWideCsv) {
