@@ -266,6 +266,9 @@ TEST_F(AlarmsTest, RefusesARuleThatCanNotBe) {
     rule = too_hot();
     rule.id = RuleId{"../hot"};
     EXPECT_EQ(test::run_task(io_, alarms_->set_rule(rule)).error().code, ErrorCode::malformed);
+    rule = too_hot();
+    rule.metric = "a\nb";
+    EXPECT_EQ(test::run_task(io_, alarms_->set_rule(rule)).error().code, ErrorCode::malformed);
 }
 
 TEST_F(AlarmsTest, KeepsARuleOfTheConfigurationFromTheApi) {
