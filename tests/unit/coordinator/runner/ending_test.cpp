@@ -4,9 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include "coordinator/runner/log_file.hpp"
-#include "shared/base/random.hpp"
-
 namespace labhub::coordinator::runner {
 namespace {
 
@@ -69,31 +66,6 @@ TEST(Ending, FailedStartIsNoFaultOfTheScript) {
     EXPECT_EQ(ended.reason, "sandbox_failed");
     EXPECT_EQ(ended.message, "crun 1.8.1: no");
     EXPECT_EQ(ended.exit_code, 127);
-}
-
-TEST(LogFile, KeepsTheHeadAndCountsTheRest) {
-    const auto path = std::filesystem::temp_directory_path() / ("labhub-log-" + random_hex(6));
-    auto log = LogFile::open(path, 10);
-    ASSERT_TRUE(log);
-    log->write("12345\n");
-    EXPECT_FALSE(log->is_full());
-    log->write("7890AB");
-    log->write("CD");
-    EXPECT_TRUE(log->is_full());
-    EXPECT_EQ(log->dropped(), 4u);
-    log->finish();
-    EXPECT_EQ(*read_file(path),
-              "12345\n7890\n[labhub] 4 more bytes were written here and dropped: the limit is 10 bytes\n");
-    std::filesystem::remove(path);
-}
-
-TEST(LogFile, IsJustTheBytesWhenNothingWasDropped) {
-    const auto path = std::filesystem::temp_directory_path() / ("labhub-log-" + random_hex(6));
-    auto log = LogFile::open(path, 10);
-    log->write("no newline");
-    log->finish();
-    EXPECT_EQ(*read_file(path), "no newline");
-    std::filesystem::remove(path);
 }
 
 }  // namespace
