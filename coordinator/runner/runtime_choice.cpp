@@ -206,6 +206,8 @@ Result<RuntimeChoice> choose_runtime(const std::string& wanted, const fs::path& 
             reasons += (reasons.empty() ? "" : "; ") + choice.version + ": " + trial.error;
             continue;
         }
+        if (!choice.user_namespace)
+            spdlog::warn("sandboxes have no user namespace here: a script's user is one of the host's, without rights");
         spdlog::info("sandboxes are made by {} (user namespace: {}, output bounded by {})", choice.version,
                      choice.user_namespace, choice.disk_limit_by);
         json::object kept = to_json_object(trial);

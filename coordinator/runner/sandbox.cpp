@@ -224,6 +224,11 @@ Result<void> Sandbox::write_bundle(const JobSpec& spec) const {
 }
 
 Result<pid_t> Sandbox::start(const SandboxStreams& streams) const {
+    // Never the host's /dev/null: crun gives what the three streams are to the script's user, who could then change its
+    // mode for everybody. Of a pipe whose other end is closed one reads the same nothing.
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return system_error("make the sandbox's streams", errno);
+    const UniqueFd empty{ends[0]}, unread{ends[1]};
     Command command;
     command.argv = {choice_.program,
                     "--root",
@@ -239,8 +244,9 @@ Result<pid_t> Sandbox::start(const SandboxStreams& streams) const {
                     "--bundle",
                     (workplace_ / "bundle").string(),
                     container_name(name_)};
-    command.out = streams.out;
-    command.err = streams.err;
+    command.in = empty.get();
+    command.out = streams.out >= 0 ? streams.out : unread.get();
+    command.err = streams.err >= 0 ? streams.err : unread.get();
     command.pass = streams.lifeline;
     return start_process(command);
 }

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -159,6 +160,18 @@ TEST_F(Isolation, GainsNothingFromSetuidPrograms) {
     EXPECT_NE(out().find("NoNewPrivs:\\t1"), std::string::npos) << out();
     EXPECT_NE(out().find("Seccomp:\\t2"), std::string::npos) << out();
     EXPECT_NE(out().find("CapBnd:\\t0000000000000000"), std::string::npos) << out();
+}
+
+TEST_F(Isolation, IsGivenNoDeviceOfTheHost) {
+    struct stat before {
+    }, after{};
+    ASSERT_EQ(::stat("/dev/null", &before), 0);
+    expect_denied(
+        {"os.chmod('/dev/null', 0o666)", "os.chmod('/dev/zero', 0o666)", "os.chown('/dev/null', 1000, 1000)"});
+    ASSERT_EQ(::stat("/dev/null", &after), 0);
+    EXPECT_EQ(before.st_mode, after.st_mode);
+    EXPECT_EQ(before.st_uid, after.st_uid);
+    EXPECT_EQ(before.st_gid, after.st_gid);
 }
 
 TEST_F(Isolation, SeesOnlyItsOwnProcesses) {
