@@ -14,6 +14,7 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include "coordinator/runner/init/init_protocol.h"
+#include "coordinator/runner/outputs.hpp"
 #include "coordinator/runner/result_folder.hpp"
 
 namespace labhub::coordinator::runner {
@@ -242,9 +243,10 @@ Task<void> JobRun::watch_time() {
 }
 
 Task<void> JobRun::watch_output() {
+    const FolderUse most{spec_.limits.output_bytes, spec_.limits.output_files};
     while (facts_.cause.empty()) {
         co_await sleep_for(kOutputPeriod);
-        if (bytes_below(sandbox_->output()) > spec_.limits.output_bytes) end_script("disk_limit", {});
+        if (holds_more_than(sandbox_->output(), most)) end_script("disk_limit", {});
     }
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <memory>
 
 #include "shared/base/files.hpp"
@@ -16,6 +17,11 @@ namespace {
 
 constexpr std::size_t kMaxNotes = 100;
 constexpr int kMaxDepth = 64;
+/// Longer than this below output/, and a path may be too long to be opened in the result folder (PATH_MAX is 4096).
+constexpr std::size_t kMaxName = 2048;
+/// Each level costs a descriptor; what is so deep is not kept anyway.
+constexpr int kMaxCountedDepth = 256;
+constexpr std::size_t kShownName = 120;
 constexpr std::size_t kChunk = 1u << 20;
 /// Up to this many files are each made durable; of more, the file system is asked once for all.
 constexpr std::uint32_t kSyncEach = 32;
@@ -73,6 +79,10 @@ class Copier {
         }
         if (!S_ISDIR(facts.st_mode) && !S_ISREG(facts.st_mode)) {
             note(name, std::string("is ") + kind_name(facts.st_mode));
+            return {};
+        }
+        if (name.size() > kMaxName) {
+            note(name.substr(0, kShownName) + "…", "has a path of more than " + std::to_string(kMaxName) + " bytes");
             return {};
         }
         if (out.files >= bounds_.files) {
@@ -168,6 +178,25 @@ class Copier {
     std::size_t left_out_ = 0;
 };
 
+/// False as soon as there is more than `most`. By descriptors, level for level: a path would be too long at some depth,
+/// and what lies deeper would not be seen.
+bool add_use(DIR* folder, const FolderUse& most, int depth, FolderUse& use) {
+    constexpr std::uint64_t kStatBlock = 512;
+    if (depth > kMaxCountedDepth) return false;
+    while (const dirent* entry = ::readdir(folder)) {
+        const std::string_view name = entry->d_name;
+        struct stat facts {};
+        if (name == "." || name == ".." || ::fstatat(::dirfd(folder), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        use.bytes += static_cast<std::uint64_t>(facts.st_blocks) * kStatBlock;
+        if (++use.files > most.files || use.bytes > most.bytes) return false;
+        if (!S_ISDIR(facts.st_mode)) continue;
+        const Folder below = open_folder(::dirfd(folder), entry->d_name);
+        if (below && !add_use(below.get(), most, depth + 1, use)) return false;
+    }
+    return true;
+}
+
 }  // namespace
 
 Result<BroughtOut> bring_out(const std::filesystem::path& from, const std::filesystem::path& to,
@@ -189,17 +218,10 @@ Result<BroughtOut> bring_out(const std::filesystem::path& from, const std::files
     return std::move(copier.out);
 }
 
-std::uint64_t bytes_below(const std::filesystem::path& folder) {
-    constexpr std::uint64_t kStatBlock = 512;
-    std::uint64_t bytes = 0;
-    std::error_code failure;
-    using Walk = std::filesystem::recursive_directory_iterator;
-    for (Walk at{folder, std::filesystem::directory_options::skip_permission_denied, failure}, end;
-         !failure && at != end; at.increment(failure)) {
-        struct stat facts {};
-        if (::lstat(at->path().c_str(), &facts) == 0) bytes += static_cast<std::uint64_t>(facts.st_blocks) * kStatBlock;
-    }
-    return bytes;
+bool holds_more_than(const std::filesystem::path& folder, const FolderUse& most) {
+    FolderUse use;
+    const Folder opened = open_folder(AT_FDCWD, folder.c_str());
+    return opened && !add_use(opened.get(), most, 0, use);
 }
 
 }  // namespace labhub::coordinator::runner

@@ -31,7 +31,14 @@ struct BroughtOut {
 Result<BroughtOut> bring_out(const std::filesystem::path& from, const std::filesystem::path& to,
                              const OutputBounds& bounds);
 
-/// Bytes in use below a folder, by what its files occupy on the disk.
-std::uint64_t bytes_below(const std::filesystem::path& folder);
+/// What lies below a folder, in bytes as they occupy the disk.
+struct FolderUse {
+    std::uint64_t bytes = 0;
+    std::uint64_t files = 0;  ///< of every kind, and folders
+};
+
+/// Whether more than `most` lies below a folder that a stranger writes to; also where it is hundreds of folders deep.
+/// False where it can't be read.
+bool holds_more_than(const std::filesystem::path& folder, const FolderUse& most);
 
 }  // namespace labhub::coordinator::runner

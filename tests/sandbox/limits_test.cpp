@@ -9,6 +9,15 @@ namespace {
 
 class Limit : public Lab {};
 
+/// The runner as on a host without loop devices: /dev/loop-control covered in a mount namespace of the launcher's own.
+void write_runner_without_loop(const std::filesystem::path& path) {
+    ASSERT_TRUE(
+        write_file(path,
+                   "#!/bin/sh\nexec unshare --mount sh -c 'mount --bind /dev/null /dev/loop-control; exec \"$@\"' sh " +
+                       runner_program().string() + " \"$@\"\n",
+                   0755));
+}
+
 TEST_F(Limit, MemoryEndsAsOutOfMemory) {
     const Ended ended = run("block = []\nwhile True: block.append(bytearray(8 << 20))\n",
                             [](JobSpec& spec) { spec.limits.memory_bytes = 128u << 20; });
@@ -58,13 +67,8 @@ TEST_F(Limit, OutputEndsWithNoSpaceAndKeepsTheRest) {
 }
 
 TEST_F(Limit, OutputIsWatchedWhereThereAreNoLoopDevices) {
-    // The runner as on a host without them: /dev/loop-control covered in a mount namespace of the launcher's own.
     const auto wrapper = data_ / "runner-without-loop";
-    ASSERT_TRUE(
-        write_file(wrapper,
-                   "#!/bin/sh\nexec unshare --mount sh -c 'mount --bind /dev/null /dev/loop-control; exec \"$@\"' sh " +
-                       runner_program().string() + " \"$@\"\n",
-                   0755));
+    write_runner_without_loop(wrapper);
     launcher_ = std::make_unique<SpawnLauncher>(context_.get_executor(), wrapper);
     const Ended ended =
         run("import time\n"
@@ -75,6 +79,21 @@ TEST_F(Limit, OutputIsWatchedWhereThereAreNoLoopDevices) {
     EXPECT_EQ(heard_[last_].started->disk_limit_by, "polling");
     EXPECT_EQ(ended.reason, "disk_limit") << ended.message << err();
     EXPECT_TRUE(std::filesystem::exists(folder(last_) / "output/f0"));
+}
+
+TEST_F(Limit, WatchedOutputIsBoundedByFilesTooHoweverDeep) {
+    const auto wrapper = data_ / "runner-without-loop";
+    write_runner_without_loop(wrapper);
+    launcher_ = std::make_unique<SpawnLauncher>(context_.get_executor(), wrapper);
+    const Ended ended =
+        run("import os, time\n"
+            "for n in range(100):\n"
+            "    os.mkdir('d' * 200); os.chdir('d' * 200)\n"
+            "for n in range(600): open(str(n), 'w').close()\n"
+            "time.sleep(600)\n",
+            [](JobSpec& spec) { spec.limits.output_files = 500; });
+    EXPECT_EQ(heard_[last_].started->disk_limit_by, "polling");
+    EXPECT_EQ(ended.reason, "disk_limit") << ended.message << err();
 }
 
 TEST_F(Limit, FilesInOutputAreCounted) {

@@ -95,6 +95,34 @@ TEST_F(Outputs, DepthIsBounded) {
     EXPECT_EQ(brought.notes.size(), 1u);
 }
 
+TEST_F(Outputs, PathsTooLongToOpenInTheResultAreLeftOut) {
+    const std::string long_name(250, 'd');
+    fs::path folder = from_;
+    for (int i = 0; i < 10; ++i) folder /= long_name;
+    fs::create_directories(folder);
+    ASSERT_TRUE(write_file(from_ / "kept", "1"));
+    const auto brought = bring();
+    ASSERT_EQ(brought.notes.size(), 1u);
+    EXPECT_NE(brought.notes[0].find("has a path of more than 2048 bytes: left out"), std::string::npos)
+        << brought.notes[0];
+    EXPECT_LT(brought.notes[0].size(), 200u);
+    EXPECT_EQ(*read_file(to_ / "kept"), "1");
+}
+
+TEST_F(Outputs, MoreThanAllowedIsSeenByBytesByFilesAndByDepth) {
+    ASSERT_TRUE(write_file(from_ / "a", std::string(100'000, 'x')));
+    fs::create_directories(from_ / "b/c");
+    EXPECT_FALSE(holds_more_than(from_, {1u << 20, 3}));
+    EXPECT_TRUE(holds_more_than(from_, {50'000, 3}));
+    EXPECT_TRUE(holds_more_than(from_, {1u << 20, 2}));
+    UniqueFd at{::open(from_.c_str(), O_RDONLY | O_DIRECTORY)};
+    for (int i = 0; i < 1000; ++i) {
+        ASSERT_EQ(::mkdirat(at.get(), "d", 0755), 0);
+        at = UniqueFd{::openat(at.get(), "d", O_RDONLY | O_DIRECTORY)};
+    }
+    EXPECT_TRUE(holds_more_than(from_, {1u << 30, 1u << 20}));
+}
+
 TEST_F(Outputs, BringingTwiceGivesTheSame) {
     ASSERT_TRUE(write_file(from_ / "a", "1"));
     bring();
