@@ -31,7 +31,7 @@ constexpr std::uint64_t kBlock = 4096;
 /// whole.
 constexpr std::uint64_t kFullBelow = 4u << 20;
 /// In a small image, this part of it.
-constexpr std::uint64_t kFullPart = 16;
+constexpr std::uint64_t kFullPart = 8;
 /// The number changes with what mke2fs is told.
 constexpr const char* kTemplatePrefix = "output-1-";
 /// Of so many sizes a template is kept.

@@ -25,8 +25,6 @@ constexpr std::uint64_t kSharedMemoryBytes = 64u << 20;
 /// No core dump, neither as a file nor through a handler: core(5) hands a dump to a handler on the host ("|/usr/lib/…")
 /// even where the limit is 0, but not where it is 1, and no file of one byte is begun.
 constexpr std::uint64_t kCoreBytes = 1;
-/// Above every ordinary process: when the whole host runs out of memory, a script goes first.
-constexpr int kOomScore = 500;
 
 json::object mount(std::string_view destination, std::string_view type, std::string_view source,
                    std::initializer_list<std::string> options) {
@@ -70,6 +68,11 @@ json::object no_capabilities() {
     return sets;
 }
 
+/// Of files in the outputs; in /tmp and /dev/shm their own sizes are the bound.
+std::uint64_t largest_file(const JobSpec& spec, const BundleOptions& options) {
+    return std::max({options.largest_file, spec.limits.tmp_bytes, kSharedMemoryBytes});
+}
+
 json::object process(const JobSpec& spec, const BundleOptions& options) {
     json::array args{kInitPath};
     if (!options.waits)
@@ -85,8 +88,8 @@ json::object process(const JobSpec& spec, const BundleOptions& options) {
             {"capabilities", no_capabilities()},
             {"rlimits", json::array{rlimit("RLIMIT_NOFILE", RLIMIT_NOFILE, kOpenFiles),
                                     rlimit("RLIMIT_CORE", RLIMIT_CORE, kCoreBytes),
-                                    rlimit("RLIMIT_FSIZE", RLIMIT_FSIZE, options.largest_file)}},
-            {"oomScoreAdj", kOomScore},
+                                    rlimit("RLIMIT_FSIZE", RLIMIT_FSIZE, largest_file(spec, options))}},
+            {"oomScoreAdj", kSandboxOomScore},
             {"noNewPrivileges", true}};
 }
 

@@ -13,6 +13,10 @@ namespace labhub::coordinator::runner {
 /// that nobody else on the host has, so that per-user limits of the kernel are no way to a neighbour.
 inline constexpr std::uint32_t kSandboxUid = 1000;
 
+/// A sandbox's oom_score_adj, above every ordinary process: when the whole host runs out of memory, a script goes
+/// first.
+inline constexpr int kSandboxOomScore = 500;
+
 /// What of the host a sandbox is made of; absolute host paths.
 struct BundleSources {
     std::filesystem::path init;  ///< the labhub-init program

@@ -24,10 +24,19 @@ int parked(int fd) {
     return ::fcntl(source, F_DUPFD_CLOEXEC, kParking);
 }
 
+/// Best effort: a host may leave us without the right to, and then the runtime tries it its own way.
+void set_oom_score(const std::string& score) {
+    const int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (file < 0) return;
+    (void)!::write(file, score.data(), score.size());
+    ::close(file);
+}
+
 /// In the child: only async-signal-safe calls, as another thread may hold the allocator's lock.
-[[noreturn]] void become(const Command& command, char* const* argv, pid_t parent) {
+[[noreturn]] void become(const Command& command, char* const* argv, const std::string& oom_score, pid_t parent) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(kExitNotFound);
+    if (command.oom_score != 0) set_oom_score(oom_score);
     const int in = parked(command.in), out = parked(command.out), err = parked(command.err);
     const int pass = command.pass >= 0 ? parked(command.pass) : -1;
     ::dup2(in, 0);
@@ -49,10 +58,11 @@ Result<pid_t> start_process(const Command& command) {
     std::vector<char*> argv;
     for (const auto& argument : command.argv) argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
+    const std::string oom_score = std::to_string(command.oom_score);
     const pid_t parent = ::getpid();
     const pid_t pid = ::fork();
     if (pid < 0) return system_error("fork for " + command.argv.front(), errno);
-    if (pid == 0) become(command, argv.data(), parent);
+    if (pid == 0) become(command, argv.data(), oom_score, parent);
     return pid;
 }
 

@@ -14,6 +14,8 @@ struct Command {
     std::vector<std::string> argv;  ///< argv[0] is a path, or a name looked for in PATH
     int in = -1, out = -1, err = -1;
     int pass = -1;  ///< becomes descriptor 3; all above are closed
+    int oom_score =
+        0;  ///< not 0: its oom_score_adj, which nothing below it that lacks CAP_SYS_RESOURCE can lower again
 };
 
 /// Starts it; it is killed when the calling thread ends. Never through a shell. Error as fork(2) gave it; a program

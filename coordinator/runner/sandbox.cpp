@@ -248,6 +248,7 @@ Result<pid_t> Sandbox::start(const SandboxStreams& streams) const {
     command.out = streams.out >= 0 ? streams.out : unread.get();
     command.err = streams.err >= 0 ? streams.err : unread.get();
     command.pass = streams.lifeline;
+    command.oom_score = kSandboxOomScore;
     return start_process(command);
 }
 

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -13,6 +14,8 @@
 
 namespace labhub::coordinator::runner::test {
 namespace {
+
+constexpr int kMayRaiseLimits = 24;  // CAP_SYS_RESOURCE, of capability.h
 
 class Isolation : public Lab {
   protected:
@@ -172,6 +175,17 @@ TEST_F(Isolation, IsGivenNoDeviceOfTheHost) {
     EXPECT_EQ(before.st_mode, after.st_mode);
     EXPECT_EQ(before.st_uid, after.st_uid);
     EXPECT_EQ(before.st_gid, after.st_gid);
+}
+
+TEST_F(Isolation, IsNotSparedWhenTheHostRunsOutOfMemory) {
+    if (::prctl(PR_CAPBSET_READ, kMayRaiseLimits) != 1)
+        GTEST_SKIP() << "this host leaves nobody the right to set a lowest score (CAP_SYS_RESOURCE)";
+    run("for wanted in ('-1000', '0', '499', '500'):\n"
+        "    try:\n"
+        "        with open('/proc/self/oom_score_adj', 'w') as f: f.write(wanted)\n"
+        "        print(wanted)\n"
+        "    except OSError: pass\n");
+    EXPECT_EQ(out(), "500\n");
 }
 
 TEST_F(Isolation, SeesOnlyItsOwnProcesses) {

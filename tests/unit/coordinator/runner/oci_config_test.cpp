@@ -1,5 +1,6 @@
 #include "coordinator/runner/oci_config.hpp"
 
+#include <map>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -61,6 +62,20 @@ TEST(OciConfig, SetsEveryLimit) {
     EXPECT_EQ(resources.at("memory").at("swap").to_number<std::uint64_t>(), 512u << 20);
     EXPECT_EQ(resources.at("cpu").at("quota").to_number<int>(), 50'000);
     EXPECT_EQ(resources.at("pids").at("limit").to_number<int>(), 256);
+}
+
+TEST(OciConfig, BoundsWhatTheScriptMayNotRaise) {
+    const json::value config = example();
+    std::map<std::string, std::uint64_t> limits;
+    for (const auto& limit : config.at("process").at("rlimits").as_array()) {
+        EXPECT_EQ(limit.at("soft"), limit.at("hard"));
+        limits[json::value_to<std::string>(limit.at("type"))] = limit.at("hard").to_number<std::uint64_t>();
+    }
+    EXPECT_EQ(limits.at("RLIMIT_NOFILE"), 4096u);
+    // Neither a file nor a handler of the host, see core(5).
+    EXPECT_LE(limits.at("RLIMIT_CORE"), 1u);
+    // A file in /tmp may be as large as /tmp, even where the outputs are small.
+    EXPECT_EQ(limits.at("RLIMIT_FSIZE"), 256u << 20);
 }
 
 TEST(OciConfig, NeighboursHaveDifferentUsers) {
@@ -137,6 +152,57 @@ TEST(Seccomp, LetsNoDangerousCallThrough) {
         EXPECT_FALSE(allowed.contains(call)) << call;
     for (const char* call : {"read", "write", "mmap", "futex", "execve", "clock_gettime", "connect", "openat"})
         EXPECT_TRUE(allowed.contains(call)) << call;
+}
+
+/// Whether the profile allows `call` with these first arguments.
+bool allows(const std::string& call, const std::vector<std::uint64_t>& arguments) {
+    const json::value profile = seccomp_profile();
+    for (const auto& rule : profile.at("syscalls").as_array()) {
+        bool fits = rule.at("action").as_string() == "SCMP_ACT_ALLOW", named = false;
+        for (const auto& name : rule.at("names").as_array()) named = named || name.as_string() == call;
+        if (!named || !fits) continue;
+        if (!rule.as_object().contains("args")) return true;
+        for (const auto& wanted : rule.at("args").as_array()) {
+            const auto given = arguments.at(wanted.at("index").to_number<std::size_t>());
+            const auto value = wanted.at("value").to_number<std::uint64_t>();
+            fits = fits && (wanted.at("op").as_string() == "SCMP_CMP_EQ"
+                                ? given == value
+                                : (given & value) == wanted.at("valueTwo").to_number<std::uint64_t>());
+        }
+        if (fits) return true;
+    }
+    return false;
+}
+
+TEST(Seccomp, LetsTheUsualProtocolsThroughAndNoOthers) {
+    constexpr std::uint64_t kUnix = 1, kInet = 2, kInet6 = 10, kNetlink = 16, kStream = 1, kDatagram = 2, kRaw = 3;
+    constexpr std::uint64_t kCloseOnExec = 02000000, kSctp = 132, kIcmp = 1, kTcp = 6, kHigh = 1ull << 32;
+    EXPECT_TRUE(allows("socket", {kInet, kStream | kCloseOnExec, 0}));
+    EXPECT_TRUE(allows("socket", {kInet6, kDatagram, 17}));
+    EXPECT_TRUE(allows("socket", {kUnix, 5, 0}));
+    EXPECT_TRUE(allows("socketpair", {kUnix, kStream, 0}));
+    EXPECT_FALSE(allows("socket", {kNetlink, kRaw, 0}));
+    EXPECT_FALSE(allows("socket", {kInet | kHigh, kStream, 0}));
+    EXPECT_FALSE(allows("socket", {kInet, kStream, kSctp}));
+    EXPECT_FALSE(allows("socket", {kInet, kDatagram, kIcmp}));
+    EXPECT_FALSE(allows("socket", {kInet, kRaw, kTcp}));
+    EXPECT_FALSE(allows("socketpair", {kInet, kStream, 0}));
+}
+
+TEST(Seccomp, NoBitAboveMakesARequestAnotherOne) {
+    constexpr std::uint64_t kFionbio = 0x5421, kTiocsti = 0x5412, kHigh = 1ull << 32;
+    EXPECT_TRUE(allows("ioctl", {0, kFionbio}));
+    EXPECT_FALSE(allows("ioctl", {0, kTiocsti}));
+    EXPECT_FALSE(allows("ioctl", {0, kTiocsti | kHigh}));
+}
+
+TEST(Seccomp, CoreDumpsStayOff) {
+    constexpr std::uint64_t kCore = 4, kFiles = 7, kSomewhere = 0x7fff0000;
+    EXPECT_TRUE(allows("prlimit64", {0, kFiles, kSomewhere}));
+    EXPECT_TRUE(allows("prlimit64", {0, kCore, 0}));
+    EXPECT_FALSE(allows("prlimit64", {0, kCore, kSomewhere}));
+    EXPECT_FALSE(allows("prlimit64", {0, kCore | 1ull << 32, kSomewhere}));
+    EXPECT_FALSE(allows("setrlimit", {kCore}));
 }
 
 TEST(Seccomp, NamesNoCallTwice) {
