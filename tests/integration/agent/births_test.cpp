@@ -38,8 +38,8 @@ TEST_F(Births, AreReadByMosquittoSubAndProtoc) {
     };
     const Output nbirth = decode("nbirth");
     ASSERT_EQ(nbirth.status, 0) << nbirth.err;
-    for (const char* name :
-         {"\"bdSeq\"", "\"Node Control/Rebirth\"", "\"Node Control/Acknowledge\"", "\"Node Info/SSH Host Key\""})
+    for (const char* name : {"\"bdSeq\"", "\"Node Control/Rebirth\"", "\"Node Control/Acknowledge\"",
+                             "\"Node Info/SSH Host Key\"", "\"Node Info/Spool Life\""})
         EXPECT_NE(nbirth.out.find(std::string("name: ") + name), std::string::npos) << nbirth.out;
     const Output dbirth = decode("dbirth");
     ASSERT_EQ(dbirth.status, 0) << dbirth.err;
