@@ -138,6 +138,15 @@ TEST_F(MirrorTest, EndsTheTopicsOfMetricsThatABirthHasNoMore) {
     EXPECT_THAT(shown_[kTopic + "temp"], HasSubstr("1.5"));
 }
 
+TEST_F(MirrorTest, EndsAllTopicsOfANodeThatIsLetGo) {
+    be_born({"temp"});
+    const std::vector<std::string> topics{"labhub/lab/sim-1", "labhub/lab/sim-1/state", kTopic + "state",
+                                          kTopic + "temp"};
+    for (const auto& topic : topics) ASSERT_TRUE(wait_for(topic, "{")) << topic;
+    fleet_.dismiss(kDevice.node);
+    for (const auto& topic : topics) EXPECT_TRUE(wait_until([&] { return shown_[topic].empty(); })) << topic;
+}
+
 TEST_F(MirrorTest, SaysNothingAnewWhileNothingChanges) {
     be_born({"temp", "od"});
     ASSERT_TRUE(wait_for(kTopic + "od", "1.5"));
