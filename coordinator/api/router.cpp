@@ -82,10 +82,25 @@ Result<void> Router::check_access(const Operation& operation, const Caller& call
 Task<http::Response> Router::handle(http::Request request) {
     const auto began = services_.clock.steady_now();
     const Match found = match(request);
-    auto response = co_await dispatch(std::move(request), found);
+    std::optional<http::Response> refused;
+    if (Caller caller = caller_of(request); caller.kind == Caller::Kind::job)
+        refused = co_await keep_pace(std::move(caller.job));
+    auto response = refused ? std::move(*refused) : http::Response{};
+    if (!refused) response = co_await dispatch(std::move(request), found);
     const double seconds = std::chrono::duration<double>(services_.clock.steady_now() - began).count();
     services_.metrics.observe_http(found.operation ? found.operation->id : "none", response.status, seconds);
     co_return response;
+}
+
+Task<std::optional<http::Response>> Router::keep_pace(JobId job) {
+    const auto wait = pace_.ask(job, services_.clock.steady_now());
+    if (!wait) {
+        auto refused = http::error_response(wait.error());
+        refused.headers.emplace_back("Retry-After", "1");
+        co_return refused;
+    }
+    if (wait->count() > 0) co_await sleep_for(*wait);
+    co_return std::nullopt;
 }
 
 Task<http::Response> Router::dispatch(http::Request request, const Match& found) {

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "coordinator/api/operation.hpp"
+#include "coordinator/api/pace.hpp"
 
 namespace labhub::coordinator::api {
 
@@ -26,11 +28,14 @@ class Router {
     Match match(const http::Request& request) const;
     Caller caller_of(const http::Request& request) const;
     Result<void> check_access(const Operation& operation, const Caller& caller, const http::Request& request) const;
+    /// Waits until the script's request is due; an answer when it is refused.
+    Task<std::optional<http::Response>> keep_pace(JobId job);
     Task<http::Response> dispatch(http::Request request, const Match& found);
 
     Services& services_;
     std::vector<Operation> operations_;
     std::string token_;
+    Pace pace_;
 };
 
 }  // namespace labhub::coordinator::api
