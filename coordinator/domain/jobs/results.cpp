@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "coordinator/domain/jobs/archive.hpp"
+#include "coordinator/domain/jobs/ro_crate.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/json.hpp"
 #include "shared/base/text.hpp"
@@ -149,7 +150,7 @@ Task<Result<void>> Results::write(Job job) {
                  script = std::move(job.script)]() -> Result<void> {
         // Again, and this time to last: the runner's copy did not wait for the disk.
         if (!script.empty()) LABHUB_CHECK(write_file(folder / "script.py", script));
-        return write_zip(folder, kEntries, target);
+        return write_zip(folder, kEntries, target, crate_of(folder));
     };
     auto packed = co_await run_blocking(pool_, std::move(pack));
     if (!packed && first) first = std::move(packed);
@@ -226,6 +227,7 @@ Result<std::vector<ResultFile>> Results::list(const JobId& job) const {
         return {};
     };
     auto entries = kEntries;
+    entries.emplace_back(kCrateName);
     entries.push_back(zip_of(job).filename().string());
     LABHUB_CHECK(for_each_file(folder_of(job), entries, add));
     return files;
