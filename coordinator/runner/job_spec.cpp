@@ -99,6 +99,7 @@ Result<void> check(const JobSpec& spec) {
     LABHUB_CHECK(check_name("job id", spec.job_id.value));
     const auto wrong = [](const char* what) { return Error{ErrorCode::malformed, std::string(kFile) + ": " + what}; };
     if (!spec.socket.is_absolute()) return wrong("'socket' must be an absolute path");
+    if (!spec.root.empty() && !spec.root.is_absolute()) return wrong("'root' must be an absolute path");
     if (spec.argv.empty() || spec.argv.front().empty()) return wrong("'argv' must name a program");
     if (spec.api_port == 0) return wrong("'api_port' must be 1 to 65535");
     for (const auto& [name, value] : spec.environment)
@@ -127,7 +128,7 @@ bool fits(const JobSpec& like, const JobSpec& job) {
     std::size_t bytes = 0;
     for (const auto& argument : job.argv) bytes += argument.size();
     for (const auto& [name, value] : job.environment) bytes += name.size() + value.size();
-    return bounds(like.limits) == bounds(job.limits) && like.python_path == job.python_path &&
+    return bounds(like.limits) == bounds(job.limits) && like.root == job.root && like.python_path == job.python_path &&
            like.runtime == job.runtime && like.api_port == job.api_port && bytes <= kMaxTold &&
            job.argv.size() + job.environment.size() <= kMaxToldStrings;
 }
@@ -151,6 +152,8 @@ Result<JobSpec> read_job_spec(const std::filesystem::path& job_dir) {
     members.read("runtime", spec.runtime);
     members.read("api_port", spec.api_port);
     members.read("cache_folder", spec.cache_folder);
+    // A coordinator from before there were images left it out.
+    if (parsed.as_object().contains("root")) members.read("root", spec.root);
     LABHUB_CHECK(members.result());
     LABHUB_TRY(spec.limits, limits_from_json(parsed.at("limits").as_object()));
     LABHUB_CHECK(check(spec));
@@ -169,6 +172,7 @@ Result<void> write_job_spec(const std::filesystem::path& job_dir, const JobSpec&
                               {"argv", json::value_from(spec.argv)},
                               {"environment", json::value_from(spec.environment)},
                               {"limits", to_json_object(spec.limits)},
+                              {"root", spec.root.string()},
                               {"python_path", spec.python_path.string()},
                               {"runtime", spec.runtime},
                               {"api_port", spec.api_port},

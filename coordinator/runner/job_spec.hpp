@@ -36,6 +36,8 @@ struct JobSpec {
     /// PATH, HOME and what numpy and matplotlib need are set by the runner; a name given here wins.
     std::map<std::string, std::string> environment;
     Limits limits;
+    /// The root of the image the sandbox is made of, on this host; empty: this host's own /usr.
+    std::filesystem::path root;
     std::filesystem::path python_path;  ///< host folder with our Python packages, at /opt/labhub/python in the sandbox
     std::string runtime = "auto";       ///< auto, runc, crun, or the path of a program with runc's command line
     std::uint16_t api_port = 8000;      ///< the hub's API inside the sandbox: 127.0.0.1:api_port
@@ -43,9 +45,9 @@ struct JobSpec {
     std::filesystem::path cache_folder;
 };
 
-/// Whether a sandbox made after `like`, in advance, can be what `job` asks for: the same size of output and /tmp, host
-/// folders and runtime (memory, processors and processes can still be set), and arguments and environment that
-/// labhub-init can be told (init_protocol.h).
+/// Whether a sandbox made after `like`, in advance, can be what `job` asks for: the same size of output and /tmp,
+/// image, host folders and runtime (memory, processors and processes can still be set), and arguments and environment
+/// that labhub-init can be told (init_protocol.h).
 bool fits(const JobSpec& like, const JobSpec& job);
 
 /// JOB_DIR/job.json. Errors not_found, malformed (says which member and what would be right), out_of_range.

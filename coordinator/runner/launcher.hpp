@@ -39,6 +39,8 @@ class SpawnLauncher final : public Launcher {
     Task<void> close();
     /// Sandboxes are made in advance from now on, for jobs that fit.
     void keep_ready(ReadySandboxes settings) { waiting_.keep(std::move(settings)); }
+    /// Those to come are made like this one, and those that wait and are another way are made anew.
+    void keep_like(JobSpec like) { waiting_.keep_like(std::move(like)); }
     std::size_t ready_count() const { return waiting_.ready_count(); }
 
   private:

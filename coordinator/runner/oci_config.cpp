@@ -45,8 +45,7 @@ json::array mounts(const JobSpec& spec, const BundleSources& sources) {
                          {"nosuid", "nodev", "noexec", "mode=1777", "size=" + std::to_string(kSharedMemoryBytes)}));
     list.push_back(mount("/tmp", "tmpfs", "tmpfs",
                          {"nosuid", "nodev", "mode=1777", "size=" + std::to_string(spec.limits.tmp_bytes)}));
-    list.push_back(bind_mount("/usr", "/usr", false));
-    for (const auto& folder : bound_etc_folders()) list.push_back(bind_mount(folder, folder, false));
+    for (const auto& folder : bound_folders(sources.image)) list.push_back(bind_mount(folder.at, folder.source, false));
     list.push_back(bind_mount(kInitPath, sources.init, false));
     list.push_back(bind_mount("/app/user_script.py", sources.script, false));
     if (!sources.python.empty()) list.push_back(bind_mount(kPythonPath, sources.python, false));

@@ -23,7 +23,8 @@ struct BundleSources {
     std::filesystem::path script;
     std::filesystem::path python;  ///< empty: none
     std::filesystem::path output;
-    std::string network;  ///< path of a network namespace; empty: a new one, without the hub's API
+    std::string network;          ///< path of a network namespace; empty: a new one, without the hub's API
+    std::filesystem::path image;  ///< root of the image; empty: the host's own
 };
 
 /// How this host can do it (see probe.hpp).

@@ -165,7 +165,8 @@ Result<void> Sandbox::make(const JobSpec& spec, const std::string& script) {
 }
 
 Result<void> Sandbox::fill_workplace(const JobSpec& spec, const std::string& script) {
-    LABHUB_CHECK(make_root_folder(workplace_ / "bundle/rootfs", choice_.user_namespace ? kSandboxUid : uid_));
+    LABHUB_CHECK(
+        make_root_folder(workplace_ / "bundle/rootfs", choice_.user_namespace ? kSandboxUid : uid_, spec.root));
     LABHUB_TRY(network_, make_sandbox_network(spec.api_port));
     sources_.network = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(network_.name_space.get());
     return bind_sources(spec, script);
@@ -188,7 +189,8 @@ Result<void> Sandbox::bound_output(const JobSpec& spec, const Result<void>& moun
 }
 
 Result<void> Sandbox::make_workplace(const JobSpec& spec) {
-    LABHUB_TRY(workplace_, find_workplace({folder_, spec.python_path, own_program_folder(), choice_.program}));
+    LABHUB_TRY(workplace_,
+               find_workplace({folder_, spec.root, spec.python_path, own_program_folder(), choice_.program}));
     if (::mount("labhub", workplace_.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64m") != 0)
         return system_error("mount the sandbox's workplace", errno);
     sources_.output = workplace_ / "output";
@@ -204,6 +206,11 @@ Result<void> Sandbox::bind_sources(const JobSpec& spec, const std::string& scrip
     LABHUB_CHECK(bind_mount(own_program_folder() / "labhub-init", sources_.init));
     sources_.script = workplace_ / "script.py";
     LABHUB_CHECK(put(sources_.script, script));
+    if (!spec.root.empty()) {
+        sources_.image = workplace_ / "image";
+        LABHUB_CHECK(make_folder(sources_.image));
+        LABHUB_CHECK(bind_mount(spec.root, sources_.image));
+    }
     if (spec.python_path.empty()) return {};
     sources_.python = workplace_ / "python";
     LABHUB_CHECK(make_folder(sources_.python));
@@ -294,9 +301,13 @@ Result<void> write_bare_bundle(const JobSpec& spec, const fs::path& job_dir, con
     const std::uint32_t uid = host_uid(spec.job_id);
     if (::chown((folder / "output").c_str(), uid, uid) != 0)
         return system_error("give the output folder to the script", errno);
-    LABHUB_CHECK(make_root_folder(folder / "rootfs", choice.user_namespace ? kSandboxUid : uid));
-    const BundleSources sources{own_program_folder() / "labhub-init", job_dir / "script.py", spec.python_path,
-                                folder / "output", ""};
+    LABHUB_CHECK(make_root_folder(folder / "rootfs", choice.user_namespace ? kSandboxUid : uid, spec.root));
+    const BundleSources sources{own_program_folder() / "labhub-init",
+                                job_dir / "script.py",
+                                spec.python_path,
+                                folder / "output",
+                                "",
+                                spec.root};
     const BundleOptions options{choice.user_namespace, can_limit_swap(), spec.limits.output_bytes};
     return write_file(folder / "config.json", to_pretty_json(oci_config(spec, sources, options)));
 }

@@ -67,7 +67,7 @@ Result<void> stand_up(Waiting& waiting) {
 Result<std::unique_ptr<Waiting>> make_waiting(const JobSpec& like, const fs::path& folder) {
     // The container's first process becomes our child when the runtime's own process has gone.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-    std::string host = host_files_mark();
+    std::string host = image_files_mark(like.root);
     LABHUB_TRY(RuntimeChoice choice, choose_runtime(like.runtime, like.cache_folder, folder));
     LABHUB_TRY(Sandbox sandbox, Sandbox::prepare_waiting(like, folder, choice));
     auto waiting = std::make_unique<Waiting>(std::move(sandbox), std::move(choice));
@@ -122,7 +122,8 @@ Result<void> take(Waiting& waiting, const JobSpec& like, const JobSpec& job, con
     if (!is_alive(waiting.standing.init)) return Error{ErrorCode::unavailable, "it has died"};
     if (!fits(like, job)) return Error{ErrorCode::conflict, "the job asks for another one"};
     LABHUB_CHECK(run_message(job));
-    if (host_files_mark() != waiting.host) return Error{ErrorCode::conflict, "files of the host have changed since"};
+    if (image_files_mark(job.root) != waiting.host)
+        return Error{ErrorCode::conflict, "files of the host have changed since"};
     if (settable(like.limits) != settable(job.limits)) LABHUB_CHECK(waiting.sandbox.set_limits(job.limits));
     LABHUB_CHECK(waiting.sandbox.take_job(job_dir));
     waiting.is_taken = true;

@@ -51,6 +51,7 @@ struct WaitingRunners::Waiting {
     pid_t pid = 0;
     asio::posix::stream_descriptor control;
     bool is_ready = false, was_ready = false, is_given = false;
+    bool is_replaced = false;  ///< its end makes room for one of another kind
     std::string complaint;
 };
 
@@ -63,6 +64,17 @@ void WaitingRunners::keep(ReadySandboxes settings) {
     settings_ = std::move(settings);
     tasks_.spawn("leftover sandboxes", clear_leftovers(folders_in(settings_.folder)));
     for (std::size_t i = 0; i < settings_.count; ++i) tasks_.spawn("ready sandbox", keep_one());
+}
+
+void WaitingRunners::keep_like(JobSpec like) {
+    if (settings_.count == 0 || fits(settings_.like, like)) return;
+    settings_.like = std::move(like);
+    for (const auto& waiting : waiting_) {
+        if (waiting->is_given) continue;
+        waiting->is_ready = false;
+        waiting->is_replaced = true;
+        ::shutdown(waiting->control.native_handle(), SHUT_WR);
+    }
 }
 
 /// What waited for a coordinator before this one and could not end in order. One that is ending now is busy: it is
@@ -107,7 +119,7 @@ Task<void> WaitingRunners::keep_one() {
             if (!waiting->is_given) co_await clear_away(waiting);
             forget(waiting);
             if (waiting->is_given || waiting->was_ready) backoff.reset();
-            if (waiting->is_given || is_closing_) continue;
+            if (waiting->is_given || waiting->is_replaced || is_closing_) continue;
             why = waiting->complaint.empty() ? "its runner ended" : waiting->complaint;
         } else {
             why = started.error().to_string();
@@ -156,7 +168,8 @@ Task<void> WaitingRunners::follow(std::shared_ptr<Waiting> waiting) {
         if (got <= 0) break;
         const std::string said(packet.data(), static_cast<std::size_t>(got));
         if (said != kReady) waiting->complaint = printable(said, kMaxReason);
-        waiting->is_ready = waiting->was_ready = said == kReady && !is_closing_;
+        waiting->was_ready = said == kReady && !is_closing_;
+        waiting->is_ready = waiting->was_ready && !waiting->is_replaced;
     }
     waiting->is_ready = false;
 }

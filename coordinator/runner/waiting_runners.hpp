@@ -36,6 +36,8 @@ class WaitingRunners {
 
     /// Once.
     void keep(ReadySandboxes settings);
+    /// From now on they are made like this one; those that wait and don't fit end.
+    void keep_like(JobSpec like);
     /// Gives the job to one that waits and fits. Its process id, or nothing.
     std::optional<pid_t> give(const std::filesystem::path& job_dir, const JobSpec& job);
     std::size_t ready_count() const;

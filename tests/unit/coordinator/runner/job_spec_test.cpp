@@ -121,6 +121,7 @@ TEST(ReadySandbox, DoesNotFitAJobThatNeedsAnotherOneOrTellsTooMuch) {
     EXPECT_FALSE(fits_when([](JobSpec& job) { job.limits.tmp_bytes += 1; }));
     EXPECT_FALSE(fits_when([](JobSpec& job) { job.runtime = "runc"; }));
     EXPECT_FALSE(fits_when([](JobSpec& job) { job.python_path = "/elsewhere"; }));
+    EXPECT_FALSE(fits_when([](JobSpec& job) { job.root = "/image"; }));
     EXPECT_FALSE(fits_when([](JobSpec& job) { job.api_port = 8001; }));
     EXPECT_FALSE(fits_when([](JobSpec& job) { job.environment["LONG"] = std::string(40'000, 'x'); }));
     EXPECT_FALSE(fits_when([](JobSpec& job) {
@@ -137,6 +138,25 @@ TEST_F(JobFolder, OneRunnerWorksOnItAtATime) {
         EXPECT_EQ(lock_job(path_).error().code, ErrorCode::conflict);
     }
     EXPECT_FALSE(is_runner_alive(path_));
+}
+
+TEST_F(JobFolder, NamesTheImagesRootSinceThereAreImages) {
+    JobSpec spec = example();
+    spec.root = "/data/images/sha256/x/root";
+    ASSERT_TRUE(write_job_spec(path_, spec));
+    EXPECT_EQ(read_job_spec(path_)->root, spec.root);
+    EXPECT_FALSE(fits(example(), spec));
+    spec.root = "relative";
+    EXPECT_EQ(write_job_spec(path_, spec).error().code, ErrorCode::malformed);
+    ASSERT_TRUE(write_job_spec(path_, example()));
+    std::string text = *read_file(path_ / "job.json");
+    const auto from = text.find("\"root\"");
+    ASSERT_NE(from, std::string::npos);
+    text.erase(from, text.find('\n', from) - from);
+    ASSERT_TRUE(write_file(path_ / "job.json", text));
+    const auto older = read_job_spec(path_);
+    ASSERT_TRUE(older) << older.error().to_string();
+    EXPECT_EQ(older->root, std::filesystem::path{});
 }
 
 }  // namespace
