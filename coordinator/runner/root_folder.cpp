@@ -129,6 +129,8 @@ Result<void> make_root_folder(const std::filesystem::path& root, std::uint32_t u
     for (const auto& folder : bound_folders(image))
         if (::mkdir((root.string() + folder.at).c_str(), 0755) != 0 && errno != EEXIST)
             return system_error("create " + folder.at, errno);
+    // runc gives a tmpfs the mode of the folder it is mounted on.
+    if (::chmod((root / "tmp").c_str(), 01777) != 0) return system_error("open /tmp to all", errno);
     LABHUB_CHECK(put(root / "app/user_script.py", ""));
     LABHUB_CHECK(put(root / "run/labhub/init", ""));
     if (image.empty()) {

@@ -141,13 +141,34 @@ TEST_F(Life, WorksWithoutUserNamespace) {
     EXPECT_EQ(file(last_, "output/x"), "y");
 }
 
+TEST_F(Life, RuntimeIsChosenByConfiguration) {
+    // As runsc or kata would be: any program with runc's command line, by its path.
+    const auto program = data_ / "my-runtime";
+    ASSERT_TRUE(write_file(program,
+                           "#!/bin/sh\n[ \"$1\" = --version ] && echo 'mine version 7' && exit\n"
+                           "echo \"$@\" >> " +
+                               (data_ / "calls").string() + "\nexec runc \"$@\"\n",
+                           0755));
+    if (!std::filesystem::exists("/usr/sbin/runc") && !std::filesystem::exists("/usr/bin/runc"))
+        GTEST_SKIP() << "runc, which this one calls, is not installed";
+    const auto cache = data_ / "cache";
+    std::filesystem::create_directories(cache);
+    const Ended ended = run("print('in mine')\n", [&](JobSpec& spec) {
+        spec.runtime = program.string();
+        spec.cache_folder = cache;
+    });
+    EXPECT_EQ(ended.exit_code, 0) << ended.message << err();
+    EXPECT_EQ(heard_[last_].started->runtime, "mine 7");
+    EXPECT_NE(read_file(data_ / "calls").value_or("").find(last_.value), std::string::npos);
+}
+
 TEST_F(Life, WorksWithRuncToo) {
     if (!std::filesystem::exists("/usr/sbin/runc") && !std::filesystem::exists("/usr/bin/runc"))
         GTEST_SKIP() << "runc is not installed";
     const auto cache = data_ / "cache";
     std::filesystem::create_directories(cache);
     const Ended ended =
-        run("import os, urllib.request\nopen('x', 'w').write('y')\n"
+        run("import os, urllib.request\nopen('x', 'w').write('y')\nopen('/tmp/x', 'w').write('y')\n"
             "print(urllib.request.urlopen(os.environ['LABHUB_URL']).read().decode())\n",
             [&](JobSpec& spec) { spec.runtime = "runc", spec.cache_folder = cache; });
     EXPECT_EQ(ended.exit_code, 0) << ended.message << err();
