@@ -44,11 +44,12 @@ class Host:
         listener.setblocking(False)
         self.listeners[name] = listener
 
-    def environment(self):
+    def environment(self, shared=()):
+        """What a program is told; `shared`: namespaces that it may have in common with the host."""
         port = lambda name: str(self.listeners[name].getsockname()[1]) if name in self.listeners else "0"
         capabilities = int(re.search(r"CapEff:\t(\w+)", pathlib.Path("/proc/self/status").read_text()).group(1), 16)
         may_raise = {"HOSTILE_MAY_RAISE_LIMITS": "1"} if capabilities >> 24 & 1 else {}
-        names = {kind: os.stat(f"/proc/self/ns/{kind}").st_ino for kind in ("user", "pid", "mnt", "net", "ipc", "uts", "cgroup")}
+        names = {kind: os.stat(f"/proc/self/ns/{kind}").st_ino for kind in ("user", "pid", "mnt", "net", "ipc", "uts", "cgroup") if kind not in shared}
         return {"HOSTILE_CANARY": str(self.canary), "HOSTILE_TCP": port("tcp"), "HOSTILE_TCP6": port("tcp6"), "HOSTILE_UDP": port("udp"),
                 "HOSTILE_ABSTRACT": self.folder.name, "HOSTILE_SOCKET": str(self.folder / "socket"), "HOSTILE_PID": str(self.victim.pid),
                 "HOSTILE_NAMESPACES": json.dumps(names), "HOSTILE_SELF": str(os.getpid()), **may_raise}

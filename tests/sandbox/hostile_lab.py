@@ -99,6 +99,7 @@ class Runners:
     def __init__(self, host, runtime="auto"):
         self.host, self.runtime = host, runtime
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="labhub-hostile-jobs-"))
+        self.shared = set()
         self.cache = self.folder / "host"
         self.cache.mkdir(mode=0o700)
 
@@ -110,13 +111,22 @@ class Runners:
             return f"{self.runtime} is not installed"
         return ""
 
-    def run(self, program, environment=None):
+    def forbid_user_namespaces(self):
+        """As on a host without them: what the first sandbox found out is changed. False where there were none anyway."""
+        self.run(Program(HERE / "hostile_prelude.py", "", {}))
+        found = self.cache / "sandbox-host.json"
+        known = json.loads(found.read_text())
+        found.write_text(json.dumps({**known, "user_namespace": False}))
+        self.shared = {"user"}
+        return known["user_namespace"]
+
+    def run(self, program):
         job = f"hostile-{secrets.token_hex(6)}"
         folder = self.folder / job
         folder.mkdir(mode=0o700)
         (folder / "script.py").write_text(program.source)
         spec = {"job_id": job, "secret": "-", "socket": str(self.folder / "none.sock"), "argv": ["/usr/bin/python3", "-u", "/app/user_script.py"],
-                "environment": {**self.host.environment(), **(environment or {})}, "limits": program.limits, "python_path": "", "root": "",
+                "environment": self.host.environment(self.shared), "limits": program.limits, "python_path": "", "root": "",
                 "runtime": self.runtime, "api_port": 8000, "cache_folder": str(self.cache)}
         (folder / "job.json").write_text(json.dumps(spec))
         began = time.monotonic()

@@ -23,9 +23,12 @@ class Sandboxes:
         self.host = Host()
         self.pool = concurrent.futures.ThreadPoolExecutor(1 if runtime == "hub" else WORKERS)
         self.ends = {}
-        self.runners = hostile_lab.Runners(self.host, "auto" if runtime in ("crun", "hub") else runtime)
+        self.runners = hostile_lab.Runners(self.host, runtime if runtime == "runc" else "auto")
         self.why_not = self.runners.why_not()
         if self.why_not:
+            return
+        if runtime == "crun without user namespace" and not self.runners.forbid_user_namespaces():
+            self.why_not = "user namespaces don't work here: all the others run without"
             return
         if runtime == "hub":
             self.runners = hostile_hub.Hub(self.host)
@@ -86,7 +89,9 @@ def battery(name, runtime, programs):
 IN_RUNNERS = [program for program in PROGRAMS if program.head.get("through", "runner") == "runner"]
 WithCrun = battery("WithCrun", "crun", IN_RUNNERS)
 ThroughHub = battery("ThroughHub", "hub", [program for program in PROGRAMS if program not in IN_RUNNERS])
-WithRunc = battery("WithRunc", "runc", [program for program in IN_RUNNERS if "runc" in program.head.get("runtimes", "")])
+SOME = [program for program in IN_RUNNERS if "runc" in program.head.get("runtimes", "")]
+WithRunc = battery("WithRunc", "runc", SOME)
+WithoutUserNamespace = battery("WithoutUserNamespace", "crun without user namespace", SOME)
 
 
 class Controls(unittest.TestCase):

@@ -1,4 +1,5 @@
 """Calls by the 32-bit door and the x32 table, which a filter for 64 bits may forget."""
+# runtimes: crun runc
 # control: none of little use on a kernel without 32-bit support
 import mmap
 import signal

@@ -1,6 +1,7 @@
 """A core dump, as a file in the outputs or through the host's handler."""
 # expect: failed signal
 # check: no_core_file
+# runtimes: crun runc
 # control: none it would leave a dump
 import resource
 

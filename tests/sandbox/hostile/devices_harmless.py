@@ -1,5 +1,6 @@
 """That what is written to the allowed devices changes nothing for others: no entropy is credited, no owner or mode changed."""
 # says: EPERM EROFS EACCES
+# runtimes: crun runc
 # control: none it would change devices of the host
 import fcntl
 

@@ -2,6 +2,7 @@
 # limits: output=8m
 # says: ENOSPC EFBIG
 # check: output_within_limit output_holds:before
+# runtimes: crun runc
 # control: none it would fill the machine's disk
 open("before", "w").write("kept")
 def fill(name):

@@ -1,5 +1,6 @@
 """Symbolic links in the outputs that lead out: what they point at must not come out with the result."""
 # check: output_is_plain output_holds:kept
+# runtimes: crun runc
 # control: none the harness reads what is kept
 os.symlink(os.environ["HOSTILE_CANARY"], "canary")
 os.symlink("/etc/shadow", "shadow")
