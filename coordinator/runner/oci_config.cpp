@@ -23,7 +23,7 @@ constexpr std::uint64_t kCpuPeriodUs = 100'000;
 constexpr std::uint64_t kOpenFiles = 4096;
 constexpr std::uint64_t kSharedMemoryBytes = 64u << 20;
 /// No core dump, neither as a file nor through a handler: core(5) hands a dump to a handler on the host ("|/usr/lib/…")
-/// even where the limit is 0, but not where it is 1, and no file of one byte is begun.
+/// even where the limit is 0, but not where it is 1 (fs/coredump.c), and no file of one byte is begun.
 constexpr std::uint64_t kCoreBytes = 1;
 
 json::object mount(std::string_view destination, std::string_view type, std::string_view source,
