@@ -6,10 +6,11 @@
 #include <cerrno>
 #include <charconv>
 
+#include "coordinator/images/file_sum.hpp"
 #include "coordinator/images/listing.hpp"
-#include "coordinator/images/sha256.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/ids.hpp"
+#include "shared/base/sha256.hpp"
 
 namespace labhub::coordinator::images {
 namespace {
@@ -54,7 +55,7 @@ Result<Listing> read_listing(const fs::path& folder, const std::string& digest) 
     if (!text && text.error().code == ErrorCode::not_found)
         return Error{ErrorCode::not_found, "the image " + digest.substr(0, 12) + " is not in " + folder.string()};
     if (!text) return std::move(text).error();
-    if (sha256_of(*text) != digest) return damaged(digest, "its listing is not the one it is known by");
+    if (sha256_hex(*text) != digest) return damaged(digest, "its listing is not the one it is known by");
     return parse_listing(*text);
 }
 
@@ -89,7 +90,7 @@ Result<Manifest> adopt(const fs::path& images, const fs::path& work, Manifest ma
         manifest.bytes += entry.size;
     }
     const std::string text = to_text(listing);
-    manifest.digest = sha256_of(text);
+    manifest.digest = sha256_hex(text);
     const fs::path home = image_folder(images, manifest.digest);
     LABHUB_CHECK(make_folder(home.parent_path(), 0700));
     if (check_wholly(images, manifest.digest)) {
@@ -108,7 +109,7 @@ Result<Manifest> adopt(const fs::path& images, const fs::path& work, Manifest ma
 }
 
 Result<std::string> manifest_sum(const fs::path& images, const std::string& digest) {
-    return sha256_of_file(image_folder(images, digest) / "manifest.json");
+    return sum_of_file(image_folder(images, digest) / "manifest.json");
 }
 
 Result<void> check_quickly(const fs::path& images, const std::string& digest, const std::string& sum) {

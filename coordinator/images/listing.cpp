@@ -5,7 +5,7 @@
 #include <charconv>
 #include <functional>
 
-#include "coordinator/images/sha256.hpp"
+#include "coordinator/images/file_sum.hpp"
 #include "shared/base/text.hpp"
 
 namespace labhub::coordinator::images {
@@ -107,7 +107,7 @@ Result<Listing> list_tree(const fs::path& root, Depth depth) {
         walk(root, [&](const std::string& name, const fs::path& path, const struct stat& facts) -> Result<void> {
             LABHUB_TRY(Entry entry, facts_of(path, facts));
             if (depth == Depth::contents && entry.kind == 'f') {
-                LABHUB_TRY(entry.content, sha256_of_file(path));
+                LABHUB_TRY(entry.content, sum_of_file(path));
             }
             listing.emplace(name, std::move(entry));
             return {};
@@ -166,7 +166,7 @@ Result<std::vector<std::string>> changes_since(const fs::path& root, const Listi
             LABHUB_TRY(Entry entry, facts_of(path, facts));
             const std::int64_t changed = facts.st_ctim.tv_sec * kNanosecondsPerSecond + facts.st_ctim.tv_nsec;
             if (entry.kind == 'f' && changed > since_ns) {
-                LABHUB_TRY(entry.content, sha256_of_file(path));
+                LABHUB_TRY(entry.content, sum_of_file(path));
             }
             found.emplace(name, std::move(entry));
             return {};

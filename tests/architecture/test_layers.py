@@ -73,7 +73,7 @@ WALLS = [
     Wall(r"libssh/", "shared/ssh/", "one place knows libssh's re-entrant callbacks"),
     Wall(r"(zstd|xxhash)\.h", "coordinator/store/telemetry/", "one place packs readings and proves them sound"),
     Wall(r"sqlite3\.h", "shared/sqlite/", "one place knows statements, locks and result codes"),
-    Wall(r"openssl/", "coordinator/images/", "one place sums what images hold"),
+    Wall(r"openssl/", "shared/base/", "one place computes checksums"),
     Wall(r"curl/", "coordinator/notify/", "one place knows libcurl's options and threads"),
     Wall(r"toml\+\+", "shared/config/", "options are described in a table, not read from a tree"),
     Wall(r"CLI/", "", "only programs have a command line"),

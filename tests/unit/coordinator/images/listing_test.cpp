@@ -4,9 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include "coordinator/images/sha256.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/random.hpp"
+#include "shared/base/sha256.hpp"
 
 namespace labhub::coordinator::images {
 namespace {
@@ -28,14 +28,10 @@ class Tree : public ::testing::Test {
     fs::path root_;
 };
 
-TEST(Sha256, IsTheStandards) {
-    EXPECT_EQ(sha256_of("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-}
-
 TEST_F(Tree, IsReadBackFromItsText) {
     const auto listing = list_tree(root_, Depth::contents);
     ASSERT_TRUE(listing) << listing.error().to_string();
-    EXPECT_EQ(listing->at("usr/bin/tool").content, sha256_of("abc"));
+    EXPECT_EQ(listing->at("usr/bin/tool").content, sha256_hex("abc"));
     EXPECT_EQ(listing->at("bin").content, "usr/bin");
     const auto again = parse_listing(to_text(*listing));
     ASSERT_TRUE(again);
