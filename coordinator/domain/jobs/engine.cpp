@@ -283,8 +283,11 @@ void Engine::runner_started(const JobId& id, const runner::Started& started) {
     if (!self || is_final(self->job.status) || self->is_finishing || self->job.started) return;
     self->job.started = started.time;
     self->job.runtime = started.runtime;
-    if (self->job.status == Status::preparing) self->job.status = Status::running;
-    parts_.store.post_update(self->job, happened(to_string(Status::running), "by " + started.runtime));
+    // One that was asked to stop meanwhile stays on the way to its end.
+    const bool runs = self->job.status == Status::preparing;
+    if (runs) self->job.status = Status::running;
+    const std::string by = (runs ? "by " : "was started by ") + started.runtime;
+    parts_.store.post_update(self->job, happened(to_string(self->job.status), by));
     spdlog::info("experiment {} runs (by {}, output bounded by {})", id.value, started.runtime, started.disk_limit_by);
 }
 
