@@ -7,6 +7,7 @@
 #include "coordinator/domain/alarms/alarms.hpp"
 #include "coordinator/domain/commands/commander.hpp"
 #include "coordinator/domain/fleet/fleet.hpp"
+#include "coordinator/domain/images/images.hpp"
 #include "coordinator/domain/jobs/engine.hpp"
 #include "coordinator/domain/leases/leases.hpp"
 #include "coordinator/domain/telemetry/export.hpp"
@@ -44,6 +45,7 @@ struct Services {
     commands::Commander& commander;
     jobs::Engine& jobs;
     jobs::Results& results;
+    images::Images& images;
     telemetry::Recorder& recorder;
     Metrics& metrics;
     const broker::BrokerWatch& broker;

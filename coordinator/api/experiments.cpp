@@ -2,6 +2,7 @@
 #include "coordinator/api/experiments.hpp"
 
 #include "coordinator/api/alarm_body.hpp"
+#include "coordinator/api/caller_role.hpp"
 #include "coordinator/api/operations.hpp"
 #include "coordinator/domain/telemetry/query_time.hpp"
 
@@ -13,7 +14,7 @@ namespace json = boost::json;
 // --- start ---------------------------------------------------------------------------------------------------------
 
 struct Config {
-    std::optional<std::string> device;
+    std::optional<std::string> device, image;
     std::optional<json::value> time_limit, memory, output_limit;
     std::optional<double> cpus;
     std::optional<std::map<std::string, std::string>> environment;
@@ -23,13 +24,14 @@ struct Config {
     std::optional<std::vector<ExperimentAlarmBody>> alarms;
 };
 BOOST_DESCRIBE_STRUCT(Config, (),
-                      (device, time_limit, memory, output_limit, cpus, environment, queue, hold, priority, run_at,
-                       alarms))
+                      (device, image, time_limit, memory, output_limit, cpus, environment, queue, hold, priority,
+                       run_at, alarms))
 }  // namespace
 template <>
 struct MemberDocs<Config> {
     static constexpr MemberDoc list[] = {
         {"device", "node/device; the only one there is when left out"},
+        {"image", "what the script runs in: a name of GET /api/images; the hub's default when left out"},
         {"time_limit", "seconds, or text as '1h30m'; 1h when left out"},
         {"memory", "bytes, or text as '512m'; 512m when left out"},
         {"output_limit", "bytes of /app/output, or text as '1g'; 1g when left out"},
@@ -71,6 +73,8 @@ Result<jobs::Submission> submission_of(const Call& call, const Services& service
     submission.script = std::move(request.script_content);
     submission.id = std::move(request.experiment_id);
     submission.requested_by = call.caller.principal();
+    submission.image = std::move(config.image);
+    submission.role = role_of(call.caller);
     LABHUB_TRY(submission.time_limit, text_of("time_limit", config.time_limit));
     LABHUB_TRY(submission.memory, text_of("memory", config.memory));
     LABHUB_TRY(submission.output_limit, text_of("output_limit", config.output_limit));
@@ -102,7 +106,7 @@ Task<Result<StartReply>> start(Services& services, Call call, StartRequest reque
 // --- look ----------------------------------------------------------------------------------------------------------
 
 struct Experiment {
-    std::string experiment_id, status, reason, message, device, requested_by;
+    std::string experiment_id, status, reason, message, device, requested_by, image, image_digest;
     std::optional<int> exit_code, signal;
     std::int64_t created_at = 0;
     std::optional<std::int64_t> started_at, ended_at;
@@ -114,9 +118,9 @@ struct Experiment {
     std::optional<std::int64_t> peak_memory_bytes, cpu_ms;
 };
 BOOST_DESCRIBE_STRUCT(Experiment, (),
-                      (experiment_id, status, reason, message, device, requested_by, exit_code, signal, created_at,
-                       started_at, ended_at, time_limit_ms, memory_bytes, priority, is_held, run_at, queue_position,
-                       expected_start, waits_because, peak_memory_bytes, cpu_ms))
+                      (experiment_id, status, reason, message, device, requested_by, image, image_digest, exit_code,
+                       signal, created_at, started_at, ended_at, time_limit_ms, memory_bytes, priority, is_held, run_at,
+                       queue_position, expected_start, waits_because, peak_memory_bytes, cpu_ms))
 }  // namespace
 template <>
 struct MemberDocs<Experiment> {
@@ -125,6 +129,7 @@ struct MemberDocs<Experiment> {
         {"reason",
          "why it ended: user, time_limit, out_of_memory, disk_limit, exit_status, signal, node_lost, lease_lost, "
          "runner_lost, sandbox_failed or alarm; empty otherwise"},
+        {"image_digest", "which build of the image; empty for the host's own /usr"},
         {"created_at", "milliseconds of UTC since 1970, as all times here"},
         {"run_at", "not before this; null: as soon as can be"},
         {"queue_position", "1 is next; null when it isn't queued"},
@@ -148,6 +153,8 @@ Experiment describe(const Services& services, const jobs::Job& job) {
     shown.message = job.message;
     shown.device = job.device.to_string();
     shown.requested_by = job.requested_by;
+    shown.image = job.image.empty() ? std::string(images::kHostImage) : job.image;
+    shown.image_digest = job.image_digest;
     shown.exit_code = job.exit_code;
     shown.signal = job.signal;
     shown.created_at = job.created.count;

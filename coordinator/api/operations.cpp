@@ -14,6 +14,7 @@ std::vector<Operation> all_operations() {
     add_containers(list);
     add_alarms(list);
     add_telemetry(list);
+    add_images(list);
     add_maintenance(list);
     add_documents(list);
     return list;

@@ -14,6 +14,7 @@ void add_experiments(std::vector<Operation>& list);
 void add_queue(std::vector<Operation>& list);
 void add_containers(std::vector<Operation>& list);
 void add_telemetry(std::vector<Operation>& list);
+void add_images(std::vector<Operation>& list);
 void add_maintenance(std::vector<Operation>& list);
 void add_session(std::vector<Operation>& list);
 void add_nodes(std::vector<Operation>& list);

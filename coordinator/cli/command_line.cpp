@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "coordinator/cli/alarms_grammar.hpp"
+#include "coordinator/cli/images_grammar.hpp"
 #include "coordinator/cli/telemetry_grammar.hpp"
 
 namespace labhub::cli {
@@ -35,6 +36,7 @@ class Grammar {
         add_devices();
         telemetry_.describe(app_);
         alarms_.describe(app_);
+        images_.describe(app_);
     }
 
     Result<CommandLine> parse(int count, const char* const* arguments) {
@@ -56,6 +58,7 @@ class Grammar {
             if (command->parsed()) fill(line_);
         if (auto telemetry = telemetry_.chosen()) line_.command = std::move(*telemetry);
         if (auto alarms = alarms_.chosen()) line_.command = std::move(*alarms);
+        if (auto images = images_.chosen()) line_.command = std::move(*images);
         return line_;
     }
 
@@ -92,6 +95,9 @@ class Grammar {
         command->add_option("SCRIPT", run_.script, "Python script")->required()->check(CLI::ExistingFile);
         command->add_option("--device", run_.device, "Which device, as node/device; default the only one")
             ->type_name("DEVICE");
+        command
+            ->add_option("--image", run_.image, "What it runs in, as `labhub images list` names it; default the hub's")
+            ->type_name("IMAGE");
         command->add_option("--time-limit", run_.time_limit, "As 90s, 15m, 1h30m; default the hub's")
             ->type_name("TIME");
         command->add_option("--memory", run_.memory, "As 512m, 2g; default the hub's")->type_name("SIZE");
@@ -185,6 +191,7 @@ class Grammar {
     HoldCommand hold_;
     TelemetryGrammar telemetry_;
     AlarmsGrammar alarms_;
+    ImagesGrammar images_;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "coordinator/cli/access.hpp"
 #include "coordinator/cli/alarms.hpp"
 #include "coordinator/cli/experiments.hpp"
+#include "coordinator/cli/images.hpp"
 #include "coordinator/cli/queue.hpp"
 #include "coordinator/cli/run.hpp"
 #include "coordinator/cli/telemetry.hpp"
@@ -47,7 +48,8 @@ struct HoldCommand {
 struct CommandLine {
     /// What to ask the hub, unless `up` is set.
     std::variant<NodesCommand, RunRequest, ExperimentsCommand, LogsRequest, StopCommand, ResultsCommand, ReadCommand,
-                 SetCommand, HoldCommand, EventsCommand, NoteCommand, QueueCommand, TelemetryCommand, AlarmsCommand>
+                 SetCommand, HoldCommand, EventsCommand, NoteCommand, QueueCommand, TelemetryCommand, AlarmsCommand,
+                 ImagesCommand>
         command;
     std::optional<up::Settings> up;
     AccessRequest access;

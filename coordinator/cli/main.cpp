@@ -38,6 +38,7 @@ struct Start {
     }
     Task<ExitStatus> operator()(const TelemetryCommand& telemetry) const { return run_telemetry(context, telemetry); }
     Task<ExitStatus> operator()(const AlarmsCommand& alarms) const { return run_alarms(context, alarms); }
+    Task<ExitStatus> operator()(const ImagesCommand& images) const { return run_images(context, images); }
     Task<ExitStatus> operator()(const HoldCommand& hold) const { return hold_device(context, hold.device); }
 };
 

@@ -44,6 +44,7 @@ Result<json::object> Run::start_body() const {
     LABHUB_TRY(std::string script, read_file(request_.script, kMostScriptBytes));
     json::object config;
     if (!request_.device.empty()) config["device"] = request_.device;
+    if (!request_.image.empty()) config["image"] = request_.image;
     if (!request_.time_limit.empty()) config["time_limit"] = request_.time_limit;
     if (!request_.memory.empty()) config["memory"] = request_.memory;
     if (request_.cpus) config["cpus"] = *request_.cpus;

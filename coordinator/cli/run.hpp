@@ -16,6 +16,7 @@ namespace labhub::cli {
 struct RunRequest {
     std::filesystem::path script;
     std::string id;          ///< --id; empty lets the hub choose
+    std::string image;       ///< --image; empty: the hub's default
     std::string device;      ///< --device; empty: the only one there is
     std::string time_limit;  ///< as typed: "1h"
     std::string memory;      ///< as typed: "512m"

@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 
 /// A change of the list takes effect after two looks at most, and a moment.
 constexpr std::chrono::seconds kEnrolmentPeriod{2};
+constexpr std::chrono::seconds kImagesPeriod{30};
 
 mqtt::ConnectOptions broker_options(const Settings& settings) {
     mqtt::ConnectOptions broker;
@@ -87,6 +88,7 @@ struct Coordinator::Parts {
           job_store(*writer),
           command_store(*writer),
           alarm_store(*writer),
+          image_store(*writer),
           fleet(executor, clock),
           recorder(*telemetry, fleet, executor, clock),
           ingest(ingest_options(settings, ground.enrolments), clock, recorder),
@@ -101,6 +103,7 @@ struct Coordinator::Parts {
           live(executor, clock, settings.telemetry.live_memory),
           exporter(*telemetry),
           launcher(executor, ground.runner),
+          images(executor, std::move(ground.images), {image_store, clock, pool}),
           server(executor, http::ServerLimits{},
                  [this](http::Request request) { return router.handle(std::move(request)); }),
           sandboxes(server),
@@ -111,15 +114,15 @@ struct Coordinator::Parts {
                 recorder,
                 results,
                 launcher,
+                images,
                 clock,
                 pool,
                 {[this](const JobId& job, UniqueFd listener) { return sandboxes.open(job, std::move(listener)); },
                  [this](const JobId& job) { sandboxes.close(job); }}}),
           alarms(executor, std::move(ground.alarms.rules), std::move(ground.alarms.channels),
                  std::move(ground.alarms.courier), {alarm_store, fleet, leases, commander, jobs, clock}),
-          services{fleet,        leases,          commander,         jobs,       results, recorder, metrics,
-                   broker_watch, alarms.alarms(), alarms.notifier(), *telemetry, live,    exporter, clock,
-                   pool},
+          services{fleet,        leases,          commander,         jobs,       results, images,   recorder, metrics,
+                   broker_watch, alarms.alarms(), alarms.notifier(), *telemetry, live,    exporter, clock,    pool},
           router(services, api::all_operations(), token),
           reconcilers(executor, clock) {}
 
@@ -133,6 +136,7 @@ struct Coordinator::Parts {
     store::JobStore job_store;
     store::CommandStore command_store;
     store::AlarmStore alarm_store;
+    store::ImageStore image_store;
     fleet::Fleet fleet;
     telemetry::Recorder recorder;
     ingest::Ingest ingest;
@@ -145,6 +149,7 @@ struct Coordinator::Parts {
     telemetry::LiveFeed live;
     telemetry::Exporter exporter;
     runner::SpawnLauncher launcher;
+    images::Images images;
     http::Server server;
     SandboxListeners sandboxes;
     jobs::Engine jobs;
@@ -165,6 +170,8 @@ void Coordinator::Parts::connect() {
     leases.on_lost = [this](const leases::Lease& lease, const Error& why) { jobs.lease_lost(lease, why); };
     recorder.ask_ingest([this] { return ingest.counters(); });
     recorder.listen(live.listener());
+    images.users = [this](const std::string& digest) { return jobs.users_of_image(digest); };
+    images.on_default_changed = [this] { launcher.keep_like(jobs.usual_spec()); };
 }
 
 void Coordinator::Parts::keep_sandboxes_ready(const Settings& settings) {
@@ -189,6 +196,7 @@ void Coordinator::Parts::start_reconcilers(const Settings& settings) {
     reconcilers.add("queue", std::chrono::seconds{1}, [this] { return jobs.run_queue(); });
     reconcilers.add("active jobs", std::chrono::seconds{1}, [this] { return jobs.watch_active(); });
     reconcilers.add("lease renewal", settings.lease_time_to_live / 3, [this] { return leases.renew_all(); });
+    reconcilers.add("images", kImagesPeriod, [this] { return images.reconcile(); });
     reconcilers.add("enrolment", kEnrolmentPeriod, [this] { return enrolment.look(); });
     reconcilers.start();
 }
@@ -207,6 +215,8 @@ Task<Result<void>> Coordinator::start() {
     parts_ = std::make_unique<Parts>(context_.get_executor(), settings_, std::move(*ground));
     Parts& parts = *parts_;
     parts.connect();
+    auto images_started = co_await parts.images.start();
+    if (!images_started) co_return images_started;
     auto jobs_started = co_await parts.jobs.start();
     if (!jobs_started) co_return jobs_started;
     auto alarms_started = co_await parts.alarms.start(parts.reconcilers);
@@ -235,6 +245,7 @@ Task<void> Coordinator::stop() {
     co_await parts_->reconcilers.stop();
     co_await parts_->alarms.stop();
     co_await parts_->jobs.close();
+    co_await parts_->images.stop();
     co_await parts_->launcher.close();
     co_await parts_->mirror.stop();
     co_await parts_->broker_watch.stop();

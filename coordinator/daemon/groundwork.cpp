@@ -75,6 +75,17 @@ Result<jobs::EngineSettings> engine_settings(const Settings& settings, const fs:
     return engine;
 }
 
+Result<images::ImageSettings> image_settings(const Settings& settings, const fs::path& program) {
+    images::ImageSettings images;
+    images.folder = fs::absolute(settings.data_dir) / "images";
+    LABHUB_TRY(images.program, find_image_program(program));
+    LABHUB_TRY(images.declarations, find_declarations(settings, program));
+    LABHUB_TRY(images.python, find_python(settings, program));
+    images.default_image = settings.image;
+    images.grace = settings.image_grace;
+    return images;
+}
+
 }  // namespace
 
 Result<Groundwork> lay_groundwork(const Settings& settings, const fs::path& program) {
@@ -86,6 +97,7 @@ Result<Groundwork> lay_groundwork(const Settings& settings, const fs::path& prog
     LABHUB_TRY(ground.enrolments, link::read_enrolments(settings.enrolment));
     if (auto key = ssh::load_or_create_key(settings.ssh_key_path()); !key) return std::move(key).error();
     LABHUB_TRY(ground.engine, engine_settings(settings, program));
+    LABHUB_TRY(ground.images, image_settings(settings, program));
     LABHUB_TRY(ground.runner, find_runner(settings, program));
     LABHUB_TRY(ground.alarms, alarm_parts(settings.alarms));
     LABHUB_TRY(ground.token, load_or_create_token(settings.data_dir / "admin-token"));

@@ -32,6 +32,7 @@ struct Groundwork {
     std::pair<std::string, std::uint16_t> listen;
     std::vector<link::Enrolment> enrolments;
     jobs::EngineSettings engine;
+    images::ImageSettings images;
     std::filesystem::path runner;
     AlarmParts alarms;
     std::string token;

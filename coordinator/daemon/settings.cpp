@@ -36,6 +36,13 @@ config::Options options_of(Settings& settings) {
                 "Folder of the Python packages scripts import; empty: the installed one");
     options.add("jobs.runtime", &settings.runtime,
                 "OCI runtime: auto, runc, crun, or the path of a program with their command line", config::not_empty());
+    options.add("jobs.image", &settings.image, "Image of experiments that name none; host: this host's own /usr",
+                config::name("image"));
+    options.add("images.declarations", &settings.image_declarations,
+                "Folder with NAME/image.toml for each image that can be built; empty: the installed one");
+    options.add("images.grace", &settings.image_grace,
+                "A build that its name stands for no more, and no experiment names, is removed after so long",
+                config::range(1s, 24h * 365));
     options.add("jobs.max_running", &settings.max_running, "Sandboxes at one time", config::range(1, 1000));
     options.add("jobs.cpus", &settings.job_cpus, "Processors that all sandboxes together may be given; 0: no bound",
                 config::range(0.0, 10'000.0));
@@ -112,6 +119,18 @@ Result<fs::path> find_python(const Settings& settings, const fs::path& program) 
                        {bin / "../share/labhub/python/labhub", bin / "../../../coordinator/clients/python/labhub"});
     if (!found) return found;
     return found->parent_path();
+}
+
+Result<fs::path> find_image_program(const fs::path& program) {
+    return first_existing("labhub-image", {program.parent_path() / "labhub-image"});
+}
+
+Result<fs::path> find_declarations(const Settings& settings, const fs::path& program) {
+    if (!settings.image_declarations.empty())
+        return first_existing("images.declarations", {settings.image_declarations});
+    const fs::path bin = program.parent_path();
+    return first_existing("the declarations of images",
+                          {bin / "../share/labhub/images", bin / "../../../coordinator/images"});
 }
 
 Result<fs::path> find_runner(const Settings& settings, const fs::path& program) {

@@ -30,6 +30,9 @@ struct Settings {
     std::filesystem::path runner;  ///< empty: labhub-runner beside this program
     std::filesystem::path python;  ///< empty: where this program's packages are installed
     std::string runtime = "auto";
+    std::string image = "host";
+    std::filesystem::path image_declarations;  ///< empty: where this program's are installed
+    std::chrono::milliseconds image_grace{600'000};
     int max_running = 4;
     double job_cpus = 0;
     std::int64_t job_memory = 0;
@@ -57,5 +60,9 @@ Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& te
 Result<std::filesystem::path> find_python(const Settings& settings, const std::filesystem::path& program);
 /// labhub-runner: the settings' path, else beside this program. Error not_found.
 Result<std::filesystem::path> find_runner(const Settings& settings, const std::filesystem::path& program);
+/// labhub-image beside labhub-runner, which is started in the same way. Error not_found.
+Result<std::filesystem::path> find_image_program(const std::filesystem::path& program);
+/// Where images are declared: the settings' folder, else the installed one, else the source tree's. Error not_found.
+Result<std::filesystem::path> find_declarations(const Settings& settings, const std::filesystem::path& program);
 
 }  // namespace labhub::coordinator::daemon

@@ -22,6 +22,9 @@ std::string encode_request(const Job& job) {
                                        {"output_bytes", job.limits.output_bytes},
                                        {"log_bytes", job.limits.log_bytes},
                                        {"tmp_bytes", job.limits.tmp_bytes},
+                                       {"image", job.image},
+                                       {"image_digest", job.image_digest},
+                                       {"python", job.python},
                                        {"environment", std::move(environment)},
                                        {"alarms", std::move(declared)}});
 }
@@ -53,6 +56,13 @@ Result<void> decode_request(std::string_view text, Job& job) {
     job.limits.output_bytes = whole("output_bytes", job.limits.output_bytes);
     job.limits.log_bytes = whole("log_bytes", job.limits.log_bytes);
     job.limits.tmp_bytes = whole("tmp_bytes", job.limits.tmp_bytes);
+    const auto word = [&](std::string_view name) {
+        const auto* found = object.if_contains(name);
+        return found && found->is_string() ? std::string(found->get_string()) : std::string{};
+    };
+    job.image = word("image");
+    job.image_digest = word("image_digest");
+    job.python = word("python");
     if (const auto* cpus = object.if_contains("cpus"); cpus && cpus->is_number())
         job.limits.cpus = cpus->to_number<double>();
     if (const auto* environment = object.if_contains("environment"); environment && environment->is_object())

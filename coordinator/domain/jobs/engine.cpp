@@ -44,7 +44,8 @@ Task<Result<void>> Engine::start() {
     socket_ = std::move(*socket);
     drop_orphans(*open_leases);
     for (const auto& [id, entry] : jobs_) resume(id);
-    tasks_.spawn("syntax check", prepare_syntax_check(std::chrono::milliseconds{0}));
+    if (auto usual = parts_.images.choose(std::nullopt, images::kAdminRole))
+        tasks_.spawn("script check", prepare_script_check(std::move(*usual), std::chrono::milliseconds{0}));
     if (active_count() > 0)
         spdlog::info("{} jobs were active when the coordinator ended: waiting for their runners", active_count());
     co_return Result<void>{};
@@ -59,11 +60,15 @@ Task<Result<Job>> Engine::submit(Submission submission) {
     const bool may_queue = submission.queue;
     auto device = parts_.fleet.device(submission.device);
     if (!device) co_return std::move(device).error();
+    auto image = parts_.images.choose(submission.image, submission.role);
+    if (!image) co_return std::move(image).error();
     auto made = make_job(std::move(submission), parts_.clock.utc_now());
     if (!made) co_return std::move(made).error();
     Job job = std::move(*made);
-    auto check = [this, script = job.script] { return syntax_check_.check(script); };
-    auto checked = co_await run_blocking(parts_.pool, std::move(check));
+    job.image = image->name;
+    job.image_digest = image->digest;
+    job.python = image->python;
+    auto checked = co_await check_script(*image, job.script);
     if (!checked) co_return std::move(checked).error();
     auto acceptable = check_acceptable(job, may_queue);
     if (!acceptable) co_return std::move(acceptable).error();
@@ -75,17 +80,8 @@ Task<Result<Job>> Engine::submit(Submission submission) {
     jobs_[job.id].job = job;
     spdlog::info("experiment {} of {} is queued for {}", job.id.value, job.requested_by, job.device.to_string());
     tasks_.spawn("queue", run_queue());
-    tasks_.spawn("syntax check", prepare_syntax_check(kUntilNextCheck));
+    tasks_.spawn("script check", prepare_script_check(std::move(*image), kUntilNextCheck));
     co_return job;
-}
-
-/// Later, as Python's start would take processor time from the sandbox that is being made.
-Task<void> Engine::prepare_syntax_check(std::chrono::milliseconds later) {
-    co_await sleep_for(later);
-    const auto state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none) co_return;
-    auto prepare = [this] { return syntax_check_.prepare(), true; };
-    co_await run_blocking(parts_.pool, std::move(prepare));
 }
 
 Result<void> Engine::check_acceptable(const Job& job, bool may_queue) const {

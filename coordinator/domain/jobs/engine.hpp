@@ -9,6 +9,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "coordinator/domain/fleet/fleet.hpp"
+#include "coordinator/domain/images/images.hpp"
 #include "coordinator/domain/jobs/job.hpp"
 #include "coordinator/domain/jobs/results.hpp"
 #include "coordinator/domain/jobs/schedule.hpp"
@@ -63,6 +64,7 @@ class Engine {
         telemetry::Recorder& recorder;
         Results& results;
         runner::Launcher& launcher;
+        images::Images& images;
         const Clock& clock;
         asio::thread_pool& pool;
         SandboxApi api;
@@ -75,8 +77,9 @@ class Engine {
     /// Ends the engine's own tasks; runners and their jobs live on.
     Task<void> close();
 
-    /// Errors: malformed (also a syntax error, with line), too_large, out_of_range, not_found (device), conflict (the
-    /// id exists; or the device is leased and queue is false), too_many.
+    /// Errors: malformed (also a syntax error, or an import the image hasn't, with line), too_large, out_of_range,
+    /// not_found (device, image), forbidden and corrupt (image), conflict (the id exists; or the device is leased and
+    /// queue is false), too_many.
     Task<Result<Job>> submit(Submission submission);
     /// Error not_found, conflict (has ended already).
     Task<Result<void>> stop(JobId id, std::string reason, std::string message);
@@ -106,7 +109,9 @@ class Engine {
     Task<Result<std::vector<Event>>> events(JobId id, std::int64_t after, std::int64_t limit);
 
     /// What a sandbox for a job with the default limits is made after, before there is such a job.
-    runner::JobSpec usual_spec() const { return spec_of(Job{}); }
+    runner::JobSpec usual_spec() const;
+    /// The jobs that have not ended and have that build of an image.
+    std::vector<std::string> users_of_image(const std::string& digest) const;
     /// Deletes ended jobs older than that, with their results. Returns how many.
     Task<Result<std::size_t>> remove_ended(std::chrono::milliseconds max_age);
 
@@ -134,7 +139,9 @@ class Engine {
     void resume(const JobId& id);
     void drop_orphans(const std::vector<leases::Lease>& open);
     void drop_lease(LeaseId id);
-    Task<void> prepare_syntax_check(std::chrono::milliseconds later);
+    Task<void> prepare_script_check(images::ChosenImage image, std::chrono::milliseconds later);
+    std::shared_ptr<ScriptCheck> script_check(const images::ChosenImage& image);
+    Task<Result<void>> check_script(images::ChosenImage image, std::string script);
     Event happened(std::string_view kind, std::string message = {}, std::string who = {}) const;
     Situation situation() const;
     Unavailable unavailable(const DeviceAddress& device) const;
@@ -163,8 +170,8 @@ class Engine {
     EngineSettings settings_;
     Parts parts_;
     std::map<JobId, Entry> jobs_;
-    std::map<JobId, DeviceAddress> arriving_;  ///< accepted, but not stored yet
-    SyntaxCheck syntax_check_;
+    std::map<JobId, DeviceAddress> arriving_;                            ///< accepted, but not stored yet
+    std::map<std::string, std::shared_ptr<ScriptCheck>> script_checks_;  ///< by the image's digest
     std::unique_ptr<runner::JobSocket> socket_;
     bool is_queue_running_ = false;
     bool is_queue_wanted_ = false;

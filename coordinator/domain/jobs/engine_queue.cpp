@@ -59,6 +59,9 @@ Task<void> Engine::launch(JobId id, leases::Lease lease) {
     auto granted = co_await parts_.leases.grant(lease.id);
     if (!granted) co_return co_await back_to_queue(id, granted.error());
     if (!self->job.stop_reason.empty()) co_return end_unstarted(id);
+    auto sound = co_await parts_.images.check_before_use(self->job.image_digest);
+    if (!sound) co_return sandbox_failed(id, sound.error());
+    if (!self->job.stop_reason.empty()) co_return end_unstarted(id);
     auto written = write_job_folder(self->job);
     if (!written) co_return sandbox_failed(id, written.error());
     auto started = parts_.launcher.start(parts_.results.folder_of(id));
@@ -89,6 +92,16 @@ Result<void> Engine::write_job_folder(const Job& job) const {
     return runner::write_job_spec(folder, spec_of(job));
 }
 
+/// The host's own where the default image can't be had: then jobs for it are refused, and no other is like it.
+runner::JobSpec Engine::usual_spec() const {
+    Job usual;
+    if (const auto image = parts_.images.choose(std::nullopt, images::kAdminRole)) {
+        usual.image_digest = image->digest;
+        usual.python = image->python;
+    }
+    return spec_of(usual);
+}
+
 runner::JobSpec Engine::spec_of(const Job& job) const {
     runner::JobSpec spec;
     spec.job_id = job.id;
@@ -103,6 +116,8 @@ runner::JobSpec Engine::spec_of(const Job& job) const {
     spec.limits.output_bytes = static_cast<std::uint64_t>(job.limits.output_bytes);
     spec.limits.log_bytes = static_cast<std::uint64_t>(job.limits.log_bytes);
     spec.limits.tmp_bytes = static_cast<std::uint64_t>(job.limits.tmp_bytes);
+    spec.root = parts_.images.root_of(job.image_digest);
+    if (!job.python.empty()) spec.argv.front() = job.python;
     spec.python_path = settings_.python;
     spec.runtime = settings_.runtime;
     spec.cache_folder = settings_.cache;

@@ -58,6 +58,9 @@ struct Job {
     DeviceAddress device;
     std::string requested_by;
     std::string script;
+    std::string image;         ///< as it was named; empty: from before there were images
+    std::string image_digest;  ///< the build it got; empty: the host's own /usr
+    std::string python;        ///< of the image; empty: the usual one
     Limits limits;
     std::map<std::string, std::string> environment;
     std::vector<alarms::ExperimentAlarm> alarms;  ///< watched while it holds its device

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "coordinator/domain/images/image.hpp"
 #include "coordinator/domain/jobs/archive.hpp"
 #include "coordinator/domain/jobs/ro_crate.hpp"
 #include "shared/base/files.hpp"
@@ -108,7 +109,8 @@ json::object describe_job(const Job& job) {
         {"requested_by", job.requested_by},
         {"device", job.device.to_string()},
         {"node", job.device.node.value},
-        {"image", "host"},
+        {"image", job.image.empty() ? std::string(images::kHostImage) : job.image},
+        {"image_digest", job.image_digest},
         {"request",
          json::object{
              {"environment", std::move(environment)}, {"limits", std::move(limits)}, {"alarms", std::move(alarms)}}},

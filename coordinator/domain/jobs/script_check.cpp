@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,33 +12,44 @@
 
 #include "shared/base/clock.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/json.hpp"
 #include "shared/base/text.hpp"
 
 namespace labhub::coordinator::jobs {
 namespace {
 
 constexpr std::chrono::seconds kTimeLimit{5};
-constexpr int kNoPython = 127;
+constexpr int kNoProgram = 127;
+/// More than any verdict: what comes after it is not the checker speaking.
+constexpr std::size_t kMaxVerdict = 256u << 10;
 
-// compile() alone with dont_inherit: nothing of the script is executed. Prints one line, or nothing when all is well.
-constexpr const char* kProgram =
-    "import sys\n"
-    "source = sys.stdin.buffer.read()\n"
-    "try:\n"
-    "    compile(source, 'user_script.py', 'exec', dont_inherit=True)\n"
-    "except SyntaxError as e:\n"
-    "    print(f'line {e.lineno or 1}, column {e.offset or 1}: {e.msg}')\n"
-    "except (ValueError, RecursionError, MemoryError, OverflowError) as e:\n"
-    "    print(f'line 1: {type(e).__name__}: {e}')\n";
-
-void limit_child() {
-    const rlimit memory{1u << 30, 1u << 30};
-    const rlimit processor{5, 5};
-    const rlimit none{0, 0};
-    ::setrlimit(RLIMIT_AS, &memory);
-    ::setrlimit(RLIMIT_CPU, &processor);
-    ::setrlimit(RLIMIT_CORE, &none);
-    ::setrlimit(RLIMIT_FSIZE, &none);
+/// Nothing where the answer is none of ours: Python was ended on the way.
+Result<std::optional<std::vector<images::Import>>> findings_of(const std::string& verdict) {
+    const std::optional<std::vector<images::Import>> nothing;
+    const auto parsed = parse_json(verdict);
+    if (!parsed || !parsed->is_object()) return nothing;
+    const auto& object = parsed->get_object();
+    if (const auto* error = object.if_contains("error")) {
+        if (error->is_string())
+            return Error{ErrorCode::malformed, "the script has a syntax error: " +
+                                                   printable(trim(std::string_view(error->get_string())), 300)};
+        if (!error->is_object()) return nothing;
+        const auto* const message = error->get_object().if_contains("message");
+        return Error{ErrorCode::unavailable,
+                     "scripts can't be checked: " + (message && message->is_string()
+                                                         ? printable(std::string_view(message->get_string()), 300)
+                                                         : std::string("its Python does not start"))};
+    }
+    std::vector<images::Import> imports;
+    const auto* const found = object.if_contains("imports");
+    if (!found || !found->is_array()) return nothing;
+    for (const auto& each : found->get_array()) {
+        if (!each.is_array() || each.get_array().size() != 2) return nothing;
+        const auto& pair = each.get_array();
+        if (!pair[0].is_string() || !pair[1].is_int64()) return nothing;
+        imports.push_back({std::string(pair[0].get_string()), static_cast<int>(pair[1].get_int64())});
+    }
+    return std::optional(std::move(imports));
 }
 
 }  // namespace
@@ -58,31 +68,31 @@ Result<void> check_script_text(std::string_view script) {
     return {};
 }
 
-Result<SyntaxCheck::Child> SyntaxCheck::start_python() {
+Result<ScriptCheck::Child> ScriptCheck::start_python() const {
     std::array<int, 2> in{}, out{};
     if (::pipe2(in.data(), O_CLOEXEC) != 0) return system_error("make a pipe", errno);
     UniqueFd in_read{in[0]}, in_write{in[1]};
     if (::pipe2(out.data(), O_CLOEXEC) != 0) return system_error("make a pipe", errno);
     UniqueFd out_read{out[0]}, out_write{out[1]};
+    const std::string root = reader_.root.string();
+    const char* const arguments[] = {"labhub-image", "check-script", root.c_str(), reader_.python.c_str(), nullptr};
+    const char* const environment[] = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", nullptr};
     const pid_t pid = ::fork();
-    if (pid < 0) return system_error("start the syntax check", errno);
+    if (pid < 0) return system_error("start the script check", errno);
     if (pid == 0) {
         // Between fork and exec only async-signal-safe calls: other threads may have held any lock.
         ::dup2(in_read.get(), 0);
         ::dup2(out_write.get(), 1);
         const int quiet = ::open("/dev/null", O_WRONLY);
         if (quiet >= 0) ::dup2(quiet, 2);
-        limit_child();
-        const char* const arguments[] = {"python3", "-I", "-S", "-c", kProgram, nullptr};
-        const char* const environment[] = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", nullptr};
-        ::execve("/usr/bin/python3", const_cast<char**>(arguments), const_cast<char**>(environment));
-        ::_exit(kNoPython);
+        ::execve(reader_.program.c_str(), const_cast<char**>(arguments), const_cast<char**>(environment));
+        ::_exit(kNoProgram);
     }
     return Child{pid, std::move(in_write), std::move(out_read)};
 }
 
 /// Writes the script and reads the verdict at the same time, so that neither side waits for a full pipe.
-Result<std::string> SyntaxCheck::converse(Child& child, std::string_view script) {
+Result<std::string> ScriptCheck::converse(Child& child, std::string_view script) {
     const auto until = Steady::now() + kTimeLimit;
     std::string verdict;
     std::array<char, 4096> chunk{};
@@ -104,11 +114,13 @@ Result<std::string> SyntaxCheck::converse(Child& child, std::string_view script)
         const ssize_t got = ::read(child.output.get(), chunk.data(), chunk.size());
         if (got <= 0) return verdict;
         verdict.append(chunk.data(), static_cast<std::size_t>(got));
+        if (verdict.size() > kMaxVerdict)
+            return Error{ErrorCode::malformed, "the script can't be parsed: its verdict has no end"};
     }
 }
 
 /// Python's verdict, empty when all is well; none when Python itself failed. Ends the child.
-Result<std::optional<std::string>> SyntaxCheck::ask(Child child, std::string_view script) {
+Result<std::optional<std::string>> ScriptCheck::ask(Child child, std::string_view script) {
     auto verdict = converse(child, script);
     if (!verdict) ::kill(child.pid, SIGKILL);
     child.input.reset();
@@ -116,44 +128,46 @@ Result<std::optional<std::string>> SyntaxCheck::ask(Child child, std::string_vie
     while (::waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
     }
     if (!verdict) return std::move(verdict).error();
-    if (WIFEXITED(status) && WEXITSTATUS(status) == kNoPython)
-        return Error{ErrorCode::unavailable, "scripts can't be checked: /usr/bin/python3 can't be started on the hub"};
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return std::optional<std::string>();
+    if (WIFEXITED(status) && WEXITSTATUS(status) == kNoProgram)
+        return Error{ErrorCode::unavailable, "scripts can't be checked: labhub-image can't be started on the hub"};
+    if (verdict->empty()) return std::optional<std::string>();
     return std::optional<std::string>(std::move(*verdict));
 }
 
-SyntaxCheck::~SyntaxCheck() {
+ScriptCheck::~ScriptCheck() {
     const auto child = take_waiting();
     if (!child) return;
     ::kill(child->pid, SIGKILL);
     ::waitpid(child->pid, nullptr, 0);
 }
 
-std::optional<SyntaxCheck::Child> SyntaxCheck::take_waiting() {
+std::optional<ScriptCheck::Child> ScriptCheck::take_waiting() {
     const std::lock_guard lock(mutex_);
     return std::exchange(waiting_, std::nullopt);
 }
 
-void SyntaxCheck::prepare() {
+void ScriptCheck::prepare() {
     const std::lock_guard lock(mutex_);
     if (waiting_) return;
     if (auto child = start_python()) waiting_ = std::move(*child);
 }
 
-Result<void> SyntaxCheck::check(std::string_view script) {
-    std::optional<std::string> verdict;
+Result<std::vector<images::Import>> ScriptCheck::check(std::string_view script) {
     if (auto waiting = take_waiting()) {
-        LABHUB_TRY(verdict, ask(std::move(*waiting), script));
+        LABHUB_TRY(const auto verdict, ask(std::move(*waiting), script));
+        if (verdict) {
+            LABHUB_TRY(auto findings, findings_of(*verdict));
+            if (findings) return std::move(*findings);
+        }
     }
-    if (!verdict) {
-        // None waited, or it ended for reasons of its own: only one that was started for this script is to be believed.
-        LABHUB_TRY(auto child, start_python());
-        LABHUB_TRY(verdict, ask(std::move(child), script));
+    // None waited, or it ended for reasons of its own: only one that was started for this script is to be believed.
+    LABHUB_TRY(auto child, start_python());
+    LABHUB_TRY(const auto verdict, ask(std::move(child), script));
+    if (verdict) {
+        LABHUB_TRY(auto findings, findings_of(*verdict));
+        if (findings) return std::move(*findings);
     }
-    if (!verdict) return Error{ErrorCode::malformed, "the script can't be parsed: Python's parser gave up on it"};
-    if (!verdict->empty())
-        return Error{ErrorCode::malformed, "the script has a syntax error: " + printable(trim(*verdict), 300)};
-    return {};
+    return Error{ErrorCode::malformed, "the script can't be parsed: Python's parser gave up on it"};
 }
 
 }  // namespace labhub::coordinator::jobs

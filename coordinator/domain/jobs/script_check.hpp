@@ -2,10 +2,14 @@
 
 #include <sys/types.h>
 
+#include <filesystem>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "coordinator/domain/images/image.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/result.hpp"
 
@@ -17,23 +21,31 @@ inline constexpr std::size_t kMaxScriptBytes = 1u << 20;
 /// too_large, saying where.
 Result<void> check_script_text(std::string_view script);
 
-/// Whether Python can parse a script, asked of /usr/bin/python3 itself: the text goes in by standard input and is
-/// compiled, never run. Starting Python is most of what a check takes, so one may be started ahead that waits for the
-/// next script; it ends by itself when this process does.
+/// Which Python reads scripts, and what confines it.
+struct ScriptReader {
+    std::filesystem::path program;           ///< labhub-image
+    std::filesystem::path root{"/"};         ///< of the image
+    std::string python{"/usr/bin/python3"};  ///< in it
+};
+
+/// What a script is: whether Python can parse it, and what it imports, asked of the image's own Python. The text goes
+/// in by standard input and is compiled, never run, by a process that can do nothing but that (labhub-image
+/// check-script). Starting it is most of what a check takes, so one may be started ahead that waits for the next
+/// script; it ends by itself when this process does.
 ///
 /// Thread: any, several at once. Ownership: the waiting child. The process must ignore SIGPIPE: a child may end early.
-class SyntaxCheck {
+class ScriptCheck {
   public:
-    SyntaxCheck() = default;
-    ~SyntaxCheck();
-    SyntaxCheck(const SyntaxCheck&) = delete;
-    SyntaxCheck& operator=(const SyntaxCheck&) = delete;
+    explicit ScriptCheck(ScriptReader reader) : reader_(std::move(reader)) {}
+    ~ScriptCheck();
+    ScriptCheck(const ScriptCheck&) = delete;
+    ScriptCheck& operator=(const ScriptCheck&) = delete;
 
     /// Starts the Python for the next check, unless one waits already. Where it can't be started check() will say so.
     void prepare();
-    /// Blocks for up to five seconds. Error malformed with line, column and Python's own message; unavailable when
-    /// there is no Python here.
-    Result<void> check(std::string_view script);
+    /// Blocks for up to five seconds. The imports whose failure nothing in the script catches, top-level names by their
+    /// first lines. Error malformed with line, column and Python's own message; unavailable when there is no Python.
+    Result<std::vector<images::Import>> check(std::string_view script);
 
   private:
     struct Child {
@@ -42,11 +54,12 @@ class SyntaxCheck {
         UniqueFd output;  ///< its standard output
     };
 
-    static Result<Child> start_python();
+    Result<Child> start_python() const;
     static Result<std::string> converse(Child& child, std::string_view script);
     static Result<std::optional<std::string>> ask(Child child, std::string_view script);
     std::optional<Child> take_waiting();
 
+    ScriptReader reader_;
     std::mutex mutex_;
     std::optional<Child> waiting_;
 };

@@ -21,10 +21,12 @@ struct Submission {
     std::optional<double> cpus;
     std::map<std::string, std::string> environment;
     std::vector<alarms::ExperimentAlarm> alarms;
-    std::optional<int> priority;      ///< -100 to 100; 0 when left out
-    std::optional<UtcMillis> run_at;  ///< not before
-    bool hold = false;                ///< wait until it is released
-    bool queue = true;                ///< false: refuse it at once when the device is leased
+    std::optional<std::string> image;  ///< left out: the default one
+    std::string role;                  ///< of who asks, for what may be used
+    std::optional<int> priority;       ///< -100 to 100; 0 when left out
+    std::optional<UtcMillis> run_at;   ///< not before
+    bool hold = false;                 ///< wait until it is released
+    bool queue = true;                 ///< false: refuse it at once when the device is leased
 };
 
 /// Bytes as people write them: "512m", "2g", "64k", "1048576"; powers of 1024. Error malformed.

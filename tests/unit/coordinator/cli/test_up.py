@@ -13,7 +13,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 BIN = pathlib.Path(os.environ.get("LABHUB_BIN") or ROOT / "build" / "dev" / "bin")
-PROGRAMS = ("labhub", "labhub-agent", "labhub-coordinator", "labhub-runner", "labhub-vessel-sim")
+PROGRAMS = ("labhub", "labhub-agent", "labhub-coordinator", "labhub-runner", "labhub-image", "labhub-vessel-sim")
 START_LIMIT_S = 60
 
 

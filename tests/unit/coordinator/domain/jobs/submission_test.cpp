@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 #include <gtest/gtest.h>
@@ -111,8 +113,29 @@ TEST(ScriptCheck, RefusesTextThatIsNoScriptAndSaysWhere) {
     EXPECT_TRUE(check_script_text(std::string(kMaxScriptBytes, '#')));
 }
 
+/// The host's own Python, as labhub-image confines it.
+ScriptReader host_reader() {
+    const char* const bin = std::getenv("LABHUB_BIN");
+    const std::filesystem::path own =
+        std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "bin";
+    ScriptReader reader;
+    reader.program = (bin ? std::filesystem::path(bin) : own) / "labhub-image";
+    return reader;
+}
+
+Result<std::vector<images::Import>> check(std::string_view script) { return ScriptCheck(host_reader()).check(script); }
+
+/// "numpy:1 os:3"
+std::string imports_of(std::string_view script) {
+    const auto checked = check(script);
+    if (!checked) return checked.error().to_string();
+    std::string all;
+    for (const auto& each : *checked) all += (all.empty() ? "" : " ") + each.module + ":" + std::to_string(each.line);
+    return all;
+}
+
 TEST(ScriptCheck, FindsASyntaxErrorWithItsLine) {
-    const auto checked = SyntaxCheck().check("x = 1\nif x\n    print(x)\n");
+    const auto checked = check("x = 1\nif x\n    print(x)\n");
     ASSERT_FALSE(checked);
     EXPECT_EQ(checked.error().code, ErrorCode::malformed);
     EXPECT_NE(checked.error().message.find("line 2"), std::string::npos) << checked.error().message;
@@ -121,16 +144,61 @@ TEST(ScriptCheck, FindsASyntaxErrorWithItsLine) {
 TEST(ScriptCheck, RunsNothingOfTheScript) {
     const std::string mark = testing::TempDir() + "labhub-script-ran";
     std::remove(mark.c_str());
-    EXPECT_TRUE(SyntaxCheck().check("open('" + mark + "', 'w').write('x')\n"));
+    EXPECT_TRUE(check("open('" + mark + "', 'w').write('x')\n"));
     EXPECT_NE(::access(mark.c_str(), F_OK), 0);
 }
 
 TEST(ScriptCheck, TakesALargeScriptAndAHostileOne) {
     std::string large;
     while (large.size() < kMaxScriptBytes - 16) large += "x = 1\n";
-    EXPECT_TRUE(SyntaxCheck().check(large));
-    EXPECT_FALSE(SyntaxCheck().check(std::string(100'000, '(')));
-    EXPECT_FALSE(SyntaxCheck().check("'''unclosed"));
+    EXPECT_TRUE(check(large));
+    EXPECT_FALSE(check(std::string(100'000, '(')));
+    EXPECT_FALSE(check("'''unclosed"));
+}
+
+TEST(ScriptCheck, NamesWhatAScriptImportsByItsFirstLine) {
+    EXPECT_EQ(imports_of("import numpy.linalg as la, os\nfrom scipy.signal import butter\nimport numpy\n"),
+              "numpy:1 os:1 scipy:2");
+    EXPECT_EQ(imports_of("def f():\n    import pandas\n"), "pandas:2");
+}
+
+TEST(ScriptCheck, LeavesOutImportsWhoseFailureIsMeant) {
+    EXPECT_EQ(imports_of("try:\n    import a\nexcept ImportError:\n    import b\n"), "");
+    EXPECT_EQ(imports_of("try:\n    import a\nexcept (ValueError, ModuleNotFoundError):\n    pass\n"), "");
+    EXPECT_EQ(imports_of("try:\n    import a\nexcept:\n    pass\n"), "");
+    EXPECT_EQ(imports_of("try:\n    import a\nexcept ValueError:\n    pass\n"), "a:2");
+    EXPECT_EQ(imports_of("import contextlib\nwith contextlib.suppress(ImportError):\n    import a\n"), "contextlib:1");
+    EXPECT_EQ(imports_of("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import a\n"), "typing:1");
+    EXPECT_EQ(imports_of("from . import a\nfrom .b import c\n"), "");
+    EXPECT_EQ(imports_of("import importlib\nimportlib.import_module('a')\n__import__('b')\n"), "importlib:1");
+}
+
+TEST(ScriptCheck, SaysNothingOfImportsWhereTheScriptChangesTheirSource) {
+    EXPECT_EQ(imports_of("import sys\nsys.path.insert(0, '/app/output')\nimport mine\n"), "");
+    EXPECT_EQ(imports_of("from sys import path\nimport mine\n"), "");
+}
+
+TEST(ScriptCheck, SurvivesWhatIsMeantToHurtItsParser) {
+    const std::string nested(5'000, '-');
+    const std::string scripts[] = {"x = " + nested + "1\n",
+                                   "x = " + std::string(90, '(') + "1" + std::string(90, ')'),
+                                   "x = 10**10**10\n",
+                                   "x = " + std::string(200'000, '9') + "\n",
+                                   "x = 1" + std::string(100'000, '+') + "1\n",
+                                   "lambda: " + std::string(50'000, '[')};
+    for (const auto& script : scripts) {
+        const auto checked = check(script);
+        if (!checked) EXPECT_EQ(checked.error().code, ErrorCode::malformed) << checked.error().to_string();
+    }
+    EXPECT_TRUE(check("x = 1\n"));
+}
+
+TEST(ScriptCheck, RefusesToCheckWithoutAPython) {
+    ScriptReader reader = host_reader();
+    reader.python = "/usr/bin/no-python";
+    const auto checked = ScriptCheck(reader).check("x = 1\n");
+    ASSERT_FALSE(checked);
+    EXPECT_EQ(checked.error().code, ErrorCode::unavailable) << checked.error().to_string();
 }
 
 /// The pid of this process's only child.
@@ -142,7 +210,7 @@ pid_t only_child() {
 }
 
 TEST(ScriptCheck, JudgesTheSameWithAPythonThatWaited) {
-    SyntaxCheck check;
+    ScriptCheck check{host_reader()};
     for (int i = 0; i < 2; ++i) {
         check.prepare();
         const auto bad = check.check("x = 1\nif x\n");
@@ -155,7 +223,7 @@ TEST(ScriptCheck, JudgesTheSameWithAPythonThatWaited) {
 
 TEST(ScriptCheck, PassesOverAWaitingPythonThatDied) {
     ::signal(SIGPIPE, SIG_IGN);
-    SyntaxCheck check;
+    ScriptCheck check{host_reader()};
     check.prepare();
     const pid_t waiting = only_child();
     ASSERT_GT(waiting, 0);
@@ -165,7 +233,7 @@ TEST(ScriptCheck, PassesOverAWaitingPythonThatDied) {
 
 TEST(ScriptCheck, LeavesNoPythonBehind) {
     {
-        SyntaxCheck check;
+        ScriptCheck check{host_reader()};
         check.prepare();
         check.prepare();
         ASSERT_GT(only_child(), 0);
