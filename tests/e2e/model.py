@@ -29,6 +29,7 @@ LEASE_TTL_S, DEAD_MAN_S, MANUAL_HOLD_S = 3.0, 2.0, 2.0
 MOST_WAITING = 25
 CHECK_EVERY_S = 1.0
 DRAIN_S = 150
+CLEAN_UP = "/api/maintenance/cleanup?max_age_hours=0"
 # The first line says that it ran: it must stand in its log once.
 HEAD = "import os\nprint('ran', os.environ['EXPERIMENT_ID'], flush=True)\n"
 FREE = ("completed", "")
@@ -46,7 +47,7 @@ KINDS = {
     "is stubborn": (HEAD + "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(1)\n", {"time_limit": "1s"}, ("timed_out", "time_limit"), 2),
 }
 STEPS = {"submit": 34, "stop": 11, "stop_twice": 4, "delete": 3, "hold": 5, "release": 6, "pause": 1.5, "resume": 3, "note": 5, "clean_up": 1, "set_by_hand": 5, "look": 10,
-         "wait": 8, "kill_coordinator": 1.2, "kill_amid_request": 1.5, "kill_runner": 3, "kill_script": 3, "kill_agent": 1.2, "kill_broker": 0.6, "freeze_agent": 0.8,
+         "wait": 8, "kill_coordinator": 1.2, "kill_amid_request": 2, "kill_runner": 3, "kill_script": 3, "kill_agent": 1.2, "kill_broker": 0.6, "freeze_agent": 0.8,
          "freeze_coordinator": 0.4}
 
 
@@ -245,13 +246,16 @@ class Walk:
         old = [job for job in self.rules.known.values() if job.is_checked and not job.is_gone]
         for job in self.rules.known.values():
             job.may_be_gone = True  # what ends meanwhile may go too
-        sure, _ = self.ask("POST", "/api/maintenance/cleanup?max_age_hours=0")
-        if sure == "yes":
-            for job in old:
-                job.is_gone = True
-            self.jobs = self.rules.look()[0]
-            for job in self.rules.known.values():
-                job.may_be_gone = job.id not in self.jobs and not job.is_gone and job.may_be_gone and job.ends > 0
+        is_sure = self.ask("POST", CLEAN_UP)[0] == "yes"
+        for job in old if is_sure else []:
+            job.is_gone = True
+        self.was_cleaned(is_sure)
+
+    def was_cleaned(self, is_sure):
+        """Of what is not surely gone, only that may be which had ended."""
+        self.jobs = self.rules.look()[0]
+        for job in self.rules.known.values():
+            job.may_be_gone = not job.is_gone and job.ends > 0 and (not is_sure or job.id not in self.jobs)
 
     def set_by_hand(self):
         device, since = f"{self.chance.choice(self.lab.names)}/vessel", time.time()
@@ -282,20 +286,38 @@ class Walk:
             self.fell("coordinator", "coordinator")
 
     def kill_amid_request(self):
-        """kill -9 of the coordinator right after it was asked for something."""
+        """kill -9 of the coordinator right after it was asked for something: it may have done it or not."""
         if "coordinator" not in self.lab.processes:
             return
-        job, body = self.submission()
-        path = "/api/experiments/start"
-        other = self.any_job()
-        if other and other is not job and self.chance.random() < 0.4:
-            path, body, other.stop_asked = f"/api/experiments/{other.id}/stop", {}, True
-            del self.rules.known[job.id]
+        job = self.any_job()
+        what = self.chance.choice(["start", "start", "start", *(["stop", "release", "notes"] if job else []), "pause", "resume", "clean up"])
+        self.done[f"kill amid {what}"] += 1
+        path, body = f"/api/experiments/{job.id if job else ''}/{what}", {}
+        if what == "start":
+            body = self.submission()[1]
+            path = "/api/experiments/start"
+        elif what == "stop":
+            job.stop_asked = True
+        elif what == "release":
+            job.held = False
+        elif what == "notes":
+            body = {"text": "cut"}
+        elif what == "clean up":
+            self.check()
+            path = CLEAN_UP
+            for known in self.rules.known.values():
+                known.may_be_gone = True
+        else:
+            path, body = f"/api/queue/{what}", {"reason": "cut"}
+            if self.rules.paused and what == "resume":
+                self.rules.paused[1] = self.rules.paused[1] or time.time() * 1000
         data = json.dumps(body).encode()
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.lab.port), timeout=5) as line:
             line.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.lab.token}\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data)
             time.sleep(self.chance.uniform(0, 0.06))
         self.fell("coordinator", "coordinator")
+        if what == "clean up":
+            self.was_cleaned(False)
 
     def kill_process(self, is_runner, fault):
         found = [process for process in self.rules.processes() if process[3] == is_runner]
