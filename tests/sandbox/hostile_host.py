@@ -11,6 +11,14 @@ import subprocess
 import tempfile
 
 
+def host_user(job):
+    """The host's number for the user of a job's script (host_uid of coordinator/runner/oci_config.cpp)."""
+    mark = 2166136261
+    for byte in job.encode():
+        mark = (mark ^ byte) * 16777619 % (1 << 32)
+    return 1_900_000_000 + mark % 32768 * 4096 + 1000
+
+
 class Host:
     """What of the host a program might reach: a file, listeners, a process. Checked after each program."""
 
@@ -23,8 +31,7 @@ class Host:
         self.canary.chmod(0o666)
         self.victim = subprocess.Popen(["sleep", "600"])
         self.name = socket.gethostname()
-        facts = {path: os.stat(path) for path in map("/dev/".__add__, ("null", "zero", "full", "random", "urandom", "tty")) if os.path.exists(path)}
-        self.devices = {path: (fact.st_mode, fact.st_uid, fact.st_gid) for path, fact in facts.items()}
+        self.devices = {f"/dev/{name}": os.stat(f"/dev/{name}").st_mode for name in ("null", "zero", "full", "random", "urandom", "tty")}
         self.listeners = {}
         self._listen("tcp", socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0))
         with contextlib.suppress(OSError):
@@ -54,9 +61,9 @@ class Host:
                 "HOSTILE_ABSTRACT": self.folder.name, "HOSTILE_SOCKET": str(self.folder / "socket"), "HOSTILE_PID": str(self.victim.pid),
                 "HOSTILE_NAMESPACES": json.dumps(names), "HOSTILE_SELF": str(os.getpid()), **may_raise}
 
-    def trouble(self):
-        """What has happened to the host, as sentences."""
-        wrong = self._device_trouble()
+    def trouble(self, job=None):
+        """What has happened to the host, as sentences; `job`: in the sandbox of that name."""
+        wrong = self._device_trouble(job)
         if self.canary.read_text() != self.secret + "\n" or self.canary.stat().st_nlink != 1:
             wrong.append("the canary file was changed")
         if sorted(set(os.listdir(self.folder)) - {"host"}) != self.files:
@@ -71,15 +78,17 @@ class Host:
                 wrong.append(f"the host's {name} listener was reached")
         return wrong
 
-    def _device_trouble(self):
+    def _device_trouble(self, job):
         """The devices that sandboxes are given are the host's own: nobody may come to own one, or change its mode."""
         wrong = []
-        for path, before in self.devices.items():
+        for path, mode in self.devices.items():
             now = os.stat(path)
-            if (now.st_mode, now.st_uid, now.st_gid) != before:
-                wrong.append(f"{path} is {now.st_mode:o} of user {now.st_uid} now")
-                os.chown(path, *before[1:])
-                os.chmod(path, before[0] & 0o7777)
+            if now.st_mode != mode:
+                wrong.append(f"{path} has mode {now.st_mode:o} now")
+                os.chmod(path, mode & 0o7777)
+            if job and now.st_uid == host_user(job):
+                wrong.append(f"{path} belongs to the script's user now")
+                os.chown(path, 0, 0)
         return wrong
 
     def close(self):

@@ -98,7 +98,7 @@ class Hub:
             ended = self.lab.wait_end(job)
         took, folder = time.monotonic() - began, self.lab.job_folder(job)
         seen = Seen(program, folder, self._how(ended), ended["exit_code"] if ended["exit_code"] is not None else -1, ended["peak_memory_bytes"] or 0,
-                    ended["cpu_ms"] or 0, took, (folder / "stdout.txt").read_bytes(), (folder / "stderr.txt").read_bytes(), self.lab.results(job), pulse.slowest,
+                    ended["cpu_ms"] or 0, took, (folder / "stdout.txt").read_bytes(), (folder / "stderr.txt").read_bytes(), None, self.lab.results(job), pulse.slowest,
                     {node for node in self.lab.names if not self.lab.is_safe(node)})
         self._await_cleared(folder)
         return seen, [*leftovers(job, folder), *self._trouble()]

@@ -142,7 +142,7 @@ class Runners:
             runner.wait(10)
         ended = state["ended"]
         read = lambda name: (folder / name).read_bytes() if (folder / name).exists() else b""
-        seen = Seen(program, folder, how(ended), ended["exit_code"], ended["peak_memory_bytes"], ended["cpu_ms"], took, read("stdout.txt"), read("stderr.txt"))
+        seen = Seen(program, folder, how(ended), ended["exit_code"], ended["peak_memory_bytes"], ended["cpu_ms"], took, read("stdout.txt"), read("stderr.txt"), job)
         return seen, leftovers(job, folder)
 
     def _await_end(self, folder, runner):

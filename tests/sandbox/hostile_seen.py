@@ -15,6 +15,7 @@ class Seen:
     took: float
     out: bytes
     err: bytes
+    sandbox: str = None  # its name, where it is known
     zipped: dict = None
     slowest: float = 0  # of the hub's answers meanwhile, in seconds
     driven: set = dataclasses.field(default_factory=set)  # nodes whose outputs are no longer at rest

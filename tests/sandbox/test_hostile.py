@@ -16,6 +16,12 @@ WORKERS = 3
 FIRST = "wall_stands"
 
 
+def asked(programs):
+    """Those that this run is about; all where none is named."""
+    patterns = [sys.argv[at + 1] for at, word in enumerate(sys.argv[:-1]) if word == "-k"]
+    return [program for program in programs if not patterns or any(pattern.strip("*") in program.name for pattern in patterns)]
+
+
 class Sandboxes:
     """All programs of a test class in sandboxes of one runtime, a few at a time; a test awaits its own."""
 
@@ -40,7 +46,7 @@ class Sandboxes:
 
     def wrong_with(self, program):
         seen, left = self.runners.run(program)
-        wrong = hostile_lab.judge(program, seen, left, self.host.trouble(), self.host.secret)
+        wrong = hostile_lab.judge(program, seen, left, self.host.trouble(seen.sandbox), self.host.secret)
         if wrong:
             wrong.append(f"stdout: {seen.out[-1500:].decode(errors='replace')}")
             wrong.append(f"stderr: {seen.err[-1500:].decode(errors='replace')}")
@@ -58,15 +64,8 @@ class Battery(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        chosen = {case.removeprefix("test_") for case in vars(cls) if case.startswith("test_")} & cls.asked()
-        cls.sandboxes = Sandboxes(cls.runtime, [program for program in cls.programs if program.name in chosen])
+        cls.sandboxes = Sandboxes(cls.runtime, asked(cls.programs))
         cls.addClassCleanup(cls.sandboxes.close)
-
-    @classmethod
-    def asked(cls):
-        """The names of the programs that this run is about; all where none is named."""
-        patterns = [sys.argv[at + 1] for at, word in enumerate(sys.argv[:-1]) if word == "-k"]
-        return {program.name for program in cls.programs if not patterns or any(pattern.strip("*") in program.name for pattern in patterns)}
 
     def look_at(self, program):
         if self.sandboxes.why_not:
@@ -93,19 +92,25 @@ SOME = [program for program in IN_RUNNERS if "runc" in program.head.get("runtime
 WithRunc = battery("WithRunc", "runc", SOME)
 WithoutUserNamespace = battery("WithoutUserNamespace", "crun without user namespace", SOME)
 
+CONTROLLED = [program for program in PROGRAMS if not program.head["control"].startswith("none")]
+
 
 class Controls(unittest.TestCase):
     """The same programs where nothing denies them: they must say ESCAPED, or would never notice an escape."""
 
     @classmethod
     def setUpClass(cls):
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("a control runs as root")
         cls.host = Host()
         cls.addClassCleanup(cls.host.close)
+        pool = concurrent.futures.ThreadPoolExecutor(WORKERS)
+        cls.addClassCleanup(pool.shutdown, cancel_futures=True)
+        cls.ends = {program.name: pool.submit(hostile_lab.control, program, cls.host) for program in asked(CONTROLLED)}
 
     def look_at(self, program):
-        if os.geteuid() != 0:
-            self.skipTest("a control runs as root")
-        word, told = hostile_lab.control(program, self.host)
+        end = self.ends.get(program.name)
+        word, told = end.result(hostile_lab.CONTROL_LIMIT_S * 10) if end else hostile_lab.control(program, self.host)
         if not word.startswith("ESCAPED"):
             self.assertTrue(word.startswith("denied"), (word, told))
             missing = ("ENOSYS", "EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT", "ENOENT", "ENODEV", "EOPNOTSUPP")
@@ -114,9 +119,8 @@ class Controls(unittest.TestCase):
         self.assertTrue(word.startswith("ESCAPED"), (word, told))
 
 
-for one in PROGRAMS:
-    if not one.head["control"].startswith("none"):
-        setattr(Controls, f"test_{one.name}", lambda self, program=one: self.look_at(program))
+for one in CONTROLLED:
+    setattr(Controls, f"test_{one.name}", lambda self, program=one: self.look_at(program))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """To go on in the background when the script has ended."""
-# check: ended_within:15
+# check: ended_within:40
 # control: none it would leave processes behind
 import signal
 import time

@@ -1,6 +1,6 @@
 """A fork bomb whose first process has ended: the script is over, and all of it must be."""
 # limits: pids=64 time=15s
-# check: ended_within:20
+# check: ended_within:40
 # control: none it would take the machine
 import signal
 import time

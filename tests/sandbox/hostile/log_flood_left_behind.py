@@ -1,7 +1,7 @@
 """A flood from many processes that goes on when the script has ended."""
 # limits: log=64k pids=32 time=15s
 # word: none
-# check: log_within_limit ended_within:20
+# check: log_within_limit ended_within:40
 # control: none it would only print
 import time
 

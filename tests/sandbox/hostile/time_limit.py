@@ -1,7 +1,7 @@
 """To outlive the time limit: children of children in sessions of their own that hear no signal."""
 # expect: timed_out
 # limits: time=700ms grace=300ms
-# check: ended_within:15
+# check: ended_within:40
 # control: none it would leave processes behind
 # runtimes: crun runc
 import signal
