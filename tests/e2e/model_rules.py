@@ -190,7 +190,8 @@ class Rules:
         if runs > 1 or (row["status"] == "completed" and runs != 1):
             self.breach(("runs", job.id), f"{job.id} ran {runs} times: {row}")
         with contextlib.suppress(OSError, ValueError, KeyError):
-            self.cgroups.add(json.loads((folder / "runner.json").read_text())["cgroup"])
+            if cgroup := json.loads((folder / "runner.json").read_text())["cgroup"]:  # empty: it died before it had one
+                self.cgroups.add(cgroup)
 
     # --- processes ---------------------------------------------------------------------------------------------------
 
