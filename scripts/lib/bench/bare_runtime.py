@@ -1,12 +1,14 @@
-"""Runs a bundle by the OCI runtime alone, again and again, and says when each run began and when its first line came.
+"""What measures an OCI runtime alone, in a mount namespace of its own (unshare --mount).
 
-    bare_runtime.py RUNTIME STATE_DIR BUNDLE yes|no     in a mount namespace of its own (unshare --mount)
+    bare_runtime.py yes|no serve RUNTIME STATE_DIR BUNDLE    runs the bundle at each line of standard input
+    bare_runtime.py yes|no exec COMMAND…                     becomes the command
 
-Each line on standard input is one run, answered by one line of JSON: spawned, printed (the line's own text, as the
-script takes it from the clock), arrived; all in nanoseconds since 1970. The fourth argument says whether
-/sys/fs/cgroup/unified is hidden first, as labhub-runner does where crun refuses a hybrid host.
+The first argument says whether /sys/fs/cgroup/unified is hidden first, as labhub-runner does where crun refuses a hybrid
+host. Each run is answered by one line of JSON: spawned, printed (the line's own text, as the script takes it from the
+clock), arrived; all in nanoseconds since 1970.
 """
 import json
+import os
 import subprocess
 import sys
 import time
@@ -28,13 +30,19 @@ def run(command):
     return {"spawned": spawned, "printed": int(line), "arrived": arrived}
 
 
-def main():
-    runtime, state, bundle, hidden = sys.argv[1:]
-    if hidden == "yes":
-        hide_unified()
+def serve(runtime, state, bundle):
     for number, _ in enumerate(sys.stdin):
         command = [runtime, "--root", state, "run", "--bundle", bundle, f"labhub-bench-{number}"]
         print(json.dumps(run(command)), flush=True)
+
+
+def main():
+    hidden, what, *arguments = sys.argv[1:]
+    if hidden == "yes":
+        hide_unified()
+    if what == "exec":
+        os.execvp(arguments[0], arguments)
+    serve(*arguments)
 
 
 if __name__ == "__main__":

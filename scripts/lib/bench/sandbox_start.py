@@ -1,72 +1,21 @@
-"""from POST start to the script's first line in the hub, against the bare OCI runtime on the same bundle"""
+"""from POST start to the script's first line in the hub, against the bare OCI runtime and podman on the same root"""
 import json
 import os
 import pathlib
-import shutil
 import subprocess
-import sys
 import time
 
 from lab import Lab, wait_for
 
+from .bundle import OTHER_LIMITS, RealBundle
 from .inotify import Watch
 from .measuring import milliseconds, say
 
 ROUNDS = 30
 WARM_UP = 3
 FIRST_LINE = "import time\nprint(time.time_ns(), flush=True)\n"
-#: Not the default, so that no sandbox made in advance fits.
-OTHER_LIMITS = {"output_limit": "1000m"}
 #: After a sandbox has been made in advance: what was begun with it is over then.
 SETTLE = 0.2
-#: Where the runner's own mount namespace has the bundle: the first of these it could use.
-WORKPLACES = ("mnt", "media", "srv", "boot", "home", "opt")
-
-
-class RealBundle:
-    """The bundle that the runner made for a job, brought out of the runner's mount namespace while the job runs."""
-
-    def __init__(self, lab, folder):
-        self.folder = folder
-        job = lab.submit("import time\nprint('here', flush=True)\ntime.sleep(60)\n", **OTHER_LIMITS)
-        lab.wait_log(job, "here")
-        self.runner = json.loads((lab.job_folder(job) / "runner.json").read_text())
-        inside = pathlib.Path(f"/proc/{self.runner['pid']}/root")
-        workplace = next(inside / name for name in WORKPLACES if (inside / name / "bundle/config.json").exists())
-        python_path = json.loads((lab.job_folder(job) / "job.json").read_text())["python_path"]
-        shutil.copytree(workplace / "bundle/rootfs", folder / "rootfs", symlinks=True)
-        shutil.copy(workplace / "init", folder / "init")
-        (folder / "script.py").write_text(FIRST_LINE)
-        config = json.loads((workplace / "bundle/config.json").read_text())
-        self._repoint(config, python_path)
-        (folder / "config.json").write_text(json.dumps(config))
-        lab.request("POST", f"/api/experiments/{job}/stop")
-        lab.wait_end(job)
-
-    def _repoint(self, config, python_path):
-        """Only what lies in the runner's namespaces gets another place; the network namespace is made by the runtime."""
-        output = self.folder / "output"
-        output.mkdir()
-        places = {"/run/labhub/init": self.folder / "init", "/app/user_script.py": self.folder / "script.py",
-                  "/opt/labhub/python": python_path, "/app/output": output}
-        for mount in config["mounts"]:
-            if mount["destination"] in places:
-                mount["source"] = str(places[mount["destination"]])
-        for namespace in config["linux"]["namespaces"]:
-            if namespace["type"] == "network":
-                namespace.pop("path", None)
-        user = config["process"]["user"]["uid"]
-        for mapping in config["linux"].get("uidMappings", []):
-            if mapping["containerID"] == user:
-                user = mapping["hostID"]
-        shutil.chown(output, user, user)
-
-    def serve(self):
-        """bare_runtime.py over this bundle, as a process that runs it at each line."""
-        program = pathlib.Path(__file__).with_name("bare_runtime.py")
-        hidden = "yes" if self.runner.get("hide_unified") else "no"
-        return subprocess.Popen(["unshare", "--mount", "--propagation", "private", sys.executable, program, self.runner["runtime_program"],
-                                 self.folder / "state", self.folder, hidden], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def command_line(pid):
@@ -140,6 +89,32 @@ def start_unconfined():
     return {"spawned": spawned, "arrived": time.time_ns(), "printed": int(printed)}
 
 
+def podman_command(bundle):
+    """The same root, script, user and limits by podman. It says nothing of open files: it would raise them, which a root
+    without CAP_SYS_RESOURCE may not."""
+    limits = bundle.config["linux"]["resources"]
+    soft = {each["type"]: each["soft"] for each in bundle.config["process"]["rlimits"]}
+    mounts = [(mount["source"], mount["destination"]) for mount in bundle.config["mounts"]
+              if mount["type"] == "bind" and mount["destination"] != "/run/labhub/init"]
+    volumes = [word for source, destination in mounts
+               for word in ("--volume", f"{source}:{destination}" + ("" if destination == "/app/output" else ":ro"))]
+    return ["podman", "--log-level=error", "--runtime", "runc", "run", "--rm", "--network", "none", "--read-only", "--memory", str(limits["memory"]["limit"]),
+            "--pids-limit", str(limits["pids"]["limit"]), "--ulimit", f"nofile={soft['RLIMIT_NOFILE']}:{soft['RLIMIT_NOFILE']}", "--ulimit", "nproc=4096:4096",
+            "--cap-drop", "all", "--security-opt", "no-new-privileges", *volumes, "--rootfs", str(bundle.folder / "rootfs"),
+            "/usr/bin/python3", "-u", "/app/user_script.py"]
+
+
+def start_podman(command):
+    spawned = time.time_ns()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        line = process.stdout.readline()
+        arrived = time.time_ns()
+        process.stdout.read()
+    if process.returncode != 0:
+        raise RuntimeError(f"podman ended with {process.returncode}")
+    return {"spawned": spawned, "printed": int(line), "arrived": arrived}
+
+
 def took(runs, begin, end):
     return [run[end] - run[begin] for run in runs if begin in run and end in run]
 
@@ -153,32 +128,35 @@ def phases(hub):
 
 
 def measure():
-    hub, made_anew, bare, unconfined = [], [], [], []
+    hub, made_anew, bare, unconfined, podman = [], [], [], [], []
     with Lab(speed=1, period="1s") as lab:
         bundle_folder = lab.folder / "bare-bundle"
         bundle_folder.mkdir()
-        bundle = RealBundle(lab, bundle_folder)
-        say(f"the sandbox is made by {bundle.runner['runtime_program']}; {ROUNDS} rounds")
+        bundle = RealBundle(lab, bundle_folder, FIRST_LINE)
+        say(f"the sandbox is made by {bundle.runtime}; {ROUNDS} rounds")
         server = bundle.serve()
+        by_podman = podman_command(bundle)
         try:
             for number in range(WARM_UP + ROUNDS):
                 turns = [lambda: hub.append(start_in_hub(lab)), lambda: made_anew.append(start_in_hub(lab, **OTHER_LIMITS)),
-                         lambda: bare.append(start_bare(server)), lambda: unconfined.append(start_unconfined())]
+                         lambda: bare.append(start_bare(server)), lambda: unconfined.append(start_unconfined()),
+                         lambda: podman.append(start_podman(by_podman))]
                 first = number % len(turns)
                 # Each goes first equally often, so that none profits from what another left in the caches.
                 for turn in turns[first:] + turns[:first]:
                     wait_until_quiet(lab)
                     turn()
-            runtime = bundle.runner.get("started", {}).get("runtime") or bundle.runner["runtime_program"]
+            runtime = bundle.runner.get("started", {}).get("runtime") or bundle.runtime
         finally:
             server.stdin.close()
             server.wait(30)
-    hub, made_anew, bare, unconfined = (runs[WARM_UP:] for runs in (hub, made_anew, bare, unconfined))
+    hub, made_anew, bare, unconfined, podman = (runs[WARM_UP:] for runs in (hub, made_anew, bare, unconfined, podman))
     ours, anew = (milliseconds(took(runs, "posted", "arrived")) for runs in (hub, made_anew))
-    theirs = milliseconds(took(bare, "spawned", "arrived"))
+    theirs, podmans = (milliseconds(took(runs, "spawned", "arrived")) for runs in (bare, podman))
     figures = {"runtime": runtime, "rounds": ROUNDS, "unit": "ms", "hub": ours, "hub_none_ready": anew, "peer_bare_runtime": theirs,
+               "peer_podman": podmans,
                "limit_interpreter_alone": milliseconds(took(unconfined, "spawned", "arrived")),
                "hub_to_own_timestamp": milliseconds(took(hub, "posted", "printed")),
                "peer_to_own_timestamp": milliseconds(took(bare, "spawned", "printed")), "phases": phases(hub),
                "none_ready_vs_bare_runtime": round(anew["p50"] / theirs["p50"], 2), "phases_none_ready": phases(made_anew)}
-    return figures, [("vs_bare_runtime", ours["p50"] / theirs["p50"], "<=", 1.2)]
+    return figures, [("vs_bare_runtime", ours["p50"] / theirs["p50"], "<=", 1.2), ("vs_podman", podmans["p50"] / ours["p50"], ">=", 3)]
