@@ -127,9 +127,21 @@ class Grammar {
             ->excludes("--follow");
         CLI::App* const stop = add("stop", "Stops an experiment; its device is made safe", stop_);
         stop->add_option("ID", stop_.id, "The experiment")->required();
+        add_results();
+    }
+
+    void add_results() {
         CLI::App* const results = add("results", "Saves an experiment's results.zip", results_);
-        results->add_option("ID", results_.id, "The experiment")->required();
+        CLI::Option* const id = results->add_option("ID", results_.id, "The experiment");
         results->add_option("-o,--output", results_.to, "File to write; default ID.zip")->type_name("FILE");
+        results->require_subcommand(0, 1);
+        results->fallthrough();
+        CLI::App* const verify = results->add_subcommand("verify", "Checks every file of a result against its sum");
+        verify->add_option("RESULT", verify_.what, "An experiment, a results.zip, or the folder of one")->required();
+        results->callback([results, id] {
+            if (results->get_subcommands().empty() && id->empty()) throw CLI::RequiredError("ID");
+        });
+        commands_.emplace_back(verify, [this](CommandLine& line) { line.command = verify_; });
     }
 
     void add_queue() {
@@ -180,6 +192,7 @@ class Grammar {
     LogsRequest logs_;
     StopCommand stop_;
     ResultsCommand results_;
+    VerifyCommand verify_;
     QueueCommand queue_list_{QueueListRequest{}}, queue_hold_{QueueHoldRequest{{}, true}},
         queue_release_{QueueHoldRequest{{}, false}}, queue_pause_{QueuePauseRequest{}},
         queue_resume_{QueueResumeRequest{}};

@@ -26,6 +26,9 @@ struct ResultsCommand {
     std::string id;
     std::filesystem::path to;
 };
+struct VerifyCommand {
+    std::string what;  ///< an experiment, or a zip or folder that is here
+};
 struct EventsCommand {
     std::string id;
 };
@@ -47,9 +50,9 @@ struct HoldCommand {
 
 struct CommandLine {
     /// What to ask the hub, unless `up` is set.
-    std::variant<NodesCommand, RunRequest, ExperimentsCommand, LogsRequest, StopCommand, ResultsCommand, ReadCommand,
-                 SetCommand, HoldCommand, EventsCommand, NoteCommand, QueueCommand, TelemetryCommand, AlarmsCommand,
-                 ImagesCommand>
+    std::variant<NodesCommand, RunRequest, ExperimentsCommand, LogsRequest, StopCommand, ResultsCommand, VerifyCommand,
+                 ReadCommand, SetCommand, HoldCommand, EventsCommand, NoteCommand, QueueCommand, TelemetryCommand,
+                 AlarmsCommand, ImagesCommand>
         command;
     std::optional<up::Settings> up;
     AccessRequest access;

@@ -3,7 +3,6 @@
 #include "coordinator/cli/log_follower.hpp"
 #include "coordinator/cli/table.hpp"
 #include "coordinator/cli/text_of.hpp"
-#include "coordinator/cli/unpack.hpp"
 
 namespace labhub::cli {
 namespace {
@@ -70,23 +69,6 @@ Task<ExitStatus> stop_experiment(Context& context, std::string id) {
         context.console.print_json(*reply);
     else
         context.console.note(text_of(*reply, "message"));
-    co_return ExitStatus::done;
-}
-
-Task<ExitStatus> save_results(Context& context, std::string id, std::filesystem::path to) {
-    if (to.empty()) to = id + ".zip";
-    auto saved = co_await context.hub.download(experiment_path(id) + "/download", to);
-    if (!saved) co_return context.give_up(saved.error());
-    const auto files = list_archive(to);
-    if (!files) co_return context.give_up(files.error());
-    if (context.console.is_json()) {
-        json::array names(files->begin(), files->end());
-        context.console.print_json(
-            json::object{{"status", "success"}, {"file", to.string()}, {"files", std::move(names)}});
-        co_return ExitStatus::done;
-    }
-    context.console.print(to.string() + ":\n");
-    for (const std::string& file : *files) context.console.print("  " + file + "\n");
     co_return ExitStatus::done;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -13,8 +12,6 @@ namespace labhub::cli {
 Task<ExitStatus> list_experiments(Context& context);
 /// `labhub stop ID`
 Task<ExitStatus> stop_experiment(Context& context, std::string id);
-/// `labhub results ID -o FILE`: the results.zip; with an empty path ID.zip.
-Task<ExitStatus> save_results(Context& context, std::string id, std::filesystem::path to);
 
 struct LogsRequest {
     std::string id;

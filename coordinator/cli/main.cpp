@@ -1,3 +1,4 @@
+#include <clocale>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -10,6 +11,7 @@
 #include "coordinator/cli/command_line.hpp"
 #include "coordinator/cli/devices.hpp"
 #include "coordinator/cli/nodes.hpp"
+#include "coordinator/cli/results.hpp"
 #include "coordinator/cli/up/evaluation.hpp"
 
 namespace {
@@ -28,6 +30,7 @@ struct Start {
     Task<ExitStatus> operator()(const ResultsCommand& results) const {
         return save_results(context, results.id, results.to);
     }
+    Task<ExitStatus> operator()(const VerifyCommand& verify) const { return verify_results(context, verify.what); }
     Task<ExitStatus> operator()(const EventsCommand& events) const { return show_events(context, events.id); }
     Task<ExitStatus> operator()(const NoteCommand& note) const { return add_note(context, note.id, note.text); }
     Task<ExitStatus> operator()(const QueueCommand& queue) const { return run_queue_command(context, queue); }
@@ -78,6 +81,7 @@ int ask_hub(const CommandLine& line, Console& console) {
 int main(int count, char** arguments) {
     spdlog::set_level(spdlog::level::off);
     std::signal(SIGPIPE, SIG_IGN);
+    std::setlocale(LC_CTYPE, "C.UTF-8");  // names in archives are UTF-8; libarchive gives them in the process's own set
     auto line = parse_command_line(count, arguments);
     if (!line) {
         std::cerr << "labhub: " << line.error().to_string() << "\n";
@@ -93,5 +97,7 @@ int main(int count, char** arguments) {
         up::Evaluation evaluation(io, console, *line->up);
         return run_to_end(io, evaluation.run());
     }
+    if (const auto* verify = std::get_if<VerifyCommand>(&line->command); verify && is_local_result(verify->what))
+        return static_cast<int>(verify_local_results(console, verify->what));
     return ask_hub(*line, console);
 }

@@ -1,6 +1,6 @@
 #include "coordinator/cli/unpack.hpp"
 
-#include <functional>
+#include <array>
 #include <memory>
 
 #include <archive.h>
@@ -57,6 +57,18 @@ Result<void> copy_bytes(const std::filesystem::path& path, archive* from, archiv
 }
 
 }  // namespace
+
+Result<void> for_each_archived(const std::filesystem::path& path,
+                               const std::function<Result<void>(const std::string&, const NextPiece&)>& each) {
+    std::array<char, kBlockBytes> block{};
+    return walk(path, [&](archive* from, archive_entry* entry) {
+        return each(archive_entry_pathname(entry), [&]() -> Result<std::string_view> {
+            const la_ssize_t got = archive_read_data(from, block.data(), block.size());
+            if (got < 0) return wrong(path, from);
+            return std::string_view(block.data(), static_cast<std::size_t>(got));
+        });
+    });
+}
 
 Result<std::vector<std::string>> list_archive(const std::filesystem::path& path) {
     std::vector<std::string> files;

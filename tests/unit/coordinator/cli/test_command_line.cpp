@@ -41,6 +41,7 @@ TEST(CommandLine, ReadsTheOtherCommands) {
     EXPECT_TRUE(std::get<LogsRequest>(parse({"logs", "x", "-f"})->command).follow);
     EXPECT_EQ(std::get<LogsRequest>(parse({"logs", "x", "--tail", "5"})->command).tail, 5u);
     EXPECT_EQ(std::get<ResultsCommand>(parse({"results", "x", "-o", "f.zip"})->command).to, "f.zip");
+    EXPECT_EQ(std::get<VerifyCommand>(parse({"results", "verify", "x"})->command).what, "x");
     EXPECT_EQ(std::get<StopCommand>(parse({"stop", "x"})->command).id, "x");
     EXPECT_EQ(std::get<ReadCommand>(parse({"read"})->command).device, "");
     const auto set = parse({"set", "a/b", "stirrer=40", "led=on"});
@@ -55,6 +56,8 @@ TEST(CommandLine, ReadsTheOtherCommands) {
 TEST(CommandLine, SaysWhatIsWrongAndWhereHelpIs) {
     EXPECT_THAT(parse({}).error().to_string(), HasSubstr("labhub --help"));
     EXPECT_THAT(parse({"run"}).error().to_string(), HasSubstr("SCRIPT is required (see `labhub run --help`)"));
+    EXPECT_THAT(parse({"results"}).error().to_string(), HasSubstr("ID is required (see `labhub results --help`)"));
+    EXPECT_FALSE(parse({"results", "verify"}));
     EXPECT_THAT(parse({"run", "/no/such/file.py"}).error().to_string(), HasSubstr("/no/such/file.py"));
     EXPECT_THAT(parse({"up", "--port", "70000"}).error().to_string(), HasSubstr("70000"));
     EXPECT_THAT(parse({"up", "--speed", "-1"}).error().to_string(), HasSubstr("speed"));

@@ -172,6 +172,31 @@ TEST_F(ProgramTest, ResultsAreSavedAndListed) {
     EXPECT_TRUE(std::filesystem::exists(folder_.path() / "mine.zip"));
 }
 
+TEST_F(ProgramTest, ResultsAreVerifiedFromTheHubAsAFileAndAsAFolder) {
+    const std::string sum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";  // of "abc"
+    const std::string crate =
+        R"({"@graph":[{"@id":"output/gr%C3%B6%C3%9Fe.csv","@type":"File","contentSize":"3","sha256":")" + sum +
+        R"("}]})";
+    testing::write_zip(folder_.path() / "good.zip", {{"output/größe.csv", "abc"}, {"ro-crate-metadata.json", crate}});
+    testing::write_zip(folder_.path() / "bad.zip", {{"output/größe.csv", "abd"}, {"ro-crate-metadata.json", crate}});
+    hub_.answer("GET /api/experiments/e1/download", *read_file(folder_.path() / "good.zip"));
+    hub_.answer("GET /api/experiments/e2/download", *read_file(folder_.path() / "bad.zip"));
+    EXPECT_EQ(labhub("results verify e1").status, 0);
+    const Outcome bad = labhub("results verify e2");
+    EXPECT_EQ(bad.status, 1);
+    EXPECT_EQ(bad.output, "changed   output/größe.csv\n");
+    token_ = "wrong";  // what is here is checked without the hub
+    EXPECT_EQ(labhub("results verify good.zip").status, 0);
+    EXPECT_EQ(labhub("results verify bad.zip --json").status, 1);
+    std::filesystem::create_directories(folder_.path() / "kept/output");
+    ASSERT_TRUE(write_file(folder_.path() / "kept/output/größe.csv", "abc"));
+    ASSERT_TRUE(write_file(folder_.path() / "kept/ro-crate-metadata.json", crate));
+    EXPECT_EQ(labhub("results verify kept").status, 0);
+    const Outcome none = labhub("results verify ./nowhere.zip");
+    EXPECT_EQ(none.status, 1);
+    EXPECT_THAT(none.errors, HasSubstr("nowhere.zip"));
+}
+
 TEST_F(ProgramTest, LogsWithoutFollowPrintsAllThereIs) {
     serve_experiment("completed", "");
     const Outcome outcome = labhub("logs e1");
