@@ -77,6 +77,7 @@ int verify(const fs::path& images, const std::string& digest) {
 }
 
 int modules(const fs::path& root) {
+    step_back();
     Manifest manifest;
     if (root == "/") manifest.python = "/usr/bin/python3";
     if (const auto asked = ask_python(root, manifest); !asked) return fail(asked.error());

@@ -1,7 +1,5 @@
 #include "coordinator/domain/images/images.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 
 #include <spdlog/spdlog.h>
@@ -15,7 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::seconds kModulesLimit{90};
 constexpr std::size_t kMaxRoles = 32;
 
 std::string join(const std::vector<std::string>& words) {
@@ -190,68 +187,6 @@ Task<void> Images::check_all() {
         if (state.cancelled() != asio::cancellation_type::none) co_return;
         co_await verify(name);
     }
-}
-
-std::vector<std::string> Images::with_ours(std::vector<std::string> modules) const {
-    std::error_code none;
-    for (const auto& entry : fs::directory_iterator(settings_.python, none)) {
-        const fs::path& path = entry.path();
-        const bool is_module = entry.is_directory(none) ? path.stem() != "__pycache__" : path.extension() == ".py";
-        if (is_module) modules.push_back(path.stem());
-    }
-    std::sort(modules.begin(), modules.end());
-    return modules;
-}
-
-/// Changes when something is installed or removed.
-std::string Images::host_mark() const {
-    std::string mark;
-    std::error_code none;
-    for (const fs::path base : {"/usr/lib", "/usr/local/lib"})
-        for (const auto& entry : fs::directory_iterator(base, none)) {
-            if (!entry.path().filename().string().starts_with("python3")) continue;
-            for (const fs::path folder : {entry.path(), entry.path() / "dist-packages"}) {
-                struct stat facts {};
-                if (::stat(folder.c_str(), &facts) == 0)
-                    mark += folder.string() + std::to_string(facts.st_mtim.tv_sec) + "." +
-                            std::to_string(facts.st_mtim.tv_nsec) + " ";
-            }
-        }
-    return mark;
-}
-
-Task<bool> Images::refresh_host() {
-    if (host_mark() == host_mark_) co_return false;
-    co_await look_at_host();
-    co_return true;
-}
-
-/// Without an answer scripts for the host are not checked for what they import.
-Task<void> Images::look_at_host() {
-    const std::string mark = host_mark();
-    std::vector<std::string> arguments{"modules", "/"};
-    auto started = ImageProgram::start(executor_, settings_.program, std::move(arguments));
-    if (!started) {
-        spdlog::warn("what scripts can import on this host is not known: {}", started.error().to_string());
-        co_return;
-    }
-    auto following = ImageProgram::follow(
-        std::move(*started), [](const std::string&) {}, kModulesLimit);
-    auto answer = co_await std::move(following);
-    host_mark_ = mark;
-    if (!answer) {
-        const auto state = co_await asio::this_coro::cancellation_state;
-        if (state.cancelled() == asio::cancellation_type::none)
-            spdlog::warn("what scripts can import on this host is not known: {}", answer.error().to_string());
-        co_return;
-    }
-    const auto* const modules = answer->if_contains("modules");
-    if (!modules) co_return;
-    auto names = boost::json::try_value_to<std::vector<std::string>>(*modules);
-    if (!names) co_return;
-    host_.modules = std::make_shared<const std::vector<std::string>>(with_ours(std::move(*names)));
-    if (const auto* version = answer->if_contains("version"); version && version->is_string())
-        host_.version = version->get_string();
 }
 
 Task<Result<void>> Images::set_roles(std::string name, std::vector<std::string> roles) {

@@ -106,6 +106,8 @@ class Images {
     void decide_current();
     Image* by_digest(const std::string& digest);
     Task<void> look_at_host();
+    bool recall_host(const std::string& mark);
+    void learn_host(const std::string& mark, const boost::json::object& answer);
     Task<void> check_all();
     std::string host_mark() const;
     std::vector<std::string> with_ours(std::vector<std::string> modules) const;

@@ -128,6 +128,12 @@ TEST_F(ImageRules, TheHostIsAlwaysThereAndKnowsItsModules) {
     const auto& modules = *(*images_->find("host"))->modules;
     EXPECT_TRUE(std::binary_search(modules.begin(), modules.end(), "json"));
     EXPECT_EQ(run(images_->remove("host")).error().code, ErrorCode::conflict);
+    // The next start knows them at once.
+    close();
+    open();
+    run(images_->reconcile());
+    ASSERT_TRUE((*images_->find("host"))->modules);
+    EXPECT_FALSE(run(images_->refresh_host()));
 }
 
 TEST_F(ImageRules, ANameStandsForItsNewestBuild) {
