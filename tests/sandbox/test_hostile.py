@@ -37,6 +37,7 @@ class Sandboxes:
             self.why_not = "user namespaces don't work here: all the others run without"
             return
         if runtime == "hub":
+            self.runners.close()
             self.runners = hostile_hub.Hub(self.host)
         # Some of the others would harm a machine: none starts before it is proven that a sandbox stands.
         first = next(program for program in PROGRAMS if program.name == FIRST)
