@@ -60,7 +60,7 @@ class Walk:
         self.prefix = f"model-{os.getpid()}-{seed}-"
         self.rules = Rules(self.lab, self.prefix, seed, LEASE_TTL_S, DEAD_MAN_S, MANUAL_HOLD_S)
         self.done, self.answers, self.thaws, self.jobs = collections.Counter(), collections.Counter(), [], {}
-        self.was_checked = 0.0
+        self.was_checked, self.submissions = 0.0, 0
 
     def __enter__(self):
         configure = self.lab._configure
@@ -178,7 +178,8 @@ class Walk:
         kind = self.chance.choices(list(KINDS), [entry[3] for entry in KINDS.values()])[0]
         script, config, natural, _ = KINDS[kind]
         device = f"{self.chance.choice(self.lab.names)}/vessel"
-        job = Known(f"{self.prefix}{len(self.rules.known)}", kind, natural, device)
+        self.submissions += 1
+        job = Known(f"{self.prefix}{self.submissions}", kind, natural, device)
         config = {**config, "device": device, "priority": self.chance.choice([0, 0, 0, 5, -5])}
         if self.chance.random() < 0.1:
             config["hold"] = job.held = True
@@ -195,9 +196,9 @@ class Walk:
         job, body = self.submission()
         sure, why = self.ask("POST", "/api/experiments/start", body)
         job.promised = sure == "yes"
-        if sure == "no":
+        if sure == "no" or isinstance(why, ConnectionRefusedError):
             del self.rules.known[job.id]
-            if body["config"].get("queue") is not False:
+            if sure == "no" and body["config"].get("queue") is not False:
                 self.rules.breach(("submit", job.id), f"a submission was refused: {why}")
 
     def stop(self, verb="POST", tail="/stop"):
@@ -280,6 +281,15 @@ class Walk:
         self.lab.kill(name)
         self.rules.fell(name)
         self.strike(fault, node)
+        if name == "coordinator":
+            self.rules.look()
+            self.forget_unborn()
+
+    def forget_unborn(self):
+        """What was asked for and isn't stored when the coordinator is dead has never been."""
+        for id in [job.id for job in self.rules.known.values() if not job.promised and job.last is None]:
+            del self.rules.known[id]
+            self.done["submissions that were cut off in time"] += 1
 
     def kill_coordinator(self):
         if "coordinator" in self.lab.processes:
