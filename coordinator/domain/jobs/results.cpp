@@ -154,7 +154,10 @@ Task<Result<void>> Results::write(Job job) {
         if (!script.empty()) LABHUB_CHECK(write_file(folder / "script.py", script));
         return write_zip(folder, kEntries, target, crate_of(folder));
     };
-    auto packed = co_await run_blocking(pool_, std::move(pack));
+    // It takes as long as the outputs are large, and nobody is to wait behind it: a thread of its own. There are at most
+    // as many as jobs that are active.
+    asio::thread_pool packer{1};
+    auto packed = co_await run_blocking(packer, std::move(pack));
     if (!packed && first) first = std::move(packed);
     co_return first;
 }
@@ -215,7 +218,11 @@ Task<Result<void>> Results::write_description(Job job) {
     if (const auto device = fleet_.device(job.device)) description["metrics"] = describe_metrics((*device)->metrics);
     const auto node = fleet_.nodes().find(job.device.node);
     if (node != fleet_.nodes().end()) description["versions"].as_object()["agent"] = node->second.version;
-    auto written = write_file(folder_of(job.id) / "experiment.json", to_pretty_json(description));
+    // To the disk, which may be busy with the outputs.
+    auto store = [path = folder_of(job.id) / "experiment.json", text = to_pretty_json(description)] {
+        return write_file(path, text);
+    };
+    auto written = co_await run_blocking(pool_, std::move(store));
     if (written && !events) co_return std::move(events).error();
     co_return written;
 }
