@@ -438,7 +438,7 @@ class Walk:
     def summary(self):
         ended = sum(job.ends for job in self.rules.known.values())
         return {"seed": self.seed, "steps": self.rules.step, "done": dict(sorted(self.done.items())), "answers": dict(self.answers), "experiments": len(self.rules.known),
-                "ended": ended, "unsafe_spells": self.rules.unsafe_count, "endings": {" ".join(end).strip(): count for end, count in sorted(self.rules.endings.items())}, "breaches": self.rules.breaches}
+                "ended": ended, "empty_cgroups_left": len({path.name for path in self.rules.cgroups_left()}), "unsafe_spells": self.rules.unsafe_count, "endings": {" ".join(end).strip(): count for end, count in sorted(self.rules.endings.items())}, "breaches": self.rules.breaches}
 
 
 def main():

@@ -291,14 +291,19 @@ class Rules:
         for entry in (self.lab.folder / "data/experiments/.ready").glob("*"):
             self.cgroups.add(f"/labhub/{entry.name}")
 
+    def cgroups_left(self):
+        """A runner that is killed between its script's end and its own leaves its cgroups: empty, so they are counted, and
+        only processes in them break a rule."""
+        of_version_2 = [pathlib.Path(f"/sys/fs/cgroup{name}") for name in self.cgroups]
+        return [path for path in [*of_version_2, *(path for name in self.cgroups for path in pathlib.Path("/sys/fs/cgroup").glob(f"*{name}"))] if path.is_dir()]
+
     def check_leftovers(self):
         """After the end of the coordinator."""
         folder = str(self.lab.folder)
         left = {"processes": list(self.processes()),
                 "mounts": [line for line in pathlib.Path("/proc/self/mounts").read_text().splitlines() if folder in line],
                 "loop devices": [str(f) for f in pathlib.Path("/sys/block").glob("loop*/loop/backing_file") if folder in read(f)],
-                "cgroups": [str(path) for name in self.cgroups for path in pathlib.Path("/sys/fs/cgroup").glob(f"*{name}") if path.is_dir()]
-                + [name for name in self.cgroups if os.path.isdir(f"/sys/fs/cgroup{name}")],
+                "processes in cgroups": [str(path) for path in self.cgroups_left() if read(path / "cgroup.procs")],
                 "folders": [str(entry) for entry in (self.lab.folder / "data/experiments/.ready").glob("*")]}
         for what, names in left.items():
             if names:
