@@ -154,8 +154,8 @@ Task<Result<void>> Results::write(Job job) {
         if (!script.empty()) LABHUB_CHECK(write_file(folder / "script.py", script));
         return write_zip(folder, kEntries, target, crate_of(folder));
     };
-    // It takes as long as the outputs are large, and nobody is to wait behind it: a thread of its own. There are at most
-    // as many as jobs that are active.
+    // It takes as long as the outputs are large, and nobody is to wait behind it: a thread of its own. There are at
+    // most as many as jobs that are active.
     asio::thread_pool packer{1};
     auto packed = co_await run_blocking(packer, std::move(pack));
     if (!packed && first) first = std::move(packed);
