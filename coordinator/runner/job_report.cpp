@@ -113,6 +113,8 @@ Result<void> write_runner_state(const std::filesystem::path& job_dir, const Runn
     return write_file(job_dir / kFile, to_json_text(state), 0644);
 }
 
+std::filesystem::path sandbox_folder(const std::filesystem::path& job_dir) { return job_dir / "sandbox"; }
+
 bool is_runner_alive(const std::filesystem::path& job_dir) {
     const UniqueFd lock{::open((job_dir / "runner.lock").c_str(), O_RDONLY | O_CLOEXEC)};
     return lock && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0;

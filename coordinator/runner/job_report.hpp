@@ -57,6 +57,8 @@ Result<void> write_runner_state(const std::filesystem::path& job_dir, const Runn
 /// The same as JSON text, indented.
 std::string to_json_text(const RunnerState& state);
 
+/// `JOB_DIR/sandbox`: what outlasts a killed runner.
+std::filesystem::path sandbox_folder(const std::filesystem::path& job_dir);
 /// Whether a runner is at work on this folder now (it holds a lock on JOB_DIR/runner.lock for as long as it lives).
 bool is_runner_alive(const std::filesystem::path& job_dir);
 

@@ -12,6 +12,7 @@
 #include <spdlog/spdlog.h>
 
 #include "coordinator/runner/disk_image.hpp"
+#include "coordinator/runner/job_report.hpp"
 #include "coordinator/runner/root_folder.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/json.hpp"
@@ -69,7 +70,6 @@ Result<void> put(const fs::path& path, std::string_view bytes) {
 
 }  // namespace
 
-fs::path sandbox_folder(const fs::path& job_dir) { return job_dir / "sandbox"; }
 fs::path image_path(const fs::path& sandbox_folder) { return sandbox_folder / "output.img"; }
 fs::path plain_output_path(const fs::path& sandbox_folder) { return sandbox_folder / "output"; }
 

@@ -82,8 +82,6 @@ class Sandbox {
     Cgroup cgroup_;
 };
 
-/// `JOB_DIR/sandbox`: what outlasts a killed runner.
-std::filesystem::path sandbox_folder(const std::filesystem::path& job_dir);
 std::filesystem::path image_path(const std::filesystem::path& sandbox_folder);
 /// Where the outputs are when no image could be made.
 std::filesystem::path plain_output_path(const std::filesystem::path& sandbox_folder);

@@ -217,6 +217,7 @@ Task<void> Engine::finish(JobId id, Ending ending) {
     self->is_finishing = false;
     self->lost_since.reset();
     if (stored && socket_->is_connected(id)) (void)socket_->release(id);
+    if (had_sandbox) clear_away_sandbox(id);
     spdlog::info("experiment {} {}{}{}", id.value, to_string(self->job.status), self->job.message.empty() ? "" : ": ",
                  self->job.message);
     co_await run_queue();
@@ -303,7 +304,8 @@ void Engine::runner_ended(const JobId& id, const runner::Ended& ended) { begin_f
 
 void Engine::runner_lost(const JobId& id) {
     Entry* const self = entry(id);
-    if (!self || is_final(self->job.status)) return;
+    if (!self) return;
+    if (is_final(self->job.status)) return clear_away_sandbox(id);
     self->lost_since = parts_.clock.steady_now();
     tasks_.spawn("watch", watch_active());
 }

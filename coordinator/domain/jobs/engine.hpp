@@ -157,6 +157,7 @@ class Engine {
     void begin_finish(const JobId& id, Ending ending);
     Task<void> finish(JobId id, Ending ending);
     Task<void> collect(JobId id);
+    void clear_away_sandbox(const JobId& id);
     Task<Result<void>> remove_one(JobId id);
 
     static Ending ending_of(const runner::Ended& ended);

@@ -9,7 +9,7 @@ namespace labhub::coordinator::jobs {
 /// Where the coordinator before this one left the job.
 void Engine::resume(const JobId& id) {
     Entry& self = jobs_.at(id);
-    if (is_final(self.job.status)) return;
+    if (is_final(self.job.status)) return clear_away_sandbox(id);
     const bool may_have_runner =
         is_active(self.job.status) && (self.job.started || runner::read_job_spec(parts_.results.folder_of(id)));
     if (may_have_runner) {
@@ -100,6 +100,21 @@ Task<void> Engine::collect(JobId id) {
         spdlog::error("the outputs of experiment {} can't be brought in: {}", id.value, state.error().to_string());
     if (state && state->started && !self->job.started) self->job.started = state->started->time;
     co_await finish(id, std::move(ending));
+}
+
+/// A runner that was killed after it had told the end, but before its own, leaves the sandbox of an ended job behind.
+void Engine::clear_away_sandbox(const JobId& id) {
+    const auto folder = parts_.results.folder_of(id);
+    std::error_code failure;
+    if (socket_->is_connected(id) || !std::filesystem::exists(runner::sandbox_folder(folder), failure)) return;
+    auto clear = [](runner::Launcher& launcher, JobId job, std::filesystem::path job_dir) -> Task<void> {
+        auto cleared = co_await launcher.collect(std::move(job_dir));
+        // Conflict: the runner is about to do it itself.
+        if (!cleared && cleared.error().code != ErrorCode::conflict)
+            spdlog::error("the sandbox of experiment {} can't be cleared away: {}", job.value,
+                          cleared.error().to_string());
+    };
+    tasks_.spawn("clear away " + id.value, clear(parts_.launcher, id, folder));
 }
 
 void Engine::lease_lost(const leases::Lease& lease, const Error& why) {
