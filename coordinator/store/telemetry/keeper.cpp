@@ -33,6 +33,9 @@ Result<TendReport> Keeper::tend(bool all) {
     };
     also(mend(report));
     also(end_removals());
+    // Samples of a seal that was killed are counted anew, which the trimmed journal must say together with their rows'
+    // end: deletions write down counts too, and the rows would be counted once more after the next start.
+    if (appender_.needs_trim()) also(seal(report));
     if (all || clock_.steady_now() >= next_retention_) also(retain(report));
     if (all || frozen_ || is_seal_due()) also(seal(report));
     also(look_into_old_files());
