@@ -21,7 +21,9 @@ def hide_unified():
 
 def run(command):
     spawned = time.time_ns()
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+    # Not /dev/null: crun gives a container's user its standard input, which would be the host's device.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdin.close()
         line = process.stdout.readline()
         arrived = time.time_ns()
         process.stdout.read()
