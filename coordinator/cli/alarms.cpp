@@ -1,6 +1,6 @@
 #include "coordinator/cli/alarms.hpp"
 
-#include "coordinator/cli/table.hpp"
+#include "coordinator/cli/reply.hpp"
 #include "coordinator/cli/text_of.hpp"
 #include "shared/base/json.hpp"
 #include "shared/http/url.hpp"
@@ -12,18 +12,13 @@ namespace json = boost::json;
 
 constexpr unsigned kPage = 500;
 
-bool is_true(const json::object& object, std::string_view key) {
-    const auto* const found = object.if_contains(key);
-    return found && found->is_bool() && found->get_bool();
-}
-
 std::string state_of(const json::object& alarm) {
-    const std::string state = is_true(alarm, "active") ? text_of(alarm, "condition") : "cleared";
-    return is_true(alarm, "acknowledged") ? state : state + ", not acknowledged";
+    const std::string state = flag_of(alarm, "active") ? text_of(alarm, "condition") : "cleared";
+    return flag_of(alarm, "acknowledged") ? state : state + ", not acknowledged";
 }
 
 std::string shown_severity(const json::object& alarm) {
-    return text_of(alarm, is_true(alarm, "active") ? "severity" : "highest_severity");
+    return text_of(alarm, flag_of(alarm, "active") ? "severity" : "highest_severity");
 }
 
 Task<ExitStatus> list_alarms(Context& context, AlarmListRequest request) {
@@ -39,17 +34,13 @@ Task<ExitStatus> list_alarms(Context& context, AlarmListRequest request) {
     const UtcMillis now = context.clock.utc_now();
     using enum Table::Align;
     Table table({{"ALARM", left}, {"SEVERITY", left}, {"STATE", left}, {"SINCE", left}, {"WHAT", left}});
-    for (const json::value& each : array_of(*reply, "alarms")) {
-        if (!each.is_object()) continue;
-        const json::object& row = each.get_object();
-        if (request.is_unacknowledged && is_true(row, "acknowledged")) continue;
+    for (const json::object* const each : rows_of(*reply, "alarms")) {
+        const json::object& row = *each;
+        if (request.is_unacknowledged && flag_of(row, "acknowledged")) continue;
         table.add({text_of(row, "id"), shown_severity(row), state_of(row), time_text(integer_of(row, "raised_at"), now),
                    text_of(row, "message")});
     }
-    if (table.empty())
-        context.console.note("there is no alarm");
-    else
-        context.console.print(table.text(context.console.is_styled()));
+    show_table(context.console, table, "there is no alarm");
     co_return ExitStatus::done;
 }
 
@@ -73,10 +64,7 @@ void print_events(Context& context, const json::array& events) {
         table.add({time_text(integer_of(row, "time"), now), text_of(row, "event"), text_of(row, "severity"),
                    text_of(row, "message"), text_of(row, "who") + (comment.empty() ? "" : ": " + comment)});
     }
-    if (table.empty())
-        context.console.note("nothing has happened");
-    else
-        context.console.print(table.text(context.console.is_styled()));
+    show_table(context.console, table, "nothing has happened");
 }
 
 Task<ExitStatus> show_history(Context& context, AlarmHistoryRequest request) {
@@ -101,7 +89,7 @@ Task<ExitStatus> show_history(Context& context, AlarmHistoryRequest request) {
 Result<std::vector<std::string>> meant(const AlarmAckRequest& request, const json::array& alarms) {
     std::vector<std::string> all;
     for (const json::value& each : alarms)
-        if (each.is_object() && request.all && !is_true(each.get_object(), "acknowledged"))
+        if (each.is_object() && request.all && !flag_of(each.get_object(), "acknowledged"))
             all.push_back(text_of(each.get_object(), "id"));
     for (const std::string& typed : request.ids) {
         std::vector<std::string> found;
@@ -152,13 +140,7 @@ std::string limits_text(const json::object& rule) {
     return text.empty() ? "no limits" : text;
 }
 
-Task<ExitStatus> list_rules(Context& context) {
-    auto reply = co_await context.hub.get("/api/alarms/rules");
-    if (!reply) co_return context.give_up(reply.error());
-    if (context.console.is_json()) {
-        context.console.print_json(*reply);
-        co_return ExitStatus::done;
-    }
+void print_rules(Context& context, const json::object& reply) {
     using enum Table::Align;
     Table table({{"RULE", left},
                  {"DEVICE", left},
@@ -168,9 +150,8 @@ Task<ExitStatus> list_rules(Context& context) {
                  {"NO DATA", right},
                  {"REACTION", left},
                  {"SET BY", left}});
-    for (const json::value& each : array_of(*reply, "rules")) {
-        if (!each.is_object()) continue;
-        const json::object& row = each.get_object();
+    for (const json::object* const each : rows_of(reply, "rules")) {
+        const json::object& row = *each;
         table.add({text_of(row, "id"), text_of(row, "device"), text_of(row, "metric"), limits_text(row),
                    text_of(row, "delay"), text_of(row, "no_data"), text_of(row, "reaction"), text_of(row, "set_by")});
     }
@@ -178,7 +159,11 @@ Task<ExitStatus> list_rules(Context& context) {
         context.console.note("nothing is watched; `labhub alarms set METRIC --high VALUE` makes a rule");
     else
         context.console.print(table.text(context.console.is_styled()));
-    co_return ExitStatus::done;
+}
+
+Task<ExitStatus> list_rules(Context& context) {
+    auto print = [&context](const json::object& reply) { print_rules(context, reply); };
+    return show_reply(context, "/api/alarms/rules", std::move(print));
 }
 
 json::object body_of(const AlarmSetRequest& request) {
@@ -221,12 +206,7 @@ Task<ExitStatus> set_rule(Context& context, AlarmSetRequest request) {
 
 Task<ExitStatus> remove_rule(Context& context, std::string id) {
     auto reply = co_await context.hub.remove("/api/alarms/rules/" + http::percent_encode(id));
-    if (!reply) co_return context.give_up(reply.error());
-    if (context.console.is_json())
-        context.console.print_json(*reply);
-    else
-        context.console.note(text_of(*reply, "message"));
-    co_return ExitStatus::done;
+    co_return tell(context, reply);
 }
 
 struct Start {

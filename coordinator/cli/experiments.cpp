@@ -1,7 +1,7 @@
 #include "coordinator/cli/experiments.hpp"
 
 #include "coordinator/cli/log_follower.hpp"
-#include "coordinator/cli/table.hpp"
+#include "coordinator/cli/reply.hpp"
 #include "coordinator/cli/text_of.hpp"
 
 namespace labhub::cli {
@@ -13,8 +13,7 @@ std::string state_text(const json::object& experiment) {
     const std::string state = text_of(experiment, "status");
     const std::string reason = text_of(experiment, "reason");
     const auto place = integer_of(experiment, "queue_position");
-    const json::value* const held = experiment.if_contains("is_held");
-    if (state == "queued" && held && held->is_bool() && held->get_bool()) return state + " (held)";
+    if (state == "queued" && flag_of(experiment, "is_held")) return state + " (held)";
     if (state == "queued" && place) return state + " (place " + std::to_string(*place) + ")";
     return reason.empty() ? state : state + " (" + reason + ")";
 }
@@ -29,15 +28,7 @@ Task<ExitStatus> show_tail(Context& context, std::string id, unsigned lines) {
     co_return ExitStatus::done;
 }
 
-}  // namespace
-
-Task<ExitStatus> list_experiments(Context& context) {
-    auto reply = co_await context.hub.get("/api/experiments");
-    if (!reply) co_return context.give_up(reply.error());
-    if (context.console.is_json()) {
-        context.console.print_json(*reply);
-        co_return ExitStatus::done;
-    }
+void print_experiments(Context& context, const json::object& reply) {
     const UtcMillis now = context.clock.utc_now();
     using enum Table::Align;
     Table table({{"EXPERIMENT", left},
@@ -46,9 +37,8 @@ Task<ExitStatus> list_experiments(Context& context) {
                  {"CREATED", left},
                  {"RAN FOR", right},
                  {"EXIT", right}});
-    for (const json::value& each : array_of(*reply, "experiments")) {
-        if (!each.is_object()) continue;
-        const json::object& row = each.get_object();
+    for (const json::object* const each : rows_of(reply, "experiments")) {
+        const json::object& row = *each;
         table.add({text_of(row, "experiment_id"), state_text(row), text_of(row, "device"),
                    time_text(integer_of(row, "created_at"), now),
                    span_text(integer_of(row, "started_at"), integer_of(row, "ended_at"), now),
@@ -58,18 +48,17 @@ Task<ExitStatus> list_experiments(Context& context) {
         context.console.note("there are no experiments; start one with `labhub run SCRIPT`");
     else
         context.console.print(table.text(context.console.is_styled()));
-    co_return ExitStatus::done;
+}
+
+}  // namespace
+
+Task<ExitStatus> list_experiments(Context& context) {
+    auto print = [&context](const json::object& reply) { print_experiments(context, reply); };
+    return show_reply(context, "/api/experiments", std::move(print));
 }
 
 Task<ExitStatus> stop_experiment(Context& context, std::string id) {
-    json::object nothing;
-    auto reply = co_await context.hub.post(experiment_path(id) + "/stop", std::move(nothing));
-    if (!reply) co_return context.give_up(reply.error());
-    if (context.console.is_json())
-        context.console.print_json(*reply);
-    else
-        context.console.note(text_of(*reply, "message"));
-    co_return ExitStatus::done;
+    return ask_for(context, experiment_path(id) + "/stop", json::object{});
 }
 
 Task<ExitStatus> show_logs(Context& context, LogsRequest request) {

@@ -1,6 +1,6 @@
 #include "coordinator/cli/images.hpp"
 
-#include "coordinator/cli/table.hpp"
+#include "coordinator/cli/reply.hpp"
 #include "coordinator/cli/text_of.hpp"
 #include "shared/base/text.hpp"
 #include "shared/http/url.hpp"
@@ -29,24 +29,13 @@ std::string list_text(const json::array& words, const std::string& none) {
     return all.empty() ? none : all;
 }
 
-bool flag_of(const json::object& object, std::string_view key) {
-    const json::value* const found = object.if_contains(key);
-    return found && found->is_bool() && found->get_bool();
-}
-
 /// "python (default)", or the digest's beginning for a build that is on its way out.
 std::string state_text(const json::object& image) {
     if (!text_of(image, "damage").empty()) return "damaged";
     return flag_of(image, "current") ? (flag_of(image, "is_default") ? "default" : "") : "replaced";
 }
 
-Task<ExitStatus> list(Context& context) {
-    auto reply = co_await context.hub.get("/api/images");
-    if (!reply) co_return context.give_up(reply.error());
-    if (context.console.is_json()) {
-        context.console.print_json(*reply);
-        co_return ExitStatus::done;
-    }
+void print_list(Context& context, const json::object& reply) {
     using enum Table::Align;
     Table table({{"IMAGE", left},
                  {"DIGEST", left},
@@ -57,9 +46,8 @@ Task<ExitStatus> list(Context& context) {
                  {"ROLES", left},
                  {"FROM", left}});
     const UtcMillis now = context.clock.utc_now();
-    for (const json::value& each : array_of(*reply, "images")) {
-        if (!each.is_object()) continue;
-        const json::object& image = each.get_object();
+    for (const json::object* const each : rows_of(reply, "images")) {
+        const json::object& image = *each;
         const std::string digest = text_of(image, "digest");
         table.add({text_of(image, "name"), digest.empty() ? "–" : digest.substr(0, 12), state_text(image),
                    text_of(image, "version"), size_text(integer_of(image, "bytes")),
@@ -67,10 +55,14 @@ Task<ExitStatus> list(Context& context) {
                    text_of(image, "source")});
     }
     context.console.print(table.text(context.console.is_styled()));
-    const json::object& work = object_of(*reply, "work");
+    const json::object& work = object_of(reply, "work");
     if (text_of(work, "state") == "running")
         context.console.note("image " + text_of(work, "name") + " is being made (" + text_of(work, "kind") + ")");
-    co_return ExitStatus::done;
+}
+
+Task<ExitStatus> list(Context& context) {
+    auto print = [&context](const json::object& reply) { print_list(context, reply); };
+    return show_reply(context, "/api/images", std::move(print));
 }
 
 Task<ExitStatus> show(Context& context, ImageShowRequest request) {
@@ -172,15 +164,6 @@ Task<ExitStatus> import(Context& context, ImageImportRequest request) {
     co_return co_await follow(context, request.name);
 }
 
-ExitStatus tell(Context& context, const Result<json::object>& reply) {
-    if (!reply) return context.give_up(reply.error());
-    if (context.console.is_json())
-        context.console.print_json(*reply);
-    else
-        context.console.note(text_of(*reply, "message"));
-    return ExitStatus::done;
-}
-
 Task<ExitStatus> cancel(Context& context, ImageCancelRequest request) {
     json::object nothing;
     std::string target = image_path(request.name, "/cancel");
@@ -193,9 +176,7 @@ Task<ExitStatus> cancel(Context& context, ImageCancelRequest request) {
 Task<ExitStatus> set_roles(Context& context, ImageRolesRequest request) {
     json::object body;
     body["roles"] = json::array(request.roles.begin(), request.roles.end());
-    std::string target = image_path(request.name, "/roles");
-    auto reply = co_await context.hub.post(std::move(target), std::move(body));
-    co_return tell(context, reply);
+    return ask_for(context, image_path(request.name, "/roles"), std::move(body));
 }
 
 Task<ExitStatus> remove(Context& context, ImageRemoveRequest request) {

@@ -1,7 +1,7 @@
 #include "coordinator/cli/nodes.hpp"
 
 #include "coordinator/cli/devices.hpp"
-#include "coordinator/cli/table.hpp"
+#include "coordinator/cli/reply.hpp"
 #include "coordinator/cli/text_of.hpp"
 
 namespace labhub::cli {
@@ -46,6 +46,32 @@ std::string clock_text(const json::object& node) {
     return state.empty() ? "–" : state;
 }
 
+void print_nodes(Context& context, const json::object& reply) {
+    const UtcMillis now = context.clock.utc_now();
+    using enum Table::Align;
+    Table table({{"NODE", left},
+                 {"STATE", left},
+                 {"LINK", left},
+                 {"SEEN", right},
+                 {"SPOOL", right},
+                 {"CLOCK", left},
+                 {"VERSION", left},
+                 {"DEVICES", left}});
+    std::vector<std::string> warnings;
+    for (const json::object* const each : rows_of(reply, "nodes")) {
+        const json::object& node = *each;
+        const std::string reason = text_of(node, "reason");
+        table.add({text_of(node, "node"), text_of(node, "state") + (reason.empty() ? "" : " (" + reason + ")"),
+                   text_of(node, "link"), age_text(integer_of(node, "last_seen"), now), spool_text(node),
+                   clock_text(node), text_of(node, "version"), devices_text(node, now)});
+        for (std::string& warning : node_warnings(node, now)) warnings.push_back(std::move(warning));
+    }
+    show_table(context.console, table, "no node is enrolled");
+    if (const std::string problem = text_of(object_of(reply, "enrolment"), "problem"); !problem.empty())
+        warnings.push_back("the list of nodes is as it was, as the file has a mistake: " + problem);
+    for (const std::string& warning : warnings) context.console.note(warning);
+}
+
 }  // namespace
 
 std::vector<std::string> node_warnings(const json::object& node, UtcMillis now) {
@@ -62,47 +88,14 @@ std::vector<std::string> node_warnings(const json::object& node, UtcMillis now) 
     }
     if (integer_of(spool, "replaced").value_or(0) > 0)
         warnings.push_back(name + "its spool was damaged and begun anew");
-    const json::value* const leaving = node.if_contains("leaving");
-    if (leaving && leaving->is_bool() && leaving->get_bool())
+    if (flag_of(node, "leaving"))
         warnings.push_back(name + "not listed any more, and let go as soon as its devices are free");
     return warnings;
 }
 
 Task<ExitStatus> list_nodes(Context& context) {
-    auto reply = co_await context.hub.get("/api/nodes");
-    if (!reply) co_return context.give_up(reply.error());
-    if (context.console.is_json()) {
-        context.console.print_json(*reply);
-        co_return ExitStatus::done;
-    }
-    const UtcMillis now = context.clock.utc_now();
-    using enum Table::Align;
-    Table table({{"NODE", left},
-                 {"STATE", left},
-                 {"LINK", left},
-                 {"SEEN", right},
-                 {"SPOOL", right},
-                 {"CLOCK", left},
-                 {"VERSION", left},
-                 {"DEVICES", left}});
-    std::vector<std::string> warnings;
-    for (const json::value& each : array_of(*reply, "nodes")) {
-        if (!each.is_object()) continue;
-        const json::object& node = each.get_object();
-        const std::string reason = text_of(node, "reason");
-        table.add({text_of(node, "node"), text_of(node, "state") + (reason.empty() ? "" : " (" + reason + ")"),
-                   text_of(node, "link"), age_text(integer_of(node, "last_seen"), now), spool_text(node),
-                   clock_text(node), text_of(node, "version"), devices_text(node, now)});
-        for (std::string& warning : node_warnings(node, now)) warnings.push_back(std::move(warning));
-    }
-    if (table.empty())
-        context.console.note("no node is enrolled");
-    else
-        context.console.print(table.text(context.console.is_styled()));
-    if (const std::string problem = text_of(object_of(*reply, "enrolment"), "problem"); !problem.empty())
-        warnings.push_back("the list of nodes is as it was, as the file has a mistake: " + problem);
-    for (const std::string& warning : warnings) context.console.note(warning);
-    co_return ExitStatus::done;
+    auto print = [&context](const json::object& reply) { print_nodes(context, reply); };
+    return show_reply(context, "/api/nodes", std::move(print));
 }
 
 }  // namespace labhub::cli

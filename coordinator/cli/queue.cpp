@@ -1,7 +1,7 @@
 #include "coordinator/cli/queue.hpp"
 
 #include "coordinator/cli/log_follower.hpp"
-#include "coordinator/cli/table.hpp"
+#include "coordinator/cli/reply.hpp"
 #include "coordinator/cli/text_of.hpp"
 
 namespace labhub::cli {
@@ -10,17 +10,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr int kEventsAtOnce = 1'000;
-
-/// Sends a change and says what the hub says of it.
-Task<ExitStatus> change(Context& context, std::string path, json::object body) {
-    auto reply = co_await context.hub.post(std::move(path), std::move(body));
-    if (!reply) co_return context.give_up(reply.error());
-    if (context.console.is_json())
-        context.console.print_json(*reply);
-    else
-        context.console.note(text_of(*reply, "message"));
-    co_return ExitStatus::done;
-}
 
 void tell_state(Context& context, const json::object& queue) {
     const auto running = integer_of(queue, "running").value_or(0);
@@ -32,14 +21,8 @@ void tell_state(Context& context, const json::object& queue) {
                              "; `labhub queue resume` goes on");
 }
 
-Task<ExitStatus> list_queue(Context& context) {
-    auto reply = co_await context.hub.get("/api/queue");
-    if (!reply) co_return context.give_up(reply.error());
-    if (context.console.is_json()) {
-        context.console.print_json(*reply);
-        co_return ExitStatus::done;
-    }
-    tell_state(context, *reply);
+void print_queue(Context& context, const json::object& reply) {
+    tell_state(context, reply);
     const UtcMillis now = context.clock.utc_now();
     using enum Table::Align;
     Table table({{"PLACE", right},
@@ -49,9 +32,8 @@ Task<ExitStatus> list_queue(Context& context) {
                  {"DEVICE", left},
                  {"STARTS BY", left},
                  {"WAITS BECAUSE", left}});
-    for (const json::value& each : array_of(*reply, "waiting")) {
-        if (!each.is_object()) continue;
-        const json::object& row = each.get_object();
+    for (const json::object* const each : rows_of(reply, "waiting")) {
+        const json::object& row = *each;
         table.add({text_of(row, "position"), text_of(row, "experiment_id"), text_of(row, "requested_by"),
                    text_of(row, "priority"), text_of(row, "device"), time_text(integer_of(row, "expected_start"), now),
                    text_of(row, "waits_because")});
@@ -60,7 +42,11 @@ Task<ExitStatus> list_queue(Context& context) {
         context.console.note("nothing waits");
     else
         context.console.print(table.text(context.console.is_styled()));
-    co_return ExitStatus::done;
+}
+
+Task<ExitStatus> list_queue(Context& context) {
+    auto print = [&context](const json::object& reply) { print_queue(context, reply); };
+    return show_reply(context, "/api/queue", std::move(print));
 }
 
 struct Carry {
@@ -68,13 +54,13 @@ struct Carry {
 
     Task<ExitStatus> operator()(const QueueListRequest&) const { return list_queue(context); }
     Task<ExitStatus> operator()(const QueueHoldRequest& hold) const {
-        return change(context, experiment_path(hold.id) + (hold.is_held ? "/hold" : "/release"), json::object{});
+        return ask_for(context, experiment_path(hold.id) + (hold.is_held ? "/hold" : "/release"), json::object{});
     }
     Task<ExitStatus> operator()(const QueuePauseRequest& pause) const {
-        return change(context, "/api/queue/pause", json::object{{"reason", pause.reason}});
+        return ask_for(context, "/api/queue/pause", json::object{{"reason", pause.reason}});
     }
     Task<ExitStatus> operator()(const QueueResumeRequest&) const {
-        return change(context, "/api/queue/resume", json::object{});
+        return ask_for(context, "/api/queue/resume", json::object{});
     }
 };
 
@@ -89,27 +75,26 @@ Task<ExitStatus> show_events(Context& context, std::string id) {
     json::array all;
     std::int64_t after = 0;
     while (true) {
-        auto reply = co_await context.hub.get(experiment_path(id) + "/events?after=" + std::to_string(after));
-        if (!reply) co_return context.give_up(reply.error());
-        const json::array& events = array_of(*reply, "events");
+        auto page = co_await context.hub.get(experiment_path(id) + "/events?after=" + std::to_string(after));
+        if (!page) co_return context.give_up(page.error());
+        const json::array& events = array_of(*page, "events");
         for (const json::value& each : events) {
             if (each.is_object()) after = integer_of(each.get_object(), "number").value_or(after);
             all.push_back(each);
         }
         if (events.size() < kEventsAtOnce) break;
     }
+    json::object reply;
+    reply["events"] = std::move(all);
     if (context.console.is_json()) {
-        json::object reply;
-        reply["events"] = std::move(all);
         context.console.print_json(reply);
         co_return ExitStatus::done;
     }
     const UtcMillis now = context.clock.utc_now();
     using enum Table::Align;
     Table table({{"TIME", left}, {"EVENT", left}, {"BY", left}, {"", left}});
-    for (const json::value& each : all) {
-        if (!each.is_object()) continue;
-        const json::object& row = each.get_object();
+    for (const json::object* const each : rows_of(reply, "events")) {
+        const json::object& row = *each;
         const std::string who = text_of(row, "who");
         table.add({time_text(integer_of(row, "time"), now), text_of(row, "kind"), who.empty() ? "the hub" : who,
                    text_of(row, "message")});
@@ -121,7 +106,7 @@ Task<ExitStatus> show_events(Context& context, std::string id) {
 Task<ExitStatus> add_note(Context& context, std::string id, std::string text) {
     json::object body;
     body["text"] = std::move(text);
-    return change(context, experiment_path(id) + "/notes", std::move(body));
+    return ask_for(context, experiment_path(id) + "/notes", std::move(body));
 }
 
 }  // namespace labhub::cli

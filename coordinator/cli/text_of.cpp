@@ -36,6 +36,18 @@ std::optional<std::int64_t> integer_of(const boost::json::object& object, std::s
     return std::nullopt;
 }
 
+bool flag_of(const boost::json::object& object, std::string_view key) {
+    const boost::json::value* const value = object.if_contains(key);
+    return value && value->is_bool() && value->get_bool();
+}
+
+std::vector<const boost::json::object*> rows_of(const boost::json::object& object, std::string_view key) {
+    std::vector<const boost::json::object*> rows;
+    for (const boost::json::value& each : array_of(object, key))
+        if (each.is_object()) rows.push_back(&each.get_object());
+    return rows;
+}
+
 const boost::json::object& object_of(const boost::json::object& object, std::string_view key) {
     static const boost::json::object none;
     const boost::json::value* const value = object.if_contains(key);

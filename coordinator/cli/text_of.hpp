@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/json.hpp>
 
@@ -15,6 +16,10 @@ namespace labhub::cli {
 /// newer or older hub may leave one out, and a table with a gap is better than none.
 std::string text_of(const boost::json::object& object, std::string_view key);
 std::optional<std::int64_t> integer_of(const boost::json::object& object, std::string_view key);
+/// False for what isn't there.
+bool flag_of(const boost::json::object& object, std::string_view key);
+/// The objects of an array, which outlives what is returned.
+std::vector<const boost::json::object*> rows_of(const boost::json::object& object, std::string_view key);
 /// An empty object or array for what isn't there.
 const boost::json::object& object_of(const boost::json::object& object, std::string_view key);
 const boost::json::array& array_of(const boost::json::object& object, std::string_view key);
