@@ -1,4 +1,4 @@
-"""from POST start to the script's first line in the hub, against the bare OCI runtime and podman on the same root"""
+"""from POST start to the script's first line in the hub, against the bare OCI runtime, podman and docker on the same root"""
 import json
 import os
 import pathlib
@@ -7,6 +7,7 @@ import time
 
 from lab import Lab, wait_for
 
+from . import container_peers
 from .bundle import OTHER_LIMITS, RealBundle
 from .inotify import Watch
 from .measuring import milliseconds, say
@@ -89,32 +90,6 @@ def start_unconfined():
     return {"spawned": spawned, "arrived": time.time_ns(), "printed": int(printed)}
 
 
-def podman_command(bundle):
-    """The same root, script, user and limits by podman. It says nothing of open files: it would raise them, which a root
-    without CAP_SYS_RESOURCE may not."""
-    limits = bundle.config["linux"]["resources"]
-    soft = {each["type"]: each["soft"] for each in bundle.config["process"]["rlimits"]}
-    mounts = [(mount["source"], mount["destination"]) for mount in bundle.config["mounts"]
-              if mount["type"] == "bind" and mount["destination"] != "/run/labhub/init"]
-    volumes = [word for source, destination in mounts
-               for word in ("--volume", f"{source}:{destination}" + ("" if destination == "/app/output" else ":ro"))]
-    return ["podman", "--log-level=error", "--runtime", "runc", "run", "--rm", "--network", "none", "--read-only", "--memory", str(limits["memory"]["limit"]),
-            "--pids-limit", str(limits["pids"]["limit"]), "--ulimit", f"nofile={soft['RLIMIT_NOFILE']}:{soft['RLIMIT_NOFILE']}", "--ulimit", "nproc=4096:4096",
-            "--cap-drop", "all", "--security-opt", "no-new-privileges", *volumes, "--rootfs", str(bundle.folder / "rootfs"),
-            "/usr/bin/python3", "-u", "/app/user_script.py"]
-
-
-def start_podman(command):
-    spawned = time.time_ns()
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
-        line = process.stdout.readline()
-        arrived = time.time_ns()
-        process.stdout.read()
-    if process.returncode != 0:
-        raise RuntimeError(f"podman ended with {process.returncode}")
-    return {"spawned": spawned, "printed": int(line), "arrived": arrived}
-
-
 def took(runs, begin, end):
     return [run[end] - run[begin] for run in runs if begin in run and end in run]
 
@@ -127,36 +102,49 @@ def phases(hub):
     return {name: milliseconds(values) for name, values in measured.items() if values}
 
 
+def take_turns(turns, rounds):
+    """Each goes first equally often, so that none profits from what another left in the caches."""
+    for number in range(rounds):
+        first = number % len(turns)
+        for turn in turns[first:] + turns[:first]:
+            turn()
+
+
 def measure():
-    hub, made_anew, bare, unconfined, podman = [], [], [], [], []
+    hub, made_anew, bare, unconfined, podman, docker = runs = [[] for _ in range(6)]
     with Lab(speed=1, period="1s") as lab:
         bundle_folder = lab.folder / "bare-bundle"
         bundle_folder.mkdir()
         bundle = RealBundle(lab, bundle_folder, FIRST_LINE)
         say(f"the sandbox is made by {bundle.runtime}; {ROUNDS} rounds")
         server = bundle.serve()
-        by_podman = podman_command(bundle)
+        by_podman = container_peers.podman_command(bundle)
         try:
-            for number in range(WARM_UP + ROUNDS):
-                turns = [lambda: hub.append(start_in_hub(lab)), lambda: made_anew.append(start_in_hub(lab, **OTHER_LIMITS)),
-                         lambda: bare.append(start_bare(server)), lambda: unconfined.append(start_unconfined()),
-                         lambda: podman.append(start_podman(by_podman))]
-                first = number % len(turns)
-                # Each goes first equally often, so that none profits from what another left in the caches.
-                for turn in turns[first:] + turns[:first]:
+            with container_peers.docker_command(bundle, lab.folder / "docker") as by_docker:
+                starts = [(hub, lambda: start_in_hub(lab)), (made_anew, lambda: start_in_hub(lab, **OTHER_LIMITS)), (bare, lambda: start_bare(server)),
+                          (unconfined, start_unconfined), (podman, lambda: container_peers.start(by_podman))]
+                if by_docker:
+                    starts.append((docker, lambda: container_peers.start(by_docker)))
+
+                def turn(into, start):
                     wait_until_quiet(lab)
-                    turn()
+                    into.append(start())
+                take_turns([lambda each=each: turn(*each) for each in starts], WARM_UP + ROUNDS)
             runtime = bundle.runner.get("started", {}).get("runtime") or bundle.runtime
         finally:
             server.stdin.close()
             server.wait(30)
-    hub, made_anew, bare, unconfined, podman = (runs[WARM_UP:] for runs in (hub, made_anew, bare, unconfined, podman))
-    ours, anew = (milliseconds(took(runs, "posted", "arrived")) for runs in (hub, made_anew))
-    theirs, podmans = (milliseconds(took(runs, "spawned", "arrived")) for runs in (bare, podman))
+    for each in runs:
+        del each[:WARM_UP]
+    ours, anew = (milliseconds(took(each, "posted", "arrived")) for each in (hub, made_anew))
+    theirs, podmans = (milliseconds(took(each, "spawned", "arrived")) for each in (bare, podman))
     figures = {"runtime": runtime, "rounds": ROUNDS, "unit": "ms", "hub": ours, "hub_none_ready": anew, "peer_bare_runtime": theirs,
                "peer_podman": podmans,
                "limit_interpreter_alone": milliseconds(took(unconfined, "spawned", "arrived")),
                "hub_to_own_timestamp": milliseconds(took(hub, "posted", "printed")),
                "peer_to_own_timestamp": milliseconds(took(bare, "spawned", "printed")), "phases": phases(hub),
                "none_ready_vs_bare_runtime": round(anew["p50"] / theirs["p50"], 2), "phases_none_ready": phases(made_anew)}
+    if docker:
+        figures["peer_docker"] = milliseconds(took(docker, "spawned", "arrived"))
+        figures["vs_docker"] = round(figures["peer_docker"]["p50"] / ours["p50"], 2)
     return figures, [("vs_bare_runtime", ours["p50"] / theirs["p50"], "<=", 1.2), ("vs_podman", podmans["p50"] / ours["p50"], ">=", 3)]
