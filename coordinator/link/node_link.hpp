@@ -16,8 +16,11 @@
 #include "shared/base/ids.hpp"
 #include "shared/base/result.hpp"
 #include "shared/base/value.hpp"
-#include "shared/proto/agent_rpc.pb.h"
 #include "shared/runtime/task.hpp"
+
+namespace labhub::rpc {
+class HelloReply;  // shared/proto/agent_rpc.proto
+}
 
 namespace labhub::coordinator::link {
 

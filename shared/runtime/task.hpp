@@ -30,12 +30,9 @@ using Task = asio::awaitable<T>;
 /// Completion token: errors come back as the first element of a tuple instead of a throw.
 inline constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
-/// Sleeps on the monotonic clock. Returns early, without error, when the task is cancelled.
-inline Task<void> sleep_for(Steady::duration duration) {
-    auto executor = co_await asio::this_coro::executor;
-    asio::steady_timer timer(executor, duration);
-    co_await timer.async_wait(as_result);
-}
+/// Sleeps on the monotonic clock. Returns early, without error, when the task is cancelled. Not inline: what waiting on
+/// a timer makes of Asio would cost every unit a second to compile.
+Task<void> sleep_for(Steady::duration duration);
 
 namespace impl {
 

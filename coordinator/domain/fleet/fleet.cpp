@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "coordinator/domain/fleet/condition.hpp"
+#include "shared/proto/agent_rpc.pb.h"
 
 namespace labhub::coordinator::fleet {
 
