@@ -84,7 +84,7 @@ class Client::Impl {
         if (idle_.size() < kMostIdle) idle_.push_back(std::move(connection));
     }
 
-    std::string request_bytes(const ClientRequest& request) const {
+    std::string request_bytes(const ClientRequest& request, std::uint64_t body_bytes) const {
         std::string text = request.method + " " + url.path + request.target + " HTTP/1.1\r\n";
         text += "Host: " + (url.host.find(':') != std::string::npos ? "[" + url.host + "]" : url.host) + ":" +
                 std::to_string(url.port) + "\r\n";
@@ -93,8 +93,8 @@ class Client::Impl {
         if (!request.content_type.empty()) text += "Content-Type: " + request.content_type + "\r\n";
         for (const auto& [name, value] : request.headers) text += name + ": " + value + "\r\n";
         const bool has_body =
-            !request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
-        if (has_body) text += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
+            body_bytes > 0 || request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
+        if (has_body) text += "Content-Length: " + std::to_string(body_bytes) + "\r\n";
         return text + "\r\n" + request.body;
     }
 
@@ -138,11 +138,16 @@ Task<Result<ClientResponse>> Client::Impl::run(std::shared_ptr<Impl> self, Clien
     if (auto checked = check_request(request); !checked) co_return std::move(checked).error();
     const auto deadline = Steady::now() + request.timeout;
     impl::ExchangeOptions options;
-    options.bytes = self->request_bytes(request);
+    if (!request.body_file.empty()) {
+        auto file = impl::SentFile::open(request.body_file);
+        if (!file) co_return std::move(file).error();
+        options.file = std::move(*file);
+    }
+    options.bytes = self->request_bytes(request, options.file ? options.file->size : request.body.size());
     options.doing = request.method + " " + self->url.to_string() + request.target;
     options.head_only = request.method == "HEAD";
     options.body_limit = request.body_limit;
-    options.timeout_of_each_wait = static_cast<bool>(sink);
+    options.timeout_of_each_wait = static_cast<bool>(sink) || options.file;
     options.timeout = request.timeout;
     while (true) {
         auto connection = self->take_idle();
@@ -153,7 +158,7 @@ Task<Result<ClientResponse>> Client::Impl::run(std::shared_ptr<Impl> self, Clien
             connection = std::move(*made);
         }
         options.time_left = options.timeout;
-        if (!sink) options.time_left = deadline - Steady::now();
+        if (!options.timeout_of_each_wait) options.time_left = deadline - Steady::now();
         auto outcome = co_await impl::exchange(connection, options, sink);
         if (outcome.reusable)
             self->put_idle(connection);

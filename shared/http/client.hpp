@@ -20,9 +20,10 @@ struct ClientRequest {
     std::string method = "GET";
     std::string target = "/";  ///< path and query, encoded; the base URL's path is put before it
     std::string body;
-    std::string content_type;  ///< of the body: "application/json"
+    std::filesystem::path body_file;  ///< in place of `body`: this file, sent as it is read
+    std::string content_type;         ///< of the body: "application/json"
     Headers headers;
-    std::chrono::milliseconds timeout{30'000};  ///< for the whole exchange
+    std::chrono::milliseconds timeout{30'000};  ///< for the whole exchange; with a body_file for each wait of it
     std::size_t body_limit = 64u << 20;         ///< of the response held in memory; more is Error too_large
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -21,6 +22,13 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 /// The value of the first header of that name, compared without case.
 std::optional<std::string_view> find_header(const Headers& headers, std::string_view name);
 
+/// A request's body of any length, read while it comes.
+struct BodyReader {
+    /// The next piece, at most 64 KiB; an empty one ends it. Errors unavailable (cut off), timed_out, malformed.
+    std::function<Task<Result<std::string>>()> next;
+    std::optional<std::uint64_t> length;  ///< bytes, where the client said it beforehand
+};
+
 /// One complete request as a handler gets it: valid HTTP, body within its limit.
 struct Request {
     std::string method;  ///< as sent: "GET", "POST"
@@ -29,8 +37,9 @@ struct Request {
     Query query;         ///< decoded, in order
     Headers headers;     ///< in order
     std::string body;
-    std::string listener;  ///< tag of the listener it came in by: "public" or "job:<id>"
-    std::string peer;      ///< "127.0.0.1:51234"
+    std::optional<BodyReader> stream;  ///< in place of `body`, where the server was told to (Server::stream_bodies)
+    std::string listener;              ///< tag of the listener it came in by: "public" or "job:<id>"
+    std::string peer;                  ///< "127.0.0.1:51234"
 
     std::optional<std::string_view> header(std::string_view name) const { return find_header(headers, name); }
     std::optional<std::string_view> query_value(std::string_view name) const;

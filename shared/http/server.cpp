@@ -92,6 +92,8 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
         return {};
     }
 
+    void stream_bodies(IsStreamed is_streamed) { state_->is_streamed = std::move(is_streamed); }
+
     void close_listener(const std::string& tag) {
         listeners_.remove_if([&tag](const auto& listener) {
             if (listener->tag != tag) return false;
@@ -200,6 +202,8 @@ Server::Server(asio::any_io_executor executor, ServerLimits limits, Handler hand
     : impl_(std::make_shared<Impl>(std::move(executor), limits, std::move(handler))) {}
 
 Server::~Server() { impl_->close_all(); }
+
+void Server::stream_bodies(IsStreamed is_streamed) { impl_->stream_bodies(std::move(is_streamed)); }
 
 Result<std::uint16_t> Server::listen(const std::string& address, std::uint16_t port, std::string tag) {
     return impl_->listen(address, port, std::move(tag));

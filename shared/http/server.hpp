@@ -60,6 +60,12 @@ class Server {
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
+    /// The bodies of requests for which `is_streamed` says so (method and decoded path) are not held in memory: the
+    /// handler gets a BodyReader, on which neither body_bytes nor body_time holds but body_time for each piece. Once,
+    /// before any listener.
+    using IsStreamed = std::function<bool(std::string_view method, std::string_view path)>;
+    void stream_bodies(IsStreamed is_streamed);
+
     /// Listens on a numeric address ("127.0.0.1", "::1"); port 0 takes a free one. Returns the port. Errors: malformed
     /// (not an address), conflict (address in use), forbidden.
     Result<std::uint16_t> listen(const std::string& address, std::uint16_t port, std::string tag);

@@ -1,6 +1,11 @@
 #include "shared/http/impl/client_exchange.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <array>
+#include <cerrno>
 
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -68,7 +73,48 @@ Task<Result<void>> read_body(std::shared_ptr<Connection> connection, Parser* par
     co_return Result<void>();
 }
 
+/// Sends the file; a server that refuses it ends it early, with an error of the connection.
+Task<error_code> send_file(std::shared_ptr<Connection> connection, const ExchangeOptions* options) {
+    std::string piece(64 * 1024, '\0');
+    const SentFile& file = *options->file;
+    for (std::uint64_t at = 0; at < file.size;) {
+        const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), file.size - at));
+        const ssize_t got = ::pread(file.fd.get(), piece.data(), wanted, static_cast<off_t>(at));
+        // What was promised can't be sent any more: the server sees a body that is cut off.
+        if (got <= 0) co_return error_code(got < 0 ? errno : EIO, boost::system::system_category());
+        connection->limit_writing(options->timeout);
+        const auto bytes = asio::buffer(piece.data(), static_cast<std::size_t>(got));
+        auto [error, count] = co_await asio::async_write(connection->socket, bytes, as_result);
+        if (error) co_return error;
+        at += static_cast<std::uint64_t>(got);
+    }
+    connection->limit_writing(options->timeout);
+    co_return error_code();
+}
+
+/// Header and body. A server that refuses a large body answers and closes while it is still being sent: the answer is
+/// worth reading, and that is no error here.
+Task<error_code> send_request(std::shared_ptr<Connection> connection, const ExchangeOptions* options, bool* was_cut) {
+    const auto bytes = asio::buffer(options->bytes);
+    auto [failure, written] = co_await asio::async_write(connection->socket, bytes, as_result);
+    error_code error = failure;
+    if (!error && options->file) error = co_await send_file(connection, options);
+    *was_cut = error == asio::error::broken_pipe || error == asio::error::connection_reset;
+    co_return *was_cut ? error_code() : error;
+}
+
 }  // namespace
+
+Result<std::shared_ptr<const SentFile>> SentFile::open(const std::filesystem::path& path) {
+    auto file = std::make_shared<SentFile>();
+    file->fd = UniqueFd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    if (!file->fd) return system_error("open " + path.string(), errno);
+    struct stat facts {};
+    if (::fstat(file->fd.get(), &facts) != 0) return system_error("look at " + path.string(), errno);
+    if (!S_ISREG(facts.st_mode)) return Error{ErrorCode::malformed, path.string() + " is no file"};
+    file->size = static_cast<std::uint64_t>(facts.st_size);
+    return std::shared_ptr<const SentFile>(std::move(file));
+}
 
 Error no_answer(const ExchangeOptions& options) {
     return Error{ErrorCode::timed_out, options.doing + ": no answer within " + format_duration(options.timeout)};
@@ -77,10 +123,9 @@ Error no_answer(const ExchangeOptions& options) {
 Task<ExchangeOutcome> exchange(std::shared_ptr<Connection> connection, ExchangeOptions options, Client::Sink sink) {
     ExchangeOutcome outcome;
     connection->limit_writing(options.time_left);
-    const auto bytes = asio::buffer(options.bytes);
-    auto [write_error, written] = co_await asio::async_write(connection->socket, bytes, as_result);
-    // A server that refuses a large body answers and closes while it is still being sent: the answer is worth reading.
-    if (write_error && write_error != asio::error::broken_pipe && write_error != asio::error::connection_reset) {
+    bool was_cut = false;
+    const error_code write_error = co_await send_request(connection, &options, &was_cut);
+    if (write_error) {
         outcome.response = failure_of(write_error, *connection, options);
         co_return outcome;
     }
@@ -98,7 +143,7 @@ Task<ExchangeOutcome> exchange(std::shared_ptr<Connection> connection, ExchangeO
     ClientResponse response = begin_response(parser);
     auto read = co_await read_body(connection, &parser, &buffer, &response, &options, std::move(sink));
     connection->lift_limit();
-    outcome.reusable = read && !write_error && parser.keep_alive() && buffer.size() == 0;
+    outcome.reusable = read && !was_cut && parser.keep_alive() && buffer.size() == 0;
     if (read)
         outcome.response = std::move(response);
     else

@@ -3,15 +3,25 @@
 #include <memory>
 #include <string>
 
+#include "shared/base/files.hpp"
 #include "shared/http/client.hpp"
 #include "shared/http/impl/connection.hpp"
 
 namespace labhub::http::impl {
 
+/// A file that is the body of a request.
+struct SentFile {
+    UniqueFd fd;
+    std::uint64_t size = 0;
+    /// Error malformed: no regular file, or as open(2) says.
+    static Result<std::shared_ptr<const SentFile>> open(const std::filesystem::path& path);
+};
+
 /// One request on its way.
 struct ExchangeOptions {
-    std::string bytes;  ///< the whole request as sent
-    std::string doing;  ///< "GET http://127.0.0.1:8000/nodes", for errors
+    std::string bytes;                     ///< the whole request as sent
+    std::shared_ptr<const SentFile> file;  ///< its content follows `bytes`
+    std::string doing;                     ///< "GET http://127.0.0.1:8000/nodes", for errors
     bool head_only = false;
     std::chrono::milliseconds timeout{};
     Steady::duration time_left{};       ///< until the first wait must end; less than `timeout` when repeated

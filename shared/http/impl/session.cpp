@@ -9,18 +9,21 @@
 
 #include "shared/base/text.hpp"
 #include "shared/http/impl/response_writer.hpp"
+#include "shared/http/impl/streamed_body.hpp"
 
 namespace labhub::http::impl {
 namespace {
 
 namespace beast = boost::beast;
-using BeastRequest = beast::http::request<beast::http::string_body>;
+using HeaderParser = StreamedBody::HeaderParser;
+using BodyParser = beast::http::request_parser<beast::http::string_body>;
 using boost::system::error_code;
 
 /// What came in: a request, or the refusal to answer with, or neither when the client has gone.
 struct Incoming {
     std::optional<Request> request;
     std::optional<Response> refusal;
+    std::shared_ptr<StreamedBody> body;  ///< of a request whose body is still to come
     ResponseFrame frame;
 };
 
@@ -69,10 +72,12 @@ Response too_slow(std::string_view what, std::chrono::milliseconds limit) {
     return error_response(408, fault);
 }
 
-Result<Request> to_request(BeastRequest message, const Connection& connection, const std::string& tag) {
+/// All but the body.
+Result<Request> to_request(const HeaderParser::value_type& header, const Connection& connection,
+                           const std::string& tag) {
     Request request;
-    request.method = std::string(message.method_string());
-    request.target = std::string(message.target());
+    request.method = std::string(header.method_string());
+    request.target = std::string(header.target());
     const std::string_view target = request.target;
     if (target.empty() || target.front() != '/')
         return Error{ErrorCode::malformed, "the request target '" + printable(target, 100) + "' is not a path",
@@ -84,9 +89,8 @@ Result<Request> to_request(BeastRequest message, const Connection& connection, c
     if (question != std::string_view::npos) {
         LABHUB_TRY(request.query, parse_query(target.substr(question + 1)));
     }
-    for (const auto& field : message)
+    for (const auto& field : header)
         request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
-    request.body = std::move(message.body());
     request.listener = tag;
     request.peer = connection.peer;
     return request;
@@ -99,50 +103,80 @@ Task<bool> next_begins(std::shared_ptr<ServerState> server, std::shared_ptr<Conn
     co_return !error;
 }
 
+bool wants_go_ahead(const HeaderParser& parser) {
+    return beast::iequals(parser.get()[beast::http::field::expect], "100-continue");
+}
+
+/// The whole body, within its limits. Nothing when the client has gone, unless there is a refusal.
+Task<std::optional<std::string>> read_body(std::shared_ptr<ServerState> server, std::shared_ptr<Connection> connection,
+                                           HeaderParser* header, beast::flat_buffer* buffer, Incoming* incoming) {
+    const ServerLimits& limits = server->limits;
+    const auto length = header->content_length();
+    if (length && *length > limits.body_bytes) {
+        incoming->refusal = refusal_of(beast::http::error::body_limit, limits);
+        co_return std::nullopt;
+    }
+    if (wants_go_ahead(*header)) {
+        std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+        const bool sent = co_await write_bytes(connection, std::move(go_on), limits.write_time);
+        if (!sent) co_return std::nullopt;
+    }
+    BodyParser parser(std::move(*header));
+    parser.body_limit(limits.body_bytes);
+    connection->limit_reading(limits.body_time);
+    auto [error, count] = co_await beast::http::async_read(connection->socket, *buffer, parser, as_result);
+    connection->lift_limit();
+    if (connection->read_timed_out())
+        incoming->refusal = too_slow("body", limits.body_time);
+    else if (error && !means_gone(error))
+        incoming->refusal = refusal_of(error, limits);
+    if (error || connection->read_timed_out()) co_return std::nullopt;
+    co_return std::move(parser.get().body());
+}
+
+/// The header; false when there is none, with a refusal or because the client has gone.
+Task<bool> read_header(std::shared_ptr<ServerState> server, std::shared_ptr<Connection> connection,
+                       HeaderParser* parser, beast::flat_buffer* buffer, Incoming* incoming) {
+    const ServerLimits& limits = server->limits;
+    parser->header_limit(static_cast<std::uint32_t>(limits.header_bytes));
+    parser->body_limit(boost::none);
+    connection->limit_reading(limits.header_time);
+    auto [error, count] = co_await beast::http::async_read_header(connection->socket, *buffer, *parser, as_result);
+    connection->lift_limit();
+    if (connection->read_timed_out()) {
+        if (parser->got_some()) incoming->refusal = too_slow("header", limits.header_time);
+        co_return false;
+    }
+    if (error && !means_gone(error)) incoming->refusal = refusal_of(error, limits);
+    co_return !error;
+}
+
 Task<Incoming> read_request(std::shared_ptr<ServerState> server, std::shared_ptr<Connection> connection,
                             std::string tag, beast::flat_buffer* buffer) {
     Incoming incoming;
-    const ServerLimits& limits = server->limits;
-    beast::http::request_parser<beast::http::string_body> parser;
-    parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes));
-    parser.body_limit(limits.body_bytes);
-    connection->limit_reading(limits.header_time);
-    auto [error, count] = co_await beast::http::async_read_header(connection->socket, *buffer, parser, as_result);
-    if (connection->read_timed_out()) {
-        if (parser.got_some()) incoming.refusal = too_slow("header", limits.header_time);
-        co_return incoming;
-    }
-    if (!error && !parser.is_done()) {
-        if (beast::iequals(parser.get()[beast::http::field::expect], "100-continue")) {
-            std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-            const bool sent = co_await write_bytes(connection, std::move(go_on), limits.write_time);
-            if (!sent) co_return incoming;
-        }
-        connection->limit_reading(limits.body_time);
-        auto [body_error, body_count] =
-            co_await beast::http::async_read(connection->socket, *buffer, parser, as_result);
-        error = body_error;
-        if (connection->read_timed_out()) {
-            incoming.refusal = too_slow("body", limits.body_time);
-            co_return incoming;
-        }
-    }
-    connection->lift_limit();
-    if (error) {
-        if (!means_gone(error)) incoming.refusal = refusal_of(error, limits);
-        co_return incoming;
-    }
+    HeaderParser parser;
+    const bool has_header = co_await read_header(server, connection, &parser, buffer, &incoming);
+    if (!has_header) co_return incoming;
     incoming.frame.keep_alive = parser.get().keep_alive();
     incoming.frame.http_1_0 = parser.get().version() < 11;
     incoming.frame.head_only = parser.get().method() == beast::http::verb::head;
-    incoming.frame.write_time = limits.write_time;
-    auto request = to_request(parser.release(), *connection, tag);
-    if (request) {
-        incoming.request = std::move(*request);
-    } else {
+    incoming.frame.write_time = server->limits.write_time;
+    auto request = to_request(parser.get(), *connection, tag);
+    if (!request) {
         incoming.refusal = error_response(request.error());
         incoming.frame.keep_alive = false;
+        co_return incoming;
     }
+    if (server->is_streamed && server->is_streamed(request->method, request->path)) {
+        const bool waits = wants_go_ahead(parser);
+        incoming.body = std::make_shared<StreamedBody>(server, connection, buffer, std::move(parser), waits);
+        request->stream = incoming.body->reader();
+    } else if (!parser.is_done()) {
+        auto body = co_await read_body(server, connection, &parser, buffer, &incoming);
+        if (!body) co_return incoming;
+        request->body = std::move(*body);
+    }
+    incoming.request = std::move(*request);
     co_return incoming;
 }
 
@@ -197,6 +231,7 @@ Task<bool> answer(std::shared_ptr<ServerState> server, std::shared_ptr<Connectio
     ++server->counters.requests;
     ResponseFrame frame = incoming.frame;
     auto response = co_await handle(server, connection, std::move(*incoming.request));
+    if (incoming.body && !incoming.body->close()) frame.keep_alive = false;
     if (!response) co_return false;
     frame.keep_alive = frame.keep_alive && !server->stopping;
     const bool sent = co_await write_response(connection, std::move(*response), frame);

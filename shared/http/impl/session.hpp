@@ -20,6 +20,7 @@ struct ServerState {
 
     const ServerLimits limits;
     const Server::Handler handler;
+    Server::IsStreamed is_streamed;  ///< empty: none is
     ServerCounters counters;
     Registry registry;
     bool stopping = false;
