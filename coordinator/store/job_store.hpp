@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -18,6 +20,11 @@ class JobStore {
   public:
     explicit JobStore(sqlite::Writer& writer) : writer_(writer) {}
 
+    /// Called on the writer's thread for each event that is being stored. Whoever then asks for events() finds it.
+    /// Once, before anything else.
+    using EventListener = std::function<void(const JobId&)>;
+    void listen(EventListener listener) { listener_ = std::make_shared<const EventListener>(std::move(listener)); }
+
     /// Every job, oldest first; the scripts of ended ones are left out. For the start of the program.
     Task<Result<std::vector<jobs::Job>>> load();
     /// The leases that have not ended.
@@ -29,10 +36,17 @@ class JobStore {
     void post_update(jobs::Job job, jobs::Event event);
     /// The job takes its lease: both change, or neither.
     Task<Result<void>> update_with_new_lease(jobs::Job job, leases::Lease lease, jobs::Event event);
+    /// What people write on a job; update() leaves it alone, as it may change while the job goes on.
+    Task<Result<void>> set_labels(JobId id, jobs::Labels labels, jobs::Event event);
+    /// The script of a job, of an ended one too. Error not_found.
+    Task<Result<std::string>> script_of(JobId id);
     /// What happened to a job while nothing of it changed.
     Task<Result<void>> add_event(JobId id, jobs::Event event);
     /// The events of a job with numbers above `after`, at most `limit`, oldest first.
     Task<Result<std::vector<jobs::Event>>> events(JobId id, std::int64_t after, std::int64_t limit);
+
+    /// How many events of that kind a job has.
+    Task<Result<std::int64_t>> count_events(JobId id, std::string kind);
 
     Task<Result<std::optional<jobs::QueuePause>>> load_pause();
     Task<Result<void>> set_pause(std::optional<jobs::QueuePause> pause);
@@ -43,6 +57,7 @@ class JobStore {
 
   private:
     sqlite::Writer& writer_;
+    std::shared_ptr<const EventListener> listener_;
 };
 
 }  // namespace labhub::coordinator::store

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/json/object.hpp>
+
 #include "coordinator/domain/alarms/alarm.hpp"
 #include "shared/base/clock.hpp"
 #include "shared/base/ids.hpp"
@@ -49,6 +51,21 @@ struct Limits {
     std::int64_t tmp_bytes = 256LL << 20;
 };
 
+/// A file a script finds in /app/input.
+struct InputFile {
+    std::string name;
+    std::int64_t size = 0;  ///< bytes
+    std::string sha256;     ///< 64 lower-case hexadecimal digits
+    friend bool operator==(const InputFile&, const InputFile&) = default;
+};
+
+/// What people write on an experiment, to find it again. It may change at any time, also after the end.
+struct Labels {
+    std::vector<std::string> tags;  ///< sorted, each once
+    std::string note;
+    friend bool operator==(const Labels&, const Labels&) = default;
+};
+
 /// An experiment: one script in one sandbox, and the lease of one device.
 struct Job {
     JobId id;
@@ -64,6 +81,10 @@ struct Job {
     Limits limits;
     std::map<std::string, std::string> environment;
     std::vector<alarms::ExperimentAlarm> alarms;  ///< watched while it holds its device
+    boost::json::object params;                   ///< `labhub.params` in the script
+    std::vector<InputFile> inputs;
+    JobId restarted_from;  ///< empty: it was started anew
+    Labels labels;
     std::string secret;
     int priority = 0;         ///< of those that wait, larger goes first
     UtcMillis not_before;     ///< "run at"
@@ -96,6 +117,10 @@ namespace event {
 inline constexpr std::string_view kHeld = "held";
 inline constexpr std::string_view kReleased = "released";
 inline constexpr std::string_view kNote = "note";
+inline constexpr std::string_view kLabelled = "labelled";    ///< tags or note were changed
+inline constexpr std::string_view kRestarted = "restarted";  ///< another one was started after it
+inline constexpr std::string_view kAlarm = "alarm";          ///< of its device, while it ran
+inline constexpr std::string_view kRefused = "command_refused";
 }  // namespace event
 
 /// Nothing is started while there is one.

@@ -2,6 +2,9 @@
 
 #include <charconv>
 
+#include "coordinator/domain/jobs/inputs.hpp"
+#include "coordinator/domain/jobs/labels.hpp"
+#include "coordinator/domain/jobs/params.hpp"
 #include "coordinator/domain/jobs/script_check.hpp"
 #include "shared/base/random.hpp"
 #include "shared/base/text.hpp"
@@ -106,6 +109,24 @@ Result<std::int64_t> parse_bytes(std::string_view text) {
     return static_cast<std::int64_t>(bytes);
 }
 
+Submission submission_of(const Job& job) {
+    Submission again;
+    again.device = job.device;
+    again.time_limit = std::to_string(job.limits.time.count()) + "ms";
+    again.memory = std::to_string(job.limits.memory_bytes);
+    again.output_limit = std::to_string(job.limits.output_bytes);
+    again.cpus = job.limits.cpus;
+    again.environment = job.environment;
+    again.alarms = job.alarms;
+    if (!job.image.empty()) again.image = job.image;
+    again.priority = job.priority;
+    again.params = job.params;
+    again.inputs = job.inputs;
+    again.labels.tags = job.labels.tags;
+    again.restarted_from = job.id;
+    return again;
+}
+
 Result<Job> make_job(Submission submission, UtcMillis now) {
     LABHUB_CHECK(check_script_text(submission.script));
     Job job;
@@ -114,6 +135,10 @@ Result<Job> make_job(Submission submission, UtcMillis now) {
     }
     LABHUB_CHECK(set_limits(submission, job.limits));
     LABHUB_CHECK(check_environment(submission.environment));
+    LABHUB_CHECK(check_params(submission.params));
+    LABHUB_CHECK(check_no_clash(submission.params, submission.environment));
+    LABHUB_CHECK(check_input_names(submission.inputs));
+    LABHUB_TRY(job.labels, checked_labels(std::move(submission.labels)));
     LABHUB_CHECK(set_turn(submission, now, job));
     job.id = JobId{submission.id ? *submission.id : new_id()};
     job.device = std::move(submission.device);
@@ -121,6 +146,9 @@ Result<Job> make_job(Submission submission, UtcMillis now) {
     job.script = std::move(submission.script);
     job.environment = std::move(submission.environment);
     job.alarms = std::move(submission.alarms);
+    job.params = std::move(submission.params);
+    job.inputs = std::move(submission.inputs);
+    job.restarted_from = std::move(submission.restarted_from);
     job.secret = random_hex(16);
     job.created = now;
     return job;

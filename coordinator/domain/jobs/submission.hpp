@@ -21,6 +21,10 @@ struct Submission {
     std::optional<double> cpus;
     std::map<std::string, std::string> environment;
     std::vector<alarms::ExperimentAlarm> alarms;
+    boost::json::object params;
+    std::vector<InputFile> inputs;
+    JobId restarted_from;
+    Labels labels;
     std::optional<std::string> image;  ///< left out: the default one
     std::string role;                  ///< of who asks, for what may be used
     std::optional<int> priority;       ///< -100 to 100; 0 when left out
@@ -29,8 +33,19 @@ struct Submission {
     bool queue = true;                 ///< false: refuse it at once when the device is leased
 };
 
+/// What a change of labels says; what it leaves out stays.
+struct LabelChange {
+    std::optional<std::vector<std::string>> tags;  ///< in place of all there are
+    std::vector<std::string> added, removed;
+    std::optional<std::string> note;
+};
+
 /// Bytes as people write them: "512m", "2g", "64k", "1048576"; powers of 1024. Error malformed.
 Result<std::int64_t> parse_bytes(std::string_view text);
+
+/// What asks for the same job again, but for its script: device, image, limits, environment, parameters, input files,
+/// alarms, priority and tags. Neither its time nor its note come along.
+Submission submission_of(const Job& job);
 
 /// The job a submission asks for, in status queued, with an id and a secret. Errors malformed, out_of_range (say the
 /// limits). Checks the script's text, not yet its syntax.

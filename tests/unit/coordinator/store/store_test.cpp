@@ -48,6 +48,10 @@ jobs::Job some_job(std::string id) {
     job.limits.memory_bytes = 64 << 20;
     job.limits.cpus = 0.5;
     job.environment = {{"SETPOINT", "0.6"}};
+    job.params = {{"setpoint", 0.6}, {"pumps", boost::json::array{"A_in", "A_out"}}};
+    job.inputs = {{"feed profile.csv", 1'234, std::string(64, 'a')}};
+    job.restarted_from = JobId{"j0"};
+    job.labels = {{"growth", "étude"}, "first try\n\"quoted\""};
     job.created = UtcMillis{1'000};
     return job;
 }
@@ -92,6 +96,10 @@ TEST_F(Store, GivesAJobBackAsItWasAfterARestart) {
     EXPECT_EQ(read.limits.memory_bytes, job.limits.memory_bytes);
     EXPECT_EQ(read.limits.cpus, job.limits.cpus);
     EXPECT_EQ(read.environment, job.environment);
+    EXPECT_EQ(read.params, job.params);
+    EXPECT_EQ(read.inputs, job.inputs);
+    EXPECT_EQ(read.restarted_from, job.restarted_from);
+    EXPECT_EQ(read.labels, job.labels);
     EXPECT_EQ(read.started, job.started);
     EXPECT_EQ(read.lease, job.lease);
     EXPECT_EQ(read.exit_code, std::nullopt);
@@ -135,6 +143,35 @@ TEST_F(Store, KeepsWhatDecidesAJobsTurn) {
     read.is_held = false;
     ASSERT_TRUE(run(store.update(read, some_event("released"))));
     EXPECT_FALSE(run(store.load())->front().is_held);
+}
+
+TEST_F(Store, ChangesLabelsWithoutTheJobAndTheJobWithoutLabels) {
+    const auto writer = open();
+    JobStore store(*writer);
+    jobs::Job job = some_job("j1");
+    ASSERT_TRUE(run(store.insert(job, some_event("queued"))));
+    const jobs::Labels labels{{"kept"}, "written while it ran"};
+    ASSERT_TRUE(run(store.set_labels(job.id, labels, some_event("labelled"))));
+    job.status = jobs::Status::completed;
+    job.ended = UtcMillis{9'000};
+    ASSERT_TRUE(run(store.update(job, some_event("completed"))));
+    const jobs::Job read = run(store.load())->front();
+    EXPECT_EQ(read.labels, labels);
+    EXPECT_EQ(read.status, jobs::Status::completed);
+    EXPECT_EQ(run(store.events(job.id, 0, 9))->size(), 3u);
+}
+
+TEST_F(Store, KeepsTheScriptOfAnEndedJobToBeRunAgain) {
+    const auto writer = open();
+    JobStore store(*writer);
+    jobs::Job job = some_job("j1");
+    ASSERT_TRUE(run(store.insert(job, some_event("queued"))));
+    job.status = jobs::Status::completed;
+    job.ended = UtcMillis{9'000};
+    ASSERT_TRUE(run(store.update(job, some_event("completed"))));
+    EXPECT_EQ(run(store.load())->front().script, "");
+    EXPECT_EQ(run(store.script_of(job.id)).value(), some_job("j1").script);
+    EXPECT_EQ(run(store.script_of(JobId{"j2"})).error().code, ErrorCode::not_found);
 }
 
 TEST_F(Store, GivesTheEventsOfAJobInOrderAndAfterANumber) {
