@@ -102,6 +102,7 @@ void CoordinatorLink::obey(const std::string& frame) {
     if (message.has_stop())
         events_.on_stop(message.stop().reason(), std::chrono::milliseconds{message.stop().grace_ms()});
     if (message.has_released()) events_.on_released();
+    if (message.has_take_snapshot()) events_.on_take_snapshot(message.take_snapshot().most_bytes());
 }
 
 void CoordinatorLink::send(const std::string& bytes) {
@@ -112,6 +113,12 @@ void CoordinatorLink::send(const std::string& bytes) {
 void CoordinatorLink::report(const Started& started) {
     labhub::runner::FromRunner message;
     *message.mutable_started() = to_wire(started);
+    send(framed(message));
+}
+
+void CoordinatorLink::report(const SnapshotTaken& taken) {
+    labhub::runner::FromRunner message;
+    *message.mutable_snapshot_taken() = to_wire(taken);
     send(framed(message));
 }
 

@@ -16,6 +16,7 @@ struct CoordinatorLinkEvents {
     std::function<int()> listener;  ///< the descriptor that goes along, or -1
     std::function<void(std::string reason, std::chrono::milliseconds grace)> on_stop;
     std::function<void()> on_released;
+    std::function<void(std::uint64_t most_bytes)> on_take_snapshot;
 };
 
 /// The runner's end of the conversation with the coordinator. Connects, and again whenever the connection is lost, for
@@ -29,6 +30,7 @@ class CoordinatorLink {
     Task<void> run();
     void report(const Started& started);
     void report(const Ended& ended);
+    void report(const SnapshotTaken& taken);
 
   private:
     using Local = asio::local::stream_protocol;

@@ -115,6 +115,8 @@ Result<void> write_runner_state(const std::filesystem::path& job_dir, const Runn
 
 std::filesystem::path sandbox_folder(const std::filesystem::path& job_dir) { return job_dir / "sandbox"; }
 
+std::filesystem::path partial_folder(const std::filesystem::path& job_dir) { return job_dir / "partial"; }
+
 bool is_runner_alive(const std::filesystem::path& job_dir) {
     const UniqueFd lock{::open((job_dir / "runner.lock").c_str(), O_RDONLY | O_CLOEXEC)};
     return lock && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0;

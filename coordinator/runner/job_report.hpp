@@ -37,6 +37,15 @@ struct Ended {
     std::uint64_t cpu_ms = 0;
 };
 
+/// What became of a copy of a running script's outputs.
+struct SnapshotTaken {
+    UtcMillis time;  ///< it was begun
+    std::uint64_t bytes = 0;
+    std::uint32_t files = 0;
+    std::vector<std::string> notes;  ///< what was left out, and why
+    std::string failure;             ///< why there is none; empty: it is there
+};
+
 /// What is known of a job's run: the file JOB_DIR/runner.json, replaced as one step at each change, so that nothing is
 /// lost whoever dies.
 struct RunnerState {
@@ -59,6 +68,8 @@ std::string to_json_text(const RunnerState& state);
 
 /// `JOB_DIR/sandbox`: what outlasts a killed runner.
 std::filesystem::path sandbox_folder(const std::filesystem::path& job_dir);
+/// `JOB_DIR/partial`: what there is of a job that runs.
+std::filesystem::path partial_folder(const std::filesystem::path& job_dir);
 /// Whether a runner is at work on this folder now (it holds a lock on JOB_DIR/runner.lock for as long as it lives).
 bool is_runner_alive(const std::filesystem::path& job_dir);
 

@@ -67,11 +67,13 @@ JobRun::JobRun(asio::io_context& context, JobSpec spec, std::filesystem::path jo
       kill_timer_(context),
       release_timer_(context),
       logs_timer_(context),
+      snapshot_(context.get_executor(), job_dir_),
       link_(context.get_executor(), spec_.socket,
             {[this] { return hello(); },
              [this] { return sandbox_ && state_.phase != Phase::ended ? sandbox_->listener() : -1; },
              [this](std::string reason, std::chrono::milliseconds grace) { end_script(reason, grace); },
-             [this] { released_ = true, release_timer_.cancel(); }}),
+             [this] { released_ = true, release_timer_.cancel(); },
+             [this](std::uint64_t most_bytes) { take_snapshot(most_bytes); }}),
       tasks_(context.get_executor()),
       link_tasks_(context.get_executor()) {
     state_.job_id = spec_.job_id;
@@ -291,7 +293,18 @@ void JobRun::kill_sandbox() {
     if (init_ > 0) ::kill(init_, SIGKILL);
 }
 
+void JobRun::take_snapshot(std::uint64_t most_bytes) {
+    const auto report = [this](SnapshotTaken taken) { link_.report(taken); };
+    if (state_.phase != Phase::running) {
+        SnapshotTaken none;
+        none.failure = state_.phase == Phase::ended ? "the script has ended" : "the script has not begun";
+        return report(std::move(none));
+    }
+    snapshot_.take(sandbox_->output(), output_bounds(job_dir_, spec_.limits, most_bytes), report);
+}
+
 void JobRun::finish() {
+    snapshot_.stop();
     if (sandbox_) {
         facts_.use = sandbox_->resource_use();
         facts_.output_full = sandbox_->is_output_full();

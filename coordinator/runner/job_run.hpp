@@ -13,6 +13,7 @@
 #include "coordinator/runner/job_report.hpp"
 #include "coordinator/runner/log_file.hpp"
 #include "coordinator/runner/sandbox.hpp"
+#include "coordinator/runner/snapshot.hpp"
 #include "shared/runtime/task_group.hpp"
 
 namespace labhub::coordinator::runner {
@@ -63,6 +64,7 @@ class JobRun {
     void end_script(const std::string& cause, std::chrono::milliseconds grace);
     void tell_init_to_terminate();
     void kill_sandbox();
+    void take_snapshot(std::uint64_t most_bytes);
     void finish();
     void save();
     Hello hello() const;
@@ -82,6 +84,7 @@ class JobRun {
     asio::posix::stream_descriptor lifeline_;
     asio::steady_timer kill_timer_, release_timer_, logs_timer_;
     int open_logs_ = 0;
+    Snapshot snapshot_;
     CoordinatorLink link_;
     TaskGroup tasks_;       // while the sandbox lives
     TaskGroup link_tasks_;  // until the coordinator has the end

@@ -203,6 +203,8 @@ class JobSocket::Impl {
     void deliver(const Connection& connection, const labhub::runner::FromRunner& message) {
         if (message.has_started()) events_.on_started(connection.job, from_wire(message.started()));
         if (message.has_ended()) events_.on_ended(connection.job, from_wire(message.ended()));
+        if (message.has_snapshot_taken() && events_.on_snapshot)
+            events_.on_snapshot(connection.job, from_wire(message.snapshot_taken()));
     }
 
     std::filesystem::path path_;
@@ -248,6 +250,14 @@ Result<void> JobSocket::stop_job(const JobId& job, std::string reason, std::chro
 Result<void> JobSocket::release(const JobId& job) {
     labhub::runner::ToRunner message;
     message.mutable_released();
+    Connection* connection = impl_->find(job);
+    if (connection && connection->send(message)) return {};
+    return Error{ErrorCode::unavailable, "the runner of job " + job.value + " is not connected"};
+}
+
+Result<void> JobSocket::take_snapshot(const JobId& job, std::uint64_t most_bytes) {
+    labhub::runner::ToRunner message;
+    message.mutable_take_snapshot()->set_most_bytes(most_bytes);
     Connection* connection = impl_->find(job);
     if (connection && connection->send(message)) return {};
     return Error{ErrorCode::unavailable, "the runner of job " + job.value + " is not connected"};

@@ -37,6 +37,8 @@ struct JobSocketEvents {
     /// Follow on_hello when Hello carried them already.
     std::function<void(JobId, Started)> on_started;
     std::function<void(JobId, Ended)> on_ended;
+    /// The copy of a running job's outputs that was asked for is there, or can't be.
+    std::function<void(JobId, SnapshotTaken)> on_snapshot;
     /// The connection is gone: the runner died (see is_runner_alive), or it will connect again.
     std::function<void(JobId)> on_lost;
 };
@@ -59,6 +61,9 @@ class JobSocket {
     Result<void> stop_job(const JobId& job, std::string reason, std::chrono::milliseconds grace);
     /// The end is stored: the runner may exit. Error unavailable as above.
     Result<void> release(const JobId& job);
+    /// Asks for a copy of the outputs so far, of at most so many bytes: see on_snapshot. A runner of an earlier version
+    /// does not answer. Error unavailable as above.
+    Result<void> take_snapshot(const JobId& job, std::uint64_t most_bytes);
     bool is_connected(const JobId& job) const;
     /// Closes all connections and ends its tasks; on_lost is not called for them.
     Task<void> close();

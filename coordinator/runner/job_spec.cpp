@@ -160,6 +160,8 @@ Result<JobSpec> read_job_spec(const std::filesystem::path& job_dir) {
     return spec;
 }
 
+std::filesystem::path input_folder(const std::filesystem::path& job_dir) { return job_dir / "input"; }
+
 Result<void> write_script(const std::filesystem::path& job_dir, std::string_view script) {
     return replace_file(job_dir / "script.py", script, 0644);
 }

@@ -55,6 +55,8 @@ Result<JobSpec> read_job_spec(const std::filesystem::path& job_dir);
 /// Writes JOB_DIR/job.json with mode 0600, as one step. It may be gone after a power cut, and so is the runner it was
 /// for: whoever wants it then writes it again.
 Result<void> write_job_spec(const std::filesystem::path& job_dir, const JobSpec& spec);
+/// `JOB_DIR/input`: the files the script finds in /app/input. A job without any has no such folder.
+std::filesystem::path input_folder(const std::filesystem::path& job_dir);
 /// JOB_DIR/script.py, likewise.
 Result<void> write_script(const std::filesystem::path& job_dir, std::string_view script);
 

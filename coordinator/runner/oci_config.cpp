@@ -49,6 +49,7 @@ json::array mounts(const JobSpec& spec, const BundleSources& sources) {
     list.push_back(bind_mount(kInitPath, sources.init, false));
     list.push_back(bind_mount("/app/user_script.py", sources.script, false));
     if (!sources.python.empty()) list.push_back(bind_mount(kPythonPath, sources.python, false));
+    if (!sources.input.empty()) list.push_back(bind_mount(kInputPath, sources.input, false));
     list.push_back(bind_mount("/app/output", sources.output, true));
     return list;
 }

@@ -9,6 +9,8 @@
 
 namespace labhub::coordinator::runner {
 
+inline constexpr const char* kInputPath = "/app/input";
+
 /// The script's identity. Inside it is always this user; outside, where user namespaces work, a number of the job's own
 /// that nobody else on the host has, so that per-user limits of the kernel are no way to a neighbour.
 inline constexpr std::uint32_t kSandboxUid = 1000;
@@ -22,6 +24,7 @@ struct BundleSources {
     std::filesystem::path init;  ///< the labhub-init program
     std::filesystem::path script;
     std::filesystem::path python;  ///< empty: none
+    std::filesystem::path input;   ///< empty: none
     std::filesystem::path output;
     std::string network;          ///< path of a network namespace; empty: a new one, without the hub's API
     std::filesystem::path image;  ///< root of the image; empty: the host's own

@@ -71,7 +71,13 @@ class Copier {
         if (++left_out_ <= kMaxNotes) out.notes.push_back(printable(name) + " " + why + ": left out");
     }
 
+    Result<void> go_on() const {
+        if (!bounds_.stop || !*bounds_.stop) return {};
+        return Error{ErrorCode::conflict, "it was given up"};
+    }
+
     Result<void> entry_of(DIR* from, int to, const char* own, const std::string& name, int depth) {
+        LABHUB_CHECK(go_on());
         struct stat facts {};
         if (::fstatat(::dirfd(from), own, &facts, AT_SYMLINK_NOFOLLOW) != 0) {
             note(name, std::string("can't be read (") + std::strerror(errno) + ")");
@@ -127,7 +133,7 @@ class Copier {
         if (!target) return system_error("create " + printable(name), errno);
         LABHUB_CHECK(bytes(source.get(), target.get(), name, facts.st_size));
         own_it(target.get(), 0644);
-        if (out.files <= kSyncEach) ::fdatasync(target.get());
+        if (bounds_.is_durable && out.files <= kSyncEach) ::fdatasync(target.get());
         return {};
     }
 
@@ -149,6 +155,7 @@ class Copier {
 
     Result<void> stretch(int source, int target, const std::string& name, off_t from, off_t to) {
         while (from < to) {
+            LABHUB_CHECK(go_on());
             const auto wanted = std::min<std::size_t>(buffer_.size(), static_cast<std::size_t>(to - from));
             const ssize_t got = ::pread(source, buffer_.data(), wanted, from);
             if (got < 0 && errno == EINTR) continue;
@@ -214,7 +221,7 @@ Result<BroughtOut> bring_out(const std::filesystem::path& from, const std::files
     auto copied = copier.folder(source.get(), target.get(), "output", 0);
     if (!copied) return copied.error().within("bring out the outputs");
     copier.close_notes();
-    if (copier.out.files > kSyncEach) ::syncfs(target.get());
+    if (bounds.is_durable && copier.out.files > kSyncEach) ::syncfs(target.get());
     return std::move(copier.out);
 }
 

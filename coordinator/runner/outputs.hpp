@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -17,6 +18,8 @@ struct OutputBounds {
     std::uint32_t files = 0;  ///< files and folders
     uid_t owner = 0;
     gid_t group = 0;
+    bool is_durable = true;                   ///< on the disk when it is done
+    const std::atomic<bool>* stop = nullptr;  ///< set by another thread: give up
 };
 
 struct BroughtOut {
@@ -27,7 +30,8 @@ struct BroughtOut {
 
 /// Copies a script's output folder: regular files (0644) and folders (0755), nothing else. `from` was written by a
 /// stranger, so every step is taken from an open folder without following links; what is left out is noted. `to` is
-/// replaced. Errors when `from` can't be read or the host has no room; a single unreadable file is a note.
+/// replaced. The script may still be writing. Errors when `from` can't be read or the host has no room, and conflict
+/// when it was given up; a single unreadable file is a note.
 Result<BroughtOut> bring_out(const std::filesystem::path& from, const std::filesystem::path& to,
                              const OutputBounds& bounds);
 

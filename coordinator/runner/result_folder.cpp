@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include <spdlog/spdlog.h>
 
@@ -49,15 +51,25 @@ Result<UniqueFd> claim_job(const std::filesystem::path& job_dir) {
     return lock;
 }
 
+OutputBounds output_bounds(const std::filesystem::path& job_dir, const Limits& limits, std::uint64_t most_bytes) {
+    struct stat owner {};
+    ::stat(job_dir.c_str(), &owner);
+    OutputBounds bounds;
+    // What fitted into the image, the file system's rounding included, must fit here.
+    bounds.bytes = std::min(most_bytes, image_bytes(limits.output_bytes, limits.output_files));
+    bounds.files = limits.output_files;
+    bounds.owner = owner.st_uid;
+    bounds.group = owner.st_gid;
+    return bounds;
+}
+
 Result<void> complete_result(const std::filesystem::path& job_dir, const Limits& limits,
                              const std::filesystem::path& output, RunnerState& state) {
     struct stat owner {};
     if (::stat(job_dir.c_str(), &owner) != 0) return system_error("look at " + job_dir.string(), errno);
     if (!output.empty()) {
-        // What fitted into the image, the file system's rounding included, must fit here.
-        const OutputBounds bounds{image_bytes(limits.output_bytes, limits.output_files), limits.output_files,
-                                  owner.st_uid, owner.st_gid};
-        auto brought = bring_out(output, job_dir / "output", bounds);
+        const auto all = std::numeric_limits<std::uint64_t>::max();
+        auto brought = bring_out(output, job_dir / "output", output_bounds(job_dir, limits, all));
         if (brought)
             state.notes = std::move(brought->notes);
         else

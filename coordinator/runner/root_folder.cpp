@@ -11,9 +11,9 @@
 namespace labhub::coordinator::runner {
 namespace {
 
-constexpr const char* kFolders[] = {
-    "app",  "app/output", "dev",        "dev/shm", "etc", "opt", "opt/labhub", "opt/labhub/python",
-    "proc", "run",        "run/labhub", "tmp",     "usr", "var"};
+constexpr const char* kFolders[] = {"app",        "app/input",         "app/output", "dev", "dev/shm",    "etc", "opt",
+                                    "opt/labhub", "opt/labhub/python", "proc",       "run", "run/labhub", "tmp", "usr",
+                                    "var"};
 /// Where programs and libraries are: links into /usr, or in older images folders of their own.
 constexpr const char* kProgramFolders[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
 /// Whole files of /etc, copied: the loader's cache, and what matplotlib and Python read at import.

@@ -13,6 +13,7 @@
 
 #include "coordinator/runner/disk_image.hpp"
 #include "coordinator/runner/job_report.hpp"
+#include "coordinator/runner/live_bind.hpp"
 #include "coordinator/runner/root_folder.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/json.hpp"
@@ -102,6 +103,8 @@ Sandbox::Sandbox(const JobSpec& spec, const fs::path& folder, const RuntimeChoic
 Result<Sandbox> Sandbox::prepare(const JobSpec& spec, const fs::path& job_dir, const RuntimeChoice& choice) {
     Sandbox sandbox{spec, sandbox_folder(job_dir), choice};
     LABHUB_TRY(const std::string script, read_file(job_dir / "script.py", kMaxScript));
+    std::error_code none;
+    if (const fs::path input = input_folder(job_dir); fs::is_directory(input, none)) sandbox.input_ = input;
     LABHUB_CHECK(sandbox.make(spec, script));
     return sandbox;
 }
@@ -118,10 +121,19 @@ Result<void> Sandbox::take_job(const fs::path& job_dir) {
     const UniqueFd file{::open(sources_.script.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC)};
     if (!file || ::write(file.get(), script.data(), script.size()) != static_cast<ssize_t>(script.size()))
         return system_error("write " + sources_.script.string(), errno);
+    LABHUB_CHECK(take_input(input_folder(job_dir)));
     const fs::path folder = sandbox_folder(job_dir);
     if (::rename(folder_.c_str(), folder.c_str()) != 0) return system_error("rename to " + folder.string(), errno);
     folder_ = folder;
     return {};
+}
+
+/// The container stands already: its folder is shown in it as it is.
+Result<void> Sandbox::take_input(const fs::path& input) const {
+    std::error_code none;
+    if (!fs::is_directory(input, none)) return {};
+    LABHUB_TRY(const pid_t init, init_process());
+    return bind_into(init, input, kInputPath);
 }
 
 Result<void> Sandbox::set_limits(const Limits& limits) const {
@@ -206,6 +218,11 @@ Result<void> Sandbox::bind_sources(const JobSpec& spec, const std::string& scrip
     LABHUB_CHECK(bind_mount(own_program_folder() / "labhub-init", sources_.init));
     sources_.script = workplace_ / "script.py";
     LABHUB_CHECK(put(sources_.script, script));
+    if (!input_.empty()) {
+        sources_.input = workplace_ / "input";
+        LABHUB_CHECK(make_folder(sources_.input));
+        LABHUB_CHECK(bind_mount(input_, sources_.input));
+    }
     if (!spec.root.empty()) {
         sources_.image = workplace_ / "image";
         LABHUB_CHECK(make_folder(sources_.image));
@@ -305,6 +322,7 @@ Result<void> write_bare_bundle(const JobSpec& spec, const fs::path& job_dir, con
     const BundleSources sources{own_program_folder() / "labhub-init",
                                 job_dir / "script.py",
                                 spec.python_path,
+                                "",
                                 folder / "output",
                                 "",
                                 spec.root};

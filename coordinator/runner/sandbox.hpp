@@ -37,8 +37,8 @@ class Sandbox {
     /// Has the runtime set memory, processors and processes of a sandbox that waits. Error unsupported, with what the
     /// runtime said.
     Result<void> set_limits(const Limits& limits) const;
-    /// Puts the job's script into a sandbox that waits, and the sandbox's folder into the job's: once. Whatever fails,
-    /// the job's folder is as it was.
+    /// Puts the job's script and its input files into a sandbox that waits, and the sandbox's folder into the job's:
+    /// once. Whatever fails, the job's folder is as it was.
     Result<void> take_job(const std::filesystem::path& job_dir);
 
     /// Starts the runtime's `run --detach`; returns its process id. When that process ends with 0, init_process() is
@@ -62,6 +62,7 @@ class Sandbox {
 
   private:
     Sandbox(const JobSpec& spec, const std::filesystem::path& folder, const RuntimeChoice& choice);
+    Result<void> take_input(const std::filesystem::path& input) const;
     Result<void> make(const JobSpec& spec, const std::string& script);
     Result<void> make_workplace(const JobSpec& spec);
     Result<void> bind_sources(const JobSpec& spec, const std::string& script);
@@ -71,7 +72,7 @@ class Sandbox {
     Result<void> make_plain_output(const JobSpec& spec);
     Result<void> write_bundle(const JobSpec& spec) const;
 
-    std::filesystem::path folder_, workplace_;
+    std::filesystem::path folder_, workplace_, input_;
     RuntimeChoice choice_;
     JobId name_;
     std::uint32_t uid_;

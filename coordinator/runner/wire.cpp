@@ -70,6 +70,21 @@ Result<Hello> from_wire(const labhub::runner::Hello& wire) {
     return hello;
 }
 
+labhub::runner::SnapshotTaken to_wire(const SnapshotTaken& taken) {
+    labhub::runner::SnapshotTaken wire;
+    wire.set_time_ms(taken.time.count);
+    wire.set_bytes(taken.bytes);
+    wire.set_files(taken.files);
+    for (const auto& note : taken.notes) wire.add_notes(note);
+    wire.set_failure(taken.failure);
+    return wire;
+}
+
+SnapshotTaken from_wire(const labhub::runner::SnapshotTaken& wire) {
+    return SnapshotTaken{
+        {wire.time_ms()}, wire.bytes(), wire.files(), {wire.notes().begin(), wire.notes().end()}, wire.failure()};
+}
+
 std::string framed(const google::protobuf::MessageLite& message) { return encode_frame(message.SerializeAsString()); }
 
 Result<SocketAddress> SocketAddress::of(const std::filesystem::path& path) {
