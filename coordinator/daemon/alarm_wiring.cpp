@@ -47,6 +47,9 @@ alarms::Effects AlarmWiring::effects() {
                                          std::string comment) {
         return acknowledge_on_node(std::move(device), std::move(metric), std::move(who), std::move(comment));
     };
+    effects.tell_experiment = [this](const JobId& job, const std::string& what) {
+        others_.jobs.remark(job, jobs::event::kAlarm, what);
+    };
     effects.wake_notifier = [this] { notifier_.wake(); };
     return effects;
 }

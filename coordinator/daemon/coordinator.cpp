@@ -16,6 +16,7 @@
 #include "coordinator/mirror/mirror.hpp"
 #include "shared/base/files.hpp"
 #include "shared/http/server.hpp"
+#include "shared/runtime/blocking.hpp"
 
 namespace labhub::coordinator::daemon {
 namespace {
@@ -25,6 +26,7 @@ namespace fs = std::filesystem;
 /// A change of the list takes effect after two looks at most, and a moment.
 constexpr std::chrono::seconds kEnrolmentPeriod{2};
 constexpr std::chrono::seconds kImagesPeriod{30};
+constexpr std::chrono::minutes kInputsPeriod{10};
 
 mqtt::ConnectOptions broker_options(const Settings& settings) {
     mqtt::ConnectOptions broker;
@@ -76,6 +78,12 @@ class SandboxListeners {
     std::set<JobId> open_;
 };
 
+Task<void> tidy_inputs(jobs::Inputs* inputs, jobs::Engine* engine, asio::thread_pool* pool) {
+    auto tidy = [inputs, used = engine->inputs_in_use()] { return inputs->tidy(used); };
+    const auto removed = co_await run_blocking(*pool, std::move(tidy));
+    if (!removed) spdlog::warn("input files can't be removed: {}", removed.error().to_string());
+}
+
 }  // namespace
 
 /// Every part of the program, in the order they are made; the order of the members is that of their ends, reversed.
@@ -104,6 +112,7 @@ struct Coordinator::Parts {
           exporter(*telemetry),
           launcher(executor, ground.runner),
           images(executor, std::move(ground.images), {image_store, clock, pool}),
+          inputs(std::move(ground.inputs)),
           server(executor, http::ServerLimits{},
                  [this](http::Request request) { return router.handle(std::move(request)); }),
           sandboxes(server),
@@ -115,14 +124,18 @@ struct Coordinator::Parts {
                 results,
                 launcher,
                 images,
+                inputs,
                 clock,
                 pool,
                 {[this](const JobId& job, UniqueFd listener) { return sandboxes.open(job, std::move(listener)); },
                  [this](const JobId& job) { sandboxes.close(job); }}}),
           alarms(executor, std::move(ground.alarms.rules), std::move(ground.alarms.channels),
                  std::move(ground.alarms.courier), {alarm_store, fleet, leases, commander, jobs, clock}),
-          services{fleet,        leases,          commander,         jobs,       results, images,   recorder, metrics,
-                   broker_watch, alarms.alarms(), alarms.notifier(), *telemetry, live,    exporter, clock,    pool},
+          services{fleet,      leases,       commander,       jobs,
+                   results,    images,       inputs,          recorder,
+                   metrics,    broker_watch, alarms.alarms(), alarms.notifier(),
+                   *telemetry, live,         exporter,        clock,
+                   pool},
           router(services, api::all_operations(), token),
           reconcilers(executor, clock) {}
 
@@ -150,6 +163,7 @@ struct Coordinator::Parts {
     telemetry::Exporter exporter;
     runner::SpawnLauncher launcher;
     images::Images images;
+    jobs::Inputs inputs;
     http::Server server;
     SandboxListeners sandboxes;
     jobs::Engine jobs;
@@ -171,6 +185,11 @@ void Coordinator::Parts::connect() {
     recorder.ask_ingest([this] { return ingest.counters(); });
     recorder.listen(live.listener());
     images.users = [this](const std::string& digest) { return jobs.users_of_image(digest); };
+    server.stream_bodies(
+        [this](std::string_view method, std::string_view path) { return router.streams_body(method, path); });
+    commander.on_refused = [this](const JobId& job, const std::string& why) {
+        jobs.remark(job, jobs::event::kRefused, why);
+    };
     images.on_default_changed = [this] { launcher.keep_like(jobs.usual_spec()); };
 }
 
@@ -197,6 +216,7 @@ void Coordinator::Parts::start_reconcilers(const Settings& settings) {
     reconcilers.add("active jobs", std::chrono::seconds{1}, [this] { return jobs.watch_active(); });
     reconcilers.add("lease renewal", settings.lease_time_to_live / 3, [this] { return leases.renew_all(); });
     reconcilers.add("images", kImagesPeriod, [this] { return images.reconcile(); });
+    reconcilers.add("input files", kInputsPeriod, [this] { return tidy_inputs(&inputs, &jobs, &pool); });
     reconcilers.add("enrolment", kEnrolmentPeriod, [this] { return enrolment.look(); });
     reconcilers.start();
 }

@@ -98,6 +98,9 @@ Result<Groundwork> lay_groundwork(const Settings& settings, const fs::path& prog
     if (auto key = ssh::load_or_create_key(settings.ssh_key_path()); !key) return std::move(key).error();
     LABHUB_TRY(ground.engine, engine_settings(settings, program));
     LABHUB_TRY(ground.images, image_settings(settings, program));
+    ground.inputs.folder = fs::absolute(settings.data_dir) / "inputs";
+    ground.inputs.most_bytes = settings.input_bytes;
+    ground.inputs.most_bytes_of_all = settings.inputs_bytes;
     LABHUB_TRY(ground.runner, find_runner(settings, program));
     LABHUB_TRY(ground.alarms, alarm_parts(settings.alarms));
     LABHUB_TRY(ground.token, load_or_create_token(settings.data_dir / "admin-token"));

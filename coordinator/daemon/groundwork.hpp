@@ -33,6 +33,7 @@ struct Groundwork {
     std::vector<link::Enrolment> enrolments;
     jobs::EngineSettings engine;
     images::ImageSettings images;
+    jobs::InputSettings inputs;
     std::filesystem::path runner;
     AlarmParts alarms;
     std::string token;

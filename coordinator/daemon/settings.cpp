@@ -48,6 +48,11 @@ config::Options options_of(Settings& settings) {
                 config::range(0.0, 10'000.0));
     options.add("jobs.memory", &settings.job_memory, "Bytes of memory likewise; 0: no bound",
                 config::range(0, 1LL << 50));
+    options.add("jobs.input_bytes", &settings.input_bytes, "Bytes of one experiment's input files together",
+                config::range(std::int64_t{1}, std::int64_t{1} << 40));
+    options.add("jobs.inputs_bytes", &settings.inputs_bytes,
+                "Bytes of all input files that wait for experiments; those nobody uses go after a day",
+                config::range(std::int64_t{1}, std::int64_t{1} << 44));
     options.add("jobs.ready_sandboxes", &settings.ready_sandboxes,
                 "Sandboxes made in advance, each for the next job with the default output_limit; 0: none",
                 config::range(0, 16));

@@ -39,6 +39,8 @@ struct Settings {
     bool mirror = true;
     int mirror_messages_per_second = 500;
     std::chrono::milliseconds mirror_refresh{10'000};
+    std::int64_t input_bytes = 1LL << 30;
+    std::int64_t inputs_bytes = 10LL << 30;
     int ready_sandboxes = 1;
     std::chrono::milliseconds node_lost_after{15'000};
     std::chrono::milliseconds lease_time_to_live{30'000};

@@ -37,6 +37,8 @@ struct Effects {
     std::function<void(const JobId&, const DeviceAddress&, const std::string& message)> stop_experiment;
     /// Acknowledges an alarm the node itself checks: device, metric, who, comment.
     std::function<Task<Result<void>>(DeviceAddress, std::string, std::string, std::string)> acknowledge_on_node;
+    /// Something happened to an alarm of the experiment's device. May be unset.
+    std::function<void(const JobId&, const std::string& what)> tell_experiment;
     /// There may be something to tell people.
     std::function<void()> wake_notifier;
 };

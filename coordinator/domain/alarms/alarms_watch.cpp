@@ -266,6 +266,8 @@ void Alarms::record(const Key& key, EventKind kind) {
         spdlog::log(alarm.is_active() ? spdlog::level::warn : spdlog::level::info, "alarm {} {} ({}): {}",
                     alarm.id.value, to_string(kind), alarm::to_string(alarm.severity), alarm.message);
     last_number_ = journal_.record(alarm, event, std::move(channels));
+    if (effects_.tell_experiment && !alarm.job.empty())
+        effects_.tell_experiment(alarm.job, std::string(to_string(kind)) + ": " + alarm.message);
     if (alarm.is_over()) present_.erase(key);
 }
 

@@ -1,5 +1,7 @@
 #include "coordinator/domain/commands/commander.hpp"
 
+#include "shared/base/text.hpp"
+
 namespace labhub::coordinator::commands {
 namespace {
 
@@ -25,6 +27,14 @@ void end_record(store::CommandRecord& record, UtcMillis now, const Result<std::v
     }
 }
 
+/// "stirrer=140: "
+std::string asked_text(const store::CommandRecord& record) {
+    std::string text;
+    for (const auto& [metric, value] : record.asked)
+        text += (text.empty() ? "" : " ") + metric + "=" + printable(to_string(value), 60);
+    return text.empty() ? "" : text + ": ";
+}
+
 }  // namespace
 
 Task<Result<std::vector<Reading>>> Commander::apply(Command command) {
@@ -34,6 +44,7 @@ Task<Result<std::vector<Reading>>> Commander::apply(Command command) {
     const DeviceAddress device = command.device;
     auto outcome = co_await send(std::move(command));
     end_record(record, clock_.utc_now(), outcome);
+    if (!outcome && on_refused && !record.job.empty()) on_refused(record.job, asked_text(record) + record.message);
     observe_(record.outcome, std::chrono::duration<double>(clock_.steady_now() - began).count());
     store_.append(std::move(record));
     if (outcome) fleet_.note_applied(device, *outcome);

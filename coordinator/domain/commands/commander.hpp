@@ -40,6 +40,9 @@ class Commander {
     /// Asked before each command of a job; its Error is the answer. Unset: all may.
     std::function<Result<void>(const JobId&)> may_command;
 
+    /// Told of each command of a job that was not carried out, and why.
+    std::function<void(const JobId&, const std::string& why)> on_refused;
+
     static constexpr std::chrono::milliseconds kDeadline{5'000};
 
   private:

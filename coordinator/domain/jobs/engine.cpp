@@ -16,7 +16,13 @@ constexpr std::chrono::milliseconds kUntilNextCheck{250};
 }  // namespace
 
 Engine::Engine(asio::any_io_executor executor, EngineSettings settings, Parts parts)
-    : executor_(executor), settings_(std::move(settings)), parts_(std::move(parts)), tasks_(executor) {}
+    : executor_(executor),
+      settings_(std::move(settings)),
+      parts_(std::move(parts)),
+      followers_(executor),
+      tasks_(executor) {
+    parts_.store.listen(followers_.listener());
+}
 
 Task<Result<void>> Engine::start() {
     auto stored = co_await parts_.store.load();
@@ -38,6 +44,7 @@ Task<Result<void>> Engine::start() {
     };
     events.on_started = [this](JobId id, runner::Started started) { runner_started(id, started); };
     events.on_ended = [this](JobId id, runner::Ended ended) { runner_ended(id, ended); };
+    events.on_snapshot = [this](JobId id, runner::SnapshotTaken taken) { runner_copied(id, std::move(taken)); };
     events.on_lost = [this](JobId id) { runner_lost(id); };
     auto socket = runner::JobSocket::open(executor_, settings_.socket, std::move(events));
     if (!socket) co_return std::move(socket).error();
@@ -70,6 +77,9 @@ Task<Result<Job>> Engine::submit(Submission submission) {
     job.python = image->python;
     auto checked = co_await check_script(*image, job.script);
     if (!checked) co_return std::move(checked).error();
+    auto found = co_await find_inputs(job);
+    if (!found) co_return std::move(found).error();
+    job.inputs = std::move(*found);
     auto acceptable = check_acceptable(job, may_queue);
     if (!acceptable) co_return std::move(acceptable).error();
     arriving_.emplace(job.id, job.device);  // excludes the id from now on
@@ -78,6 +88,7 @@ Task<Result<Job>> Engine::submit(Submission submission) {
     arriving_.erase(job.id);
     if (!stored) co_return std::move(stored).error();
     jobs_[job.id].job = job;
+    if (jobs_.contains(job.restarted_from)) remark(job.restarted_from, event::kRestarted, "as " + job.id.value);
     spdlog::info("experiment {} of {} is queued for {}", job.id.value, job.requested_by, job.device.to_string());
     tasks_.spawn("queue", run_queue());
     tasks_.spawn("script check", prepare_script_check(std::move(*image), kUntilNextCheck));
@@ -203,19 +214,22 @@ Task<void> Engine::finish(JobId id, Ending ending) {
     if (self->job.started) co_await parts_.recorder.wait_for_readings(self->job.device, ending.time, kReadingsWait);
     Job concluded = self->job;
     conclude(concluded, ending);
-    auto written = co_await parts_.results.write(concluded);
+    auto ended = happened(to_string(concluded.status), concluded.message);
+    auto written = co_await write_results(concluded, ended);
     if (!written) {
         spdlog::error("the results of experiment {} are incomplete: {}", id.value, written.error().to_string());
         concluded.message +=
             (concluded.message.empty() ? "" : "; ") + ("the results are incomplete: " + written.error().to_string());
     }
-    auto ended = happened(to_string(concluded.status), concluded.message);
+    ended.message = concluded.message;
     auto stored = co_await parts_.store.update(concluded, std::move(ended));
     if (!stored) spdlog::error("can't store the end of experiment {}: {}", id.value, stored.error().to_string());
+    concluded.labels = self->job.labels;  // they may have changed meanwhile
     self->job = std::move(concluded);
     self->job.script.clear();
     self->is_finishing = false;
     self->lost_since.reset();
+    partials_.erase(id);
     if (stored && socket_->is_connected(id)) (void)socket_->release(id);
     if (had_sandbox) clear_away_sandbox(id);
     spdlog::info("experiment {} {}{}{}", id.value, to_string(self->job.status), self->job.message.empty() ? "" : ": ",

@@ -4,12 +4,15 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include <boost/asio/thread_pool.hpp>
 
 #include "coordinator/domain/fleet/fleet.hpp"
 #include "coordinator/domain/images/images.hpp"
+#include "coordinator/domain/jobs/followers.hpp"
+#include "coordinator/domain/jobs/inputs.hpp"
 #include "coordinator/domain/jobs/job.hpp"
 #include "coordinator/domain/jobs/results.hpp"
 #include "coordinator/domain/jobs/schedule.hpp"
@@ -39,6 +42,12 @@ struct EngineSettings {
     std::chrono::milliseconds stop_grace{5'000};        ///< from SIGTERM to SIGKILL
 };
 
+/// What was made of a job that runs.
+struct PartialResult {
+    UtcMillis time;                  ///< of the copy of its outputs
+    std::vector<std::string> notes;  ///< what was left out of them, and why
+};
+
 /// The API inside a sandbox, as the engine needs it.
 struct SandboxApi {
     std::function<Result<void>(const JobId&, UniqueFd listener)> open;
@@ -65,6 +74,7 @@ class Engine {
         Results& results;
         runner::Launcher& launcher;
         images::Images& images;
+        Inputs& inputs;
         const Clock& clock;
         asio::thread_pool& pool;
         SandboxApi api;
@@ -103,10 +113,29 @@ class Engine {
     const std::optional<QueuePause>& queue_pause() const { return pause_; }
     std::size_t running_count() const { return active_count(); }
     std::size_t running_bound() const { return settings_.max_running; }
-    /// Adds a note to what is recorded of a job. Error not_found.
+
+    /// Adds a note to what is recorded of a job. Errors not_found, malformed, too_many (10,000).
     Task<Result<void>> add_note(JobId id, std::string text, std::string who);
+    /// What happened to a job that is no transition of it: an event of that kind, unless it has a thousand already.
+    void remark(const JobId& id, std::string_view kind, std::string message);
     /// What happened to a job, oldest first, above number `after`. Error not_found.
     Task<Result<std::vector<Event>>> events(JobId id, std::int64_t after, std::int64_t limit);
+    /// Those who wait for a job's events.
+    Followers& followers() { return followers_; }
+    /// Changes tags and note, at any time; returns what they are now. Errors not_found, malformed, too_large.
+    Task<Result<Labels>> set_labels(JobId id, LabelChange change, std::string who);
+
+    /// Makes Results::write_partial's files of now, or of up to ten seconds ago. Errors not_found, conflict (the script
+    /// does not run), unavailable, timed_out.
+    Task<Result<PartialResult>> partial_result(JobId id);
+
+    /// What asks for an ended job again, with its script and its input files. Errors not_found, conflict (it has not
+    /// ended).
+    Task<Result<Submission>> resubmission(JobId id);
+    /// Of an ended job too. Error not_found.
+    Task<Result<std::string>> script_of(JobId id);
+    /// The sums of the input files that waiting jobs need.
+    std::set<std::string> inputs_in_use() const;
 
     /// What a sandbox for a job with the default limits is made after, before there is such a job.
     runner::JobSpec usual_spec() const;
@@ -129,6 +158,7 @@ class Engine {
         bool is_finishing = false;
         bool is_removing = false;                      ///< its results are being deleted
         bool has_reported = false;                     ///< its runner has said Hello to this process
+        std::map<std::string, std::int64_t> recorded;  ///< events by kind, where they are counted
         std::optional<Steady::time_point> lost_since;  ///< its runner isn't connected
     };
 
@@ -142,6 +172,11 @@ class Engine {
     Task<void> prepare_script_check(images::ChosenImage image, std::chrono::milliseconds later);
     std::shared_ptr<ScriptCheck> script_check(const images::ChosenImage& image);
     Task<Result<void>> check_script(images::ChosenImage image, std::string script);
+    Task<Result<std::vector<InputFile>>> find_inputs(Job job);
+    Task<Result<void>> place_inputs(Job job);
+    Task<Result<void>> record(JobId id, Event event, std::int64_t most);
+    Task<Result<std::vector<Event>>> all_events(JobId id);
+    Task<Result<void>> write_results(Job job, Event end);
     Event happened(std::string_view kind, std::string message = {}, std::string who = {}) const;
     Situation situation() const;
     Unavailable unavailable(const DeviceAddress& device) const;
@@ -160,6 +195,11 @@ class Engine {
     void clear_away_sandbox(const JobId& id);
     Task<Result<void>> remove_one(JobId id);
 
+    struct Partial;
+    Task<void> make_partial(JobId id, std::shared_ptr<Partial> partial);
+    Task<Result<PartialResult>> copy_and_pack(JobId id, std::shared_ptr<Partial> partial);
+    void runner_copied(const JobId& id, runner::SnapshotTaken taken);
+
     static Ending ending_of(const runner::Ended& ended);
     Task<bool> admit(runner::Hello hello);
     void runner_hello(runner::Hello hello, UniqueFd listener);
@@ -173,6 +213,8 @@ class Engine {
     std::map<JobId, Entry> jobs_;
     std::map<JobId, DeviceAddress> arriving_;                            ///< accepted, but not stored yet
     std::map<std::string, std::shared_ptr<ScriptCheck>> script_checks_;  ///< by the image's digest
+    Followers followers_;
+    std::map<JobId, std::shared_ptr<Partial>> partials_;
     std::unique_ptr<runner::JobSocket> socket_;
     bool is_queue_running_ = false;
     bool is_queue_wanted_ = false;

@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include "coordinator/domain/jobs/engine.hpp"
+#include "coordinator/domain/jobs/params.hpp"
 #include "coordinator/runner/job_spec.hpp"
 #include "shared/base/files.hpp"
 
@@ -62,6 +63,9 @@ Task<void> Engine::launch(JobId id, leases::Lease lease) {
     auto sound = co_await parts_.images.check_before_use(self->job.image_digest);
     if (!sound) co_return sandbox_failed(id, sound.error());
     if (!self->job.stop_reason.empty()) co_return end_unstarted(id);
+    auto placed = co_await place_inputs(self->job);
+    if (!placed) co_return sandbox_failed(id, placed.error());
+    if (!self->job.stop_reason.empty()) co_return end_unstarted(id);
     auto written = write_job_folder(self->job);
     if (!written) co_return sandbox_failed(id, written.error());
     auto started = parts_.launcher.start(parts_.results.folder_of(id));
@@ -108,6 +112,7 @@ runner::JobSpec Engine::spec_of(const Job& job) const {
     spec.secret = job.secret;
     spec.socket = settings_.socket;
     spec.environment = job.environment;
+    spec.environment.merge(params_environment(job.params));
     spec.limits.memory_bytes = static_cast<std::uint64_t>(job.limits.memory_bytes);
     spec.limits.cpus = job.limits.cpus;
     spec.limits.pids = static_cast<std::uint32_t>(job.limits.pids);

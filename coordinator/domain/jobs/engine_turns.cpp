@@ -11,7 +11,6 @@ namespace labhub::coordinator::jobs {
 namespace {
 
 constexpr std::chrono::seconds kTurnsFor{1};
-constexpr std::size_t kMostNoteBytes = 4'096;
 
 Waiting waiting_of(const Job& job) {
     Waiting waiting;
@@ -141,22 +140,6 @@ Task<Result<void>> Engine::resume_queue() {
     spdlog::info("the queue goes on");
     tasks_.spawn("queue", run_queue());
     co_return Result<void>{};
-}
-
-Task<Result<void>> Engine::add_note(JobId id, std::string text, std::string who) {
-    if (!entry(id)) co_return find(id).error();
-    if (text.empty() || text.size() > kMostNoteBytes) {
-        Error wrong{ErrorCode::malformed, "a note has 1 to " + std::to_string(kMostNoteBytes) + " bytes",
-                    "this one has " + std::to_string(text.size())};
-        co_return wrong;
-    }
-    auto note = happened(event::kNote, std::move(text), std::move(who));
-    co_return co_await parts_.store.add_event(std::move(id), std::move(note));
-}
-
-Task<Result<std::vector<Event>>> Engine::events(JobId id, std::int64_t after, std::int64_t limit) {
-    if (!entry(id)) co_return find(id).error();
-    co_return co_await parts_.store.events(std::move(id), after, limit);
 }
 
 }  // namespace labhub::coordinator::jobs

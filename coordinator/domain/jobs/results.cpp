@@ -1,11 +1,10 @@
 #include "coordinator/domain/jobs/results.hpp"
 
-#include <cstdio>
-#include <memory>
-
-#include "coordinator/domain/images/image.hpp"
 #include "coordinator/domain/jobs/archive.hpp"
+#include "coordinator/domain/jobs/csv_file.hpp"
+#include "coordinator/domain/jobs/description.hpp"
 #include "coordinator/domain/jobs/ro_crate.hpp"
+#include "coordinator/runner/job_report.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/json.hpp"
 #include "shared/base/text.hpp"
@@ -18,58 +17,53 @@ namespace fs = std::filesystem;
 namespace json = boost::json;
 
 /// What a result holds, in the order it is packed.
-const std::vector<std::string> kEntries{"experiment.json", "script.py",     "stdout.txt",   "stderr.txt",
-                                        "exitcode.txt",    "telemetry.csv", "commands.csv", "output"};
+const std::vector<std::string> kEntries{"experiment.json", "script.py",    "stdout.txt", "stderr.txt", "exitcode.txt",
+                                        "telemetry.csv",   "commands.csv", "events.csv", "input",      "output"};
 
 /// Of an experiment's alarms, the last ones are in its description.
 constexpr std::int64_t kMostAlarmEvents = 1'000;
 
-/// A CSV file (RFC 4180) written line by line to a temporary file and renamed when it is whole.
-class CsvFile {
-  public:
-    static Result<std::shared_ptr<CsvFile>> create(fs::path target) {
-        auto file = std::shared_ptr<CsvFile>(new CsvFile(std::move(target)));
-        file->stream_ = std::fopen(file->temporary().c_str(), "we");
-        if (!file->stream_) return system_error("create " + file->temporary(), errno);
-        return file;
-    }
-    ~CsvFile() {
-        if (!stream_) return;
-        std::fclose(stream_);
-        std::remove(temporary().c_str());
-    }
-    Result<void> line(const std::vector<std::string>& fields) {
-        std::string text;
-        for (std::size_t i = 0; i < fields.size(); ++i) text += (i == 0 ? "" : ",") + quoted(fields[i]);
-        text += '\n';
-        if (std::fwrite(text.data(), 1, text.size(), stream_) != text.size())
-            return system_error("write " + temporary(), errno);
-        return {};
-    }
-    Result<void> finish() {
-        std::FILE* const stream = std::exchange(stream_, nullptr);
-        if (std::fclose(stream) != 0) return system_error("write " + temporary(), errno);
-        if (std::rename(temporary().c_str(), target_.c_str()) != 0)
-            return system_error("rename to " + target_.string(), errno);
-        return {};
-    }
+constexpr const char* kZipName = "results.zip";
 
-  private:
-    explicit CsvFile(fs::path target) : target_(std::move(target)) {}
-    std::string temporary() const { return target_.string() + ".tmp"; }
-    static std::string quoted(const std::string& field) {
-        if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
-        std::string text = "\"";
-        for (const char c : field) text += c == '"' ? std::string("\"\"") : std::string(1, c);
-        return text + "\"";
-    }
+/// All that list() may name.
+std::vector<std::string> listed_entries() {
+    auto entries = kEntries;
+    entries.emplace_back(kCrateName);
+    entries.emplace_back(kZipName);
+    return entries;
+}
 
-    fs::path target_;
-    std::FILE* stream_ = nullptr;
-};
+Result<std::vector<ResultFile>> files_in(const fs::path& folder) {
+    std::vector<ResultFile> files;
+    const auto add = [&](const fs::path& path, std::string name) -> Result<void> {
+        std::error_code failure;
+        const auto size = fs::file_size(path, failure);
+        if (!failure) files.push_back({std::move(name), static_cast<std::int64_t>(size)});
+        return {};
+    };
+    LABHUB_CHECK(for_each_file(folder, listed_entries(), add));
+    return files;
+}
+
+/// Only what is listed can be had: no name leads out of the folder, or through a link.
+Result<fs::path> file_in(const fs::path& folder, const std::string& wanted) {
+    std::optional<fs::path> found;
+    const auto look = [&](const fs::path& path, std::string name) -> Result<void> {
+        if (name == wanted) found = path;
+        return {};
+    };
+    LABHUB_CHECK(for_each_file(folder, listed_entries(), look));
+    if (found) return *found;
+    return Error{ErrorCode::not_found, "there is no file '" + printable(wanted, 120) + "'",
+                 "GET …/results lists those there are"};
+}
 
 std::string cell(const Value& value) {
     return std::holds_alternative<std::monostate>(value) ? "" : labhub::to_string(value);
+}
+
+std::string elapsed_text(std::chrono::milliseconds elapsed) {
+    return format_number(static_cast<double>(elapsed.count()) / 1000.0);
 }
 
 std::string values_text(const std::map<std::string, Value>& values) {
@@ -79,79 +73,20 @@ std::string values_text(const std::map<std::string, Value>& values) {
     return text;
 }
 
-json::value time_or_null(const std::optional<UtcMillis>& time) {
-    return time ? json::value(to_rfc3339(*time)) : json::value(nullptr);
-}
-
-json::object describe_job(const Job& job) {
-    json::object environment;
-    for (const auto& [name, value] : job.environment) environment[name] = value;
-    json::array alarms;
-    for (const auto& declared : job.alarms) alarms.push_back(coordinator::alarms::to_json_object(declared));
-    json::object limits{{"memory_bytes", job.limits.memory_bytes},
-                        {"cpus", job.limits.cpus},
-                        {"pids", job.limits.pids},
-                        {"time_limit_ms", job.limits.time.count()},
-                        {"output_bytes", job.limits.output_bytes},
-                        {"log_bytes", job.limits.log_bytes},
-                        {"tmp_bytes", job.limits.tmp_bytes}};
-    json::object times{{"created", to_rfc3339(job.created)},
-                       {"started", time_or_null(job.started)},
-                       {"ended", time_or_null(job.ended)}};
-    json::object versions{{"labhub", LABHUB_VERSION}, {"runtime", job.runtime}};
-    return json::object{
-        {"experiment_id", job.id.value},
-        {"status", to_string(job.status)},
-        {"reason", job.reason},
-        {"message", job.message},
-        {"exit_code", job.exit_code ? json::value(*job.exit_code) : json::value(nullptr)},
-        {"signal", job.signal ? json::value(*job.signal) : json::value(nullptr)},
-        {"requested_by", job.requested_by},
-        {"device", job.device.to_string()},
-        {"node", job.device.node.value},
-        {"image", job.image.empty() ? std::string(images::kHostImage) : job.image},
-        {"image_digest", job.image_digest},
-        {"request",
-         json::object{
-             {"environment", std::move(environment)}, {"limits", std::move(limits)}, {"alarms", std::move(alarms)}}},
-        {"times", std::move(times)},
-        {"versions", std::move(versions)},
-        {"peak_memory_bytes", job.peak_memory_bytes ? json::value(*job.peak_memory_bytes) : json::value(nullptr)},
-        {"cpu_ms", job.cpu_ms ? json::value(*job.cpu_ms) : json::value(nullptr)}};
-}
-
-json::array describe_metrics(const std::vector<MetricInfo>& metrics) {
-    json::array described;
-    for (const auto& metric : metrics) {
-        described.push_back(
-            json::object{{"name", metric.name},
-                         {"kind", to_string(metric.kind)},
-                         {"type", to_string(metric.type)},
-                         {"unit", metric.unit},
-                         {"minimum", metric.minimum ? json::value(*metric.minimum) : json::value(nullptr)},
-                         {"maximum", metric.maximum ? json::value(*metric.maximum) : json::value(nullptr)},
-                         {"safe_value", value_to_json(metric.safe_value)}});
-    }
-    return described;
-}
-
 }  // namespace
 
-Task<Result<void>> Results::write(Job job) {
-    auto first = make_folder(folder_of(job.id));
+Task<Result<void>> Results::write(Job job, std::vector<Event> events) {
+    const Stage stage{folder_of(job.id), job.ended.value_or(job.created)};
+    auto first = make_folder(stage.folder);
     if (!first) co_return first;
-    if (job.started) {
-        auto telemetry = co_await write_telemetry(job);
-        if (!telemetry) first = std::move(telemetry);
-        auto commands = co_await write_commands(job);
-        if (!commands && first) first = std::move(commands);
-    }
-    auto description = co_await write_description(job);
-    if (!description && first) first = std::move(description);
+    auto data = co_await write_data(job, std::move(events), stage);
+    if (!data) first = std::move(data);
     auto pack = [folder = folder_of(job.id), target = zip_of(job.id),
                  script = std::move(job.script)]() -> Result<void> {
         // Again, and this time to last: the runner's copy did not wait for the disk.
         if (!script.empty()) LABHUB_CHECK(write_file(folder / "script.py", script));
+        std::error_code none;
+        fs::remove_all(runner::partial_folder(folder), none);
         return write_zip(folder, kEntries, target, crate_of(folder));
     };
     // It takes as long as the outputs are large, and nobody is to wait behind it: a thread of its own. There are at
@@ -162,10 +97,26 @@ Task<Result<void>> Results::write(Job job) {
     co_return first;
 }
 
-Task<Result<void>> Results::write_telemetry(Job job) {
+/// What the hub itself knows of the run. Every part is tried; the first failure is returned.
+Task<Result<void>> Results::write_data(Job job, std::vector<Event> events, Stage stage) {
+    Result<void> first;
+    if (job.started) {
+        auto telemetry = co_await write_telemetry(job, stage);
+        if (!telemetry) first = std::move(telemetry);
+        auto commands = co_await write_commands(job, stage);
+        if (!commands && first) first = std::move(commands);
+    }
+    auto told = co_await write_events(job, std::move(events), stage);
+    if (!told && first) first = std::move(told);
+    auto description = co_await write_description(std::move(job), std::move(stage));
+    if (!description && first) first = std::move(description);
+    co_return first;
+}
+
+Task<Result<void>> Results::write_telemetry(Job job, Stage stage) {
     auto metrics = co_await telemetry_.metrics_of(job.device);
     if (!metrics) co_return std::move(metrics).error();
-    auto file = CsvFile::create(folder_of(job.id) / "telemetry.csv");
+    auto file = CsvFile::create(stage.folder / "telemetry.csv");
     if (!file) co_return std::move(file).error();
     std::vector<std::string> header{"time", "elapsed_s"};
     header.insert(header.end(), metrics->begin(), metrics->end());
@@ -173,22 +124,20 @@ Task<Result<void>> Results::write_telemetry(Job job) {
     if (!begun) co_return begun;
     const UtcMillis from = *job.started;
     auto write_row = [file = *file, from](const store::TelemetryRow& row) {
-        std::vector<std::string> fields{to_rfc3339(row.time),
-                                        format_number(static_cast<double>((row.time - from).count()) / 1000.0)};
+        std::vector<std::string> fields{to_rfc3339(row.time), elapsed_text(row.time - from)};
         for (const auto& value : row.values) fields.push_back(cell(value));
         return file->line(fields);
     };
     std::function<Result<void>(const store::TelemetryRow&)> each = std::move(write_row);
-    auto written =
-        co_await telemetry_.each_row(job.device, std::move(*metrics), from, job.ended.value_or(from), std::move(each));
+    auto written = co_await telemetry_.each_row(job.device, std::move(*metrics), from, stage.until, std::move(each));
     if (!written) co_return written;
     co_return (*file)->finish();
 }
 
-Task<Result<void>> Results::write_commands(Job job) {
-    auto commands = co_await commands_.of_device(job.device, *job.started, job.ended.value_or(*job.started));
+Task<Result<void>> Results::write_commands(Job job, Stage stage) {
+    auto commands = co_await commands_.of_device(job.device, *job.started, stage.until);
     if (!commands) co_return std::move(commands).error();
-    auto file = CsvFile::create(folder_of(job.id) / "commands.csv");
+    auto file = CsvFile::create(stage.folder / "commands.csv");
     if (!file) co_return std::move(file).error();
     const std::vector<std::string> header{"time",  "answered", "who",     "command_id",
                                           "asked", "applied",  "outcome", "message"};
@@ -204,7 +153,23 @@ Task<Result<void>> Results::write_commands(Job job) {
     co_return (*file)->finish();
 }
 
-Task<Result<void>> Results::write_description(Job job) {
+/// `elapsed_s` is empty where the script had not begun.
+Task<Result<void>> Results::write_events(Job job, std::vector<Event> events, Stage stage) {
+    auto write = [job = std::move(job), events = std::move(events),
+                  path = stage.folder / "events.csv"]() -> Result<void> {
+        LABHUB_TRY(const auto file, CsvFile::create(path));
+        LABHUB_CHECK(file->line({"time", "elapsed_s", "kind", "who", "message"}));
+        for (const auto& event : events) {
+            const bool has_begun = job.started && event.time >= *job.started;
+            LABHUB_CHECK(file->line({to_rfc3339(event.time), has_begun ? elapsed_text(event.time - *job.started) : "",
+                                     event.kind, event.who, event.message}));
+        }
+        return file->finish();
+    };
+    return run_blocking(pool_, std::move(write));
+}
+
+Task<Result<void>> Results::write_description(Job job, Stage stage) {
     auto description = describe_job(job);
     store::AlarmHistoryQuery query;
     query.job = job.id;
@@ -219,7 +184,7 @@ Task<Result<void>> Results::write_description(Job job) {
     const auto node = fleet_.nodes().find(job.device.node);
     if (node != fleet_.nodes().end()) description["versions"].as_object()["agent"] = node->second.version;
     // To the disk, which may be busy with the outputs.
-    auto store = [path = folder_of(job.id) / "experiment.json", text = to_pretty_json(description)] {
+    auto store = [path = stage.folder / "experiment.json", text = to_pretty_json(description)] {
         return write_file(path, text);
     };
     auto written = co_await run_blocking(pool_, std::move(store));
@@ -227,19 +192,49 @@ Task<Result<void>> Results::write_description(Job job) {
     co_return written;
 }
 
-Result<std::vector<ResultFile>> Results::list(const JobId& job) const {
-    std::vector<ResultFile> files;
-    const auto add = [&](const fs::path& path, std::string name) -> Result<void> {
-        std::error_code failure;
-        const auto size = fs::file_size(path, failure);
-        if (!failure) files.push_back({std::move(name), static_cast<std::int64_t>(size)});
+Result<std::vector<ResultFile>> Results::list(const JobId& job) const { return files_in(folder_of(job)); }
+
+Result<fs::path> Results::find(const JobId& job, const std::string& name) const {
+    return file_in(folder_of(job), name);
+}
+
+Task<Result<void>> Results::write_partial(Job job, std::vector<Event> events, UtcMillis now) {
+    const Stage stage{runner::partial_folder(folder_of(job.id)), now};
+    auto prepare = [from = folder_of(job.id), to = stage.folder, script = job.script]() -> Result<void> {
+        LABHUB_CHECK(make_folder(to));
+        LABHUB_CHECK(write_file(to / "script.py", script));
+        for (const char* const log : {"stdout.txt", "stderr.txt"}) {
+            // What is being written meanwhile is part of the next one.
+            std::error_code none;
+            fs::copy_file(from / log, to / log, fs::copy_options::overwrite_existing, none);
+        }
         return {};
     };
-    auto entries = kEntries;
-    entries.emplace_back(kCrateName);
-    entries.push_back(zip_of(job).filename().string());
-    LABHUB_CHECK(for_each_file(folder_of(job), entries, add));
-    return files;
+    asio::thread_pool packer{1};
+    auto first = co_await run_blocking(packer, std::move(prepare));
+    if (!first) co_return first;
+    const JobId id = job.id;
+    auto data = co_await write_data(std::move(job), std::move(events), stage);
+    auto pack = [folder = stage.folder, target = partial_zip_of(id)] {
+        return write_zip(folder, kEntries, target, crate_of(folder));
+    };
+    auto packed = co_await run_blocking(packer, std::move(pack));
+    co_return data ? std::move(packed) : std::move(data);
+}
+
+Result<std::vector<ResultFile>> Results::list_partial(const JobId& job) const {
+    return files_in(runner::partial_folder(folder_of(job)));
+}
+
+Result<fs::path> Results::find_partial(const JobId& job, const std::string& name) const {
+    return file_in(runner::partial_folder(folder_of(job)), name);
+}
+
+fs::path Results::partial_zip_of(const JobId& job) const { return runner::partial_folder(folder_of(job)) / kZipName; }
+
+void Results::remove_partial(const JobId& job) const {
+    std::error_code none;
+    fs::remove_all(runner::partial_folder(folder_of(job)), none);
 }
 
 Result<void> Results::remove(const JobId& job) const {

@@ -33,14 +33,15 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kMediaTy
      {".txt", "text/plain"},
      {".xml", "application/xml"},
      {".zip", "application/zip"}}};
-constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kDescriptions{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kDescriptions{
     {{"experiment.json", "The request, its limits, the node, versions, times and the outcome"},
      {"script.py", "The script that was run"},
      {"stdout.txt", "What the script printed"},
      {"stderr.txt", "What the script printed as errors"},
      {"exitcode.txt", "The script's exit status"},
      {"telemetry.csv", "Every reading of the device during the run"},
-     {"commands.csv", "Every change of an actuator during the run: who, when, asked, applied"}}};
+     {"commands.csv", "Every change of an actuator during the run: who, when, asked, applied"},
+     {"events.csv", "What happened to the experiment, and what was noted, from its submission to its end"}}};
 
 /// As a relative URI reference (RFC 3986); every byte but the unreserved ones and / is percent-encoded.
 std::string uri_of(std::string_view name) {
@@ -100,11 +101,17 @@ class Graph {
 };
 
 struct Parts {
-    json::array of_root;    ///< files at the top, and output/
+    json::array of_root;    ///< files at the top, and the folders
     json::array of_output;  ///< files in output/
+    json::array of_input;   ///< files in input/
     json::array made;       ///< what the run left
     bool has_script = false;
 };
+
+json::object add_folder(Graph& graph, const std::string& name, std::string_view description, const json::array& files) {
+    return graph.add(name + "/", "Dataset",
+                     json::object{{"name", name}, {"description", description}, {"hasPart", files}});
+}
 
 Parts add_files(Graph& graph, const std::vector<PackedFile>& files) {
     Parts parts;
@@ -117,18 +124,18 @@ Parts add_files(Graph& graph, const std::vector<PackedFile>& files) {
             if (file.name == name) entity["description"] = description;
         const bool is_script = file.name == "script.py";
         const bool is_output = file.name.starts_with("output/");
+        const bool is_input = file.name.starts_with("input/");
         json::value type = is_script ? json::value(json::array{"File", "SoftwareSourceCode"}) : json::value("File");
         if (is_script) entity["programmingLanguage"] = "Python";
         auto reference = graph.add(uri_of(file.name), std::move(type), std::move(entity));
         parts.has_script |= is_script;
-        if (!is_script && !is_output && file.name != "experiment.json") parts.made.emplace_back(reference);
-        (is_output ? parts.of_output : parts.of_root).emplace_back(std::move(reference));
+        if (!is_script && !is_output && !is_input && file.name != "experiment.json") parts.made.emplace_back(reference);
+        (is_output ? parts.of_output : is_input ? parts.of_input : parts.of_root).emplace_back(std::move(reference));
     }
+    if (!parts.of_input.empty())
+        parts.of_root.emplace_back(add_folder(graph, "input", "The files the script was given", parts.of_input));
     if (parts.of_output.empty()) return parts;
-    auto output = graph.add("output/", "Dataset",
-                            json::object{{"name", "output"},
-                                         {"description", "The files the script wrote"},
-                                         {"hasPart", std::move(parts.of_output)}});
+    auto output = add_folder(graph, "output", "The files the script wrote", parts.of_output);
     parts.of_root.emplace_back(output);
     parts.made.emplace_back(std::move(output));
     return parts;
@@ -166,6 +173,12 @@ json::object add_device(Graph& graph, const json::object& experiment) {
 
 json::array add_parameters(Graph& graph, const json::object& experiment) {
     json::array parameters;
+    // A list or an object is no value of a PropertyValue: it is told as JSON.
+    for (const auto& [name, value] : part(part(experiment, "request"), "params"))
+        parameters.emplace_back(graph.add(
+            "#param-" + uri_of(std::string_view(name)), "PropertyValue",
+            json::object{{"name", name},
+                         {"value", value.is_structured() || value.is_null() ? json::value(to_json(value)) : value}}));
     for (const auto& [name, value] : part(part(experiment, "request"), "environment"))
         parameters.emplace_back(graph.add("#parameter-" + uri_of(std::string_view(name)), "PropertyValue",
                                           json::object{{"name", name}, {"value", value}}));
@@ -203,6 +216,7 @@ json::object add_run(Graph& graph, const json::object& experiment, Parts& parts)
     const json::object times = part(experiment, "times");
     json::array used{add_device(graph, experiment)};
     for (auto& parameter : add_parameters(graph, experiment)) used.emplace_back(std::move(parameter));
+    for (const auto& input : parts.of_input) used.emplace_back(input);
     json::object run{{"name", "Run of experiment " + text(experiment, "experiment_id")},
                      {"actionStatus", Graph::refer(std::string("http://schema.org/") +
                                                    (is_done ? "CompletedActionStatus" : "FailedActionStatus"))},
@@ -213,6 +227,7 @@ json::object add_run(Graph& graph, const json::object& experiment, Parts& parts)
         const std::string name = who.starts_with("user:") ? who.substr(5) : who;
         run["agent"] = graph.add("#person-" + uri_of(name), "Person", json::object{{"name", name}});
     }
+    set_if(run, "description", text(experiment, "note"));
     set_if(run, "startTime", text(times, "started"));
     set_if(run, "endTime", text(times, "ended"));
     if (!is_done) set_if(run, "error", why_it_failed(experiment));
@@ -227,15 +242,18 @@ void add_root(Graph& graph, const json::object& experiment, json::array has_part
                   json::object{{"name", "No licence stated"},
                                {"description", "Ask the person who ran the experiment before using its data"}});
     const std::string ended = text(times, "ended");
-    graph.add("./", "Dataset",
-              json::object{{"identifier", id},
-                           {"name", "Experiment " + id},
-                           {"description", "Script, logs, readings, commands and outputs of the experiment " + id +
-                                               " on " + text(experiment, "device")},
-                           {"datePublished", ended.empty() ? text(times, "created") : ended},
-                           {"license", std::move(license)},
-                           {"hasPart", std::move(has_part)},
-                           {"mentions", std::move(run)}});
+    json::object root{{"identifier", id},
+                      {"name", "Experiment " + id},
+                      {"description", "Script, logs, readings, commands and outputs of the experiment " + id + " on " +
+                                          text(experiment, "device")},
+                      {"datePublished", ended.empty() ? text(times, "created") : ended},
+                      {"license", std::move(license)},
+                      {"hasPart", std::move(has_part)},
+                      {"mentions", std::move(run)}};
+    if (const json::value* const tags = experiment.if_contains("tags");
+        tags && tags->is_array() && !tags->get_array().empty())
+        root["keywords"] = *tags;
+    graph.add("./", "Dataset", std::move(root));
 }
 
 }  // namespace
