@@ -46,6 +46,7 @@ struct Services {
     jobs::Engine& jobs;
     jobs::Results& results;
     images::Images& images;
+    jobs::Inputs& inputs;
     telemetry::Recorder& recorder;
     Metrics& metrics;
     const broker::BrokerWatch& broker;

@@ -3,6 +3,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <charconv>
+
+#include "coordinator/api/event_stream.hpp"
 #include "coordinator/api/experiments.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/text.hpp"
@@ -92,23 +96,98 @@ Result<LogsReply> part_of(const std::filesystem::path& file, std::int64_t from, 
     return reply;
 }
 
-Task<Result<LogsReply>> get_logs(Services& services, Call call, Nothing) {
+Result<LogsReply> logs_of(const Services& services, const Call& call, const jobs::Job& job) {
+    const bool ended = is_final(job.status);
+    const auto folder = services.results.folder_of(job.id);
+    LABHUB_TRY(const auto from, query_integer(call, "from", -1, 0, 1LL << 40));
+    LABHUB_TRY(const auto tail, query_integer(call, "tail", 100, 1, 100'000));
+    if (from < 0) return tail_of(folder, tail, ended);
+    const auto stream = call.request.query_value("stream").value_or("stdout");
+    if (stream != "stdout" && stream != "stderr")
+        return Error{ErrorCode::malformed, "?stream=" + printable(stream, 40) + " is not a stream", "stdout or stderr"};
+    return part_of(folder / (std::string(stream) + ".txt"), from, ended);
+}
+
+/// One of the two logs, as far as a client has it.
+struct FollowedLog {
+    const char* stream;  ///< "stdout"
+    std::int64_t next = 0;
+};
+
+/// "1200-35": the offsets in stdout.txt and stderr.txt.
+Result<std::pair<std::int64_t, std::int64_t>> parse_log_id(const std::string& text) {
+    std::pair<std::int64_t, std::int64_t> offsets;
+    const char* const end = text.data() + text.size();
+    const auto out = std::from_chars(text.data(), end, offsets.first);
+    if (out.ec == std::errc{} && out.ptr != end && *out.ptr == '-') {
+        const auto err = std::from_chars(out.ptr + 1, end, offsets.second);
+        if (err.ec == std::errc{} && err.ptr == end && offsets.first >= 0 && offsets.second >= 0) return offsets;
+    }
+    return Error{ErrorCode::malformed, "Last-Event-ID: " + printable(text, 60) + " is no id of this stream",
+                 "send back the last id as it came, or none to begin with the first line"};
+}
+
+/// What the script prints, as it does; ends with an event `end` when it will print no more.
+class LogText final : public EventSource {
+  public:
+    LogText(Services& services, JobId job, std::pair<std::int64_t, std::int64_t> from,
+            std::unique_ptr<jobs::Follower> follower)
+        : services_(services),
+          job_(std::move(job)),
+          logs_{{{"stdout", from.first}, {"stderr", from.second}}},
+          follower_(std::move(follower)) {}
+
+    Task<Result<std::string>> take() override {
+        // Before the look: what comes after it is seen by the next one.
+        const auto job = services_.jobs.find(job_);
+        const bool was_over = !job || is_final((*job)->status);
+        const auto folder = services_.results.folder_of(job_);
+        std::string text;
+        for (FollowedLog& log : logs_) {
+            auto part = part_of(folder / (std::string(log.stream) + ".txt"), log.next, was_over);
+            if (!part) co_return std::move(part).error();
+            if (part->logs.empty()) continue;
+            log.next = *part->next;
+            text += event_text(id(), log.stream, boost::json::object{{"text", part->logs}, {"next", log.next}});
+        }
+        if (!text.empty() || !was_over) co_return text;
+        has_ended_ = true;
+        co_return event_text(id(), "end", boost::json::object{{"status", job ? to_string((*job)->status) : ""}});
+    }
+    /// Its end is told; what it prints is looked for.
+    Task<void> wait(std::chrono::milliseconds limit) override {
+        return follower_->wait(std::min<std::chrono::milliseconds>(limit, kLook));
+    }
+    bool has_ended() const override { return has_ended_; }
+
+  private:
+    static constexpr std::chrono::milliseconds kLook{200};
+
+    std::string id() const { return std::to_string(logs_[0].next) + "-" + std::to_string(logs_[1].next); }
+
+    Services& services_;
+    const JobId job_;
+    std::array<FollowedLog, 2> logs_;
+    std::unique_ptr<jobs::Follower> follower_;
+    bool has_ended_ = false;
+};
+
+Result<http::Response> stream_logs(Services& services, const Call& call, const JobId& id) {
+    std::pair<std::int64_t, std::int64_t> from;
+    if (const auto last = last_event_id(call.request)) {
+        LABHUB_TRY(from, parse_log_id(*last));
+    }
+    LABHUB_TRY(auto follower, services.jobs.followers().open(id, call.caller.principal()));
+    return event_stream(std::make_shared<LogText>(services, id, from, std::move(follower)));
+}
+
+Task<Result<http::Response>> get_logs(Services& services, Call call, Nothing) {
     auto job = services.jobs.find(JobId{call.path["id"]});
     if (!job) co_return std::move(job).error();
-    const bool ended = is_final((*job)->status);
-    const auto folder = services.results.folder_of((*job)->id);
-    auto from = query_integer(call, "from", -1, 0, 1LL << 40);
-    if (!from) co_return std::move(from).error();
-    auto tail = query_integer(call, "tail", 100, 1, 100'000);
-    if (!tail) co_return std::move(tail).error();
-    if (*from < 0) co_return tail_of(folder, *tail, ended);
-    const auto stream = call.request.query_value("stream").value_or("stdout");
-    if (stream != "stdout" && stream != "stderr") {
-        Error unknown{ErrorCode::malformed, "?stream=" + printable(stream, 40) + " is not a stream",
-                      "stdout or stderr"};
-        co_return unknown;
-    }
-    co_return part_of(folder / (std::string(stream) + ".txt"), *from, ended);
+    if (wants_event_stream(call.request)) co_return stream_logs(services, call, (*job)->id);
+    auto reply = logs_of(services, call, **job);
+    if (!reply) co_return std::move(reply).error();
+    co_return success(encode(*reply));
 }
 
 }  // namespace
@@ -117,8 +196,13 @@ void add_experiment_logs(std::vector<Operation>& list) {
     const std::vector<QueryParameter> query{{"tail", "the last N lines of both streams; 100 when left out"},
                                             {"stream", "with from: stdout or stderr"},
                                             {"from", "read one stream from this byte on"}};
-    list.push_back(
-        with_handler(experiment_row("GET", "/{id}/logs", "getLogs", "What the script printed", query), &get_logs));
+    Operation logs = experiment_row(
+        "GET", "/{id}/logs", "getLogs",
+        "What the script printed. With 'Accept: text/event-stream' as server-sent events 'stdout' and 'stderr', from "
+        "the first byte (or after Last-Event-ID) to an event 'end'",
+        query);
+    logs.response_schema = schema<LogsReply>();
+    list.push_back(with_handler(std::move(logs), &get_logs));
 }
 
 }  // namespace labhub::coordinator::api

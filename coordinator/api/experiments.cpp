@@ -1,56 +1,23 @@
 // Starting, looking at and stopping experiments.
 #include "coordinator/api/experiments.hpp"
 
-#include "coordinator/api/alarm_body.hpp"
+#include <algorithm>
+#include <limits>
+
 #include "coordinator/api/caller_role.hpp"
+#include "coordinator/api/experiment_request.hpp"
 #include "coordinator/api/operations.hpp"
-#include "coordinator/domain/telemetry/query_time.hpp"
+#include "shared/base/text.hpp"
 
 namespace labhub::coordinator::api {
 namespace {
 
-namespace json = boost::json;
-
 // --- start ---------------------------------------------------------------------------------------------------------
-
-struct Config {
-    std::optional<std::string> device, image;
-    std::optional<json::value> time_limit, memory, output_limit;
-    std::optional<double> cpus;
-    std::optional<std::map<std::string, std::string>> environment;
-    std::optional<bool> queue, hold;
-    std::optional<int> priority;
-    std::optional<json::value> run_at;
-    std::optional<std::vector<ExperimentAlarmBody>> alarms;
-};
-BOOST_DESCRIBE_STRUCT(Config, (),
-                      (device, image, time_limit, memory, output_limit, cpus, environment, queue, hold, priority,
-                       run_at, alarms))
-}  // namespace
-template <>
-struct MemberDocs<Config> {
-    static constexpr MemberDoc list[] = {
-        {"device", "node/device; the only one there is when left out"},
-        {"image", "what the script runs in: a name of GET /api/images; the hub's default when left out"},
-        {"time_limit", "seconds, or text as '1h30m'; 1h when left out"},
-        {"memory", "bytes, or text as '512m'; 512m when left out"},
-        {"output_limit", "bytes of /app/output, or text as '1g'; 1g when left out"},
-        {"cpus", "cores, 1 when left out"},
-        {"environment", "variables for the script"},
-        {"queue", "false: refuse when the device is leased; true (default): wait for it"},
-        {"hold", "true: wait until it is released"},
-        {"priority", "-100 to 100, 0 when left out: larger goes first, whoever's it is"},
-        {"run_at",
-         "not before this: milliseconds of UTC since 1970, or text as '2026-02-15T18:00:00+01:00' or '+2h'; "
-         "at most a year ahead"},
-        {"alarms", "what is watched while the experiment holds its device"}};
-};
-namespace {
 
 struct StartRequest {
     std::string script_content;
     std::optional<std::string> experiment_id;
-    std::optional<Config> config;
+    std::optional<ExperimentConfig> config;
 };
 BOOST_DESCRIBE_STRUCT(StartRequest, (), (script_content, experiment_id, config))
 struct StartReply {
@@ -59,38 +26,15 @@ struct StartReply {
 };
 BOOST_DESCRIBE_STRUCT(StartReply, (), (experiment_id, message))
 
-/// Text, or a number, as text.
-Result<std::optional<std::string>> text_of(std::string_view name, const std::optional<json::value>& given) {
-    if (!given) return std::optional<std::string>{};
-    if (given->is_string()) return std::optional<std::string>(std::string(given->get_string()));
-    if (given->is_number()) return std::optional<std::string>(to_json(*given));
-    return Error{ErrorCode::malformed, "'config." + std::string(name) + "' must be a number or text"};
-}
-
 Result<jobs::Submission> submission_of(const Call& call, const Services& services, StartRequest request) {
-    Config config = std::move(request.config).value_or(Config{});
+    ExperimentConfig config = std::move(request.config).value_or(ExperimentConfig{});
     jobs::Submission submission;
     submission.script = std::move(request.script_content);
     submission.id = std::move(request.experiment_id);
     submission.requested_by = call.caller.principal();
-    submission.image = std::move(config.image);
     submission.role = role_of(call.caller);
-    LABHUB_TRY(submission.time_limit, text_of("time_limit", config.time_limit));
-    LABHUB_TRY(submission.memory, text_of("memory", config.memory));
-    LABHUB_TRY(submission.output_limit, text_of("output_limit", config.output_limit));
-    submission.cpus = config.cpus;
-    submission.environment = std::move(config.environment).value_or(std::map<std::string, std::string>{});
-    submission.queue = config.queue.value_or(true);
-    submission.hold = config.hold.value_or(false);
-    submission.priority = config.priority;
-    LABHUB_TRY(const auto run_at, text_of("run_at", config.run_at));
-    if (run_at) {
-        LABHUB_TRY(submission.run_at, telemetry::parse_time("config.run_at", *run_at, services.clock.utc_now()));
-    }
     LABHUB_TRY(submission.device, device_of(call, services, config.device));
-    LABHUB_TRY(submission.alarms,
-               declared_from(config.alarms.value_or(std::vector<ExperimentAlarmBody>{}), services.alarms.settings()));
-    LABHUB_CHECK(services.alarms.check_declared(submission.device, submission.alarms));
+    LABHUB_CHECK(apply_config(std::move(config), services, submission));
     return submission;
 }
 
@@ -103,8 +47,52 @@ Task<Result<StartReply>> start(Services& services, Call call, StartRequest reque
     co_return StartReply{job->id.value, "experiment " + job->id.value + " is queued for " + device};
 }
 
+// --- again ---------------------------------------------------------------------------------------------------------
+
+struct RestartRequest {
+    std::optional<std::string> experiment_id, script_content;
+    std::optional<ExperimentConfig> config;
+};
+BOOST_DESCRIBE_STRUCT(RestartRequest, (), (experiment_id, script_content, config))
+}  // namespace
+template <>
+struct MemberDocs<RestartRequest> {
+    static constexpr MemberDoc list[] = {{"experiment_id", "of the new one; the hub's choice when left out"},
+                                         {"script_content", "another script; the same one when left out"},
+                                         {"config", "what is to be otherwise; params are merged, null takes one out"}};
+};
+namespace {
+
+Task<Result<StartReply>> restart(Services& services, Call call, RestartRequest request) {
+    JobId earlier{call.path["id"]};
+    const std::string name = earlier.value;
+    auto submission = co_await services.jobs.resubmission(std::move(earlier));
+    if (!submission) co_return std::move(submission).error();
+    submission->id = std::move(request.experiment_id);
+    submission->requested_by = call.caller.principal();
+    submission->role = role_of(call.caller);
+    if (request.script_content) submission->script = std::move(*request.script_content);
+    ExperimentConfig config = std::move(request.config).value_or(ExperimentConfig{});
+    if (config.device) {
+        auto device = device_of(call, services, config.device);
+        if (!device) co_return std::move(device).error();
+        submission->device = std::move(*device);
+    }
+    auto applied = apply_config(std::move(config), services, *submission);
+    if (!applied) co_return std::move(applied).error();
+    auto job = co_await services.jobs.submit(std::move(*submission));
+    if (!job) co_return std::move(job).error();
+    co_return StartReply{job->id.value, "experiment " + job->id.value + " is queued, as " + name + " was"};
+}
+
 // --- look ----------------------------------------------------------------------------------------------------------
 
+struct InputView {
+    std::string name;
+    std::int64_t size = 0;
+    std::string sha256;
+};
+BOOST_DESCRIBE_STRUCT(InputView, (), (name, size, sha256))
 struct Experiment {
     std::string experiment_id, status, reason, message, device, requested_by, image, image_digest;
     std::optional<int> exit_code, signal;
@@ -116,11 +104,17 @@ struct Experiment {
     std::optional<std::int64_t> run_at, queue_position, expected_start;
     std::optional<std::string> waits_because;
     std::optional<std::int64_t> peak_memory_bytes, cpu_ms;
+    boost::json::value params;
+    std::vector<InputView> inputs;
+    std::vector<std::string> tags;
+    std::string note;
+    std::optional<std::string> restarted_from;
 };
 BOOST_DESCRIBE_STRUCT(Experiment, (),
                       (experiment_id, status, reason, message, device, requested_by, image, image_digest, exit_code,
                        signal, created_at, started_at, ended_at, time_limit_ms, memory_bytes, priority, is_held, run_at,
-                       queue_position, expected_start, waits_because, peak_memory_bytes, cpu_ms))
+                       queue_position, expected_start, waits_because, peak_memory_bytes, cpu_ms, params, inputs, tags,
+                       note, restarted_from))
 }  // namespace
 template <>
 struct MemberDocs<Experiment> {
@@ -136,7 +130,10 @@ struct MemberDocs<Experiment> {
         {"expected_start",
          "when it starts at the latest, if all before it take their whole time limit and nobody comes "
          "in between; null where nobody can tell"},
-        {"waits_because", "one sentence; null when it isn't queued"}};
+        {"waits_because", "one sentence; null when it isn't queued"},
+        {"params", "what the script finds in labhub.params"},
+        {"inputs", "files in /app/input"},
+        {"restarted_from", "the experiment it was started again from; null: none"}};
 };
 namespace {
 
@@ -172,17 +169,76 @@ Experiment describe(const Services& services, const jobs::Job& job) {
     }
     shown.peak_memory_bytes = job.peak_memory_bytes;
     shown.cpu_ms = job.cpu_ms;
+    shown.params = job.params;
+    for (const auto& input : job.inputs) shown.inputs.push_back({input.name, input.size, input.sha256});
+    shown.tags = job.labels.tags;
+    shown.note = job.labels.note;
+    if (!job.restarted_from.empty()) shown.restarted_from = job.restarted_from.value;
     return shown;
 }
 
 struct ExperimentList {
     std::vector<Experiment> experiments;
+    std::optional<std::int64_t> next;
+    std::int64_t total = 0;
 };
-BOOST_DESCRIBE_STRUCT(ExperimentList, (), (experiments))
+BOOST_DESCRIBE_STRUCT(ExperimentList, (), (experiments, next, total))
+}  // namespace
+template <>
+struct MemberDocs<ExperimentList> {
+    static constexpr MemberDoc list[] = {{"next", "the offset of the next page; null: this was the last"},
+                                         {"total", "how many there are on all pages"}};
+};
+namespace {
 
-Task<Result<ExperimentList>> list_all(Services& services, Call, Nothing) {
+/// Which experiments; what is empty lets all through.
+struct Filter {
+    std::vector<std::string> tags, statuses;
+    std::string user;
+
+    bool admits(const jobs::Job& job) const {
+        const auto has_tag = [&](const std::string& tag) {
+            return std::binary_search(job.labels.tags.begin(), job.labels.tags.end(), tag);
+        };
+        const auto is_it = [&](const std::string& status) { return status == to_string(job.status); };
+        return std::all_of(tags.begin(), tags.end(), has_tag) &&
+               (statuses.empty() || std::any_of(statuses.begin(), statuses.end(), is_it)) &&
+               (user.empty() || job.requested_by == "user:" + user);
+    }
+};
+
+Result<Filter> filter_of(const Call& call) {
+    Filter filter;
+    for (const auto& [name, value] : call.request.query) {
+        if (name == "tag") filter.tags.push_back(value);
+        if (name == "user") filter.user = value;
+        if (name != "status") continue;
+        for (const auto word : split(value, ',')) {
+            if (!jobs::status_from(word))
+                return Error{ErrorCode::malformed, "?status=" + printable(word, 40) + " is no status",
+                             "queued, preparing, running, stopping, completed, failed, stopped or timed_out"};
+            filter.statuses.emplace_back(word);
+        }
+    }
+    return filter;
+}
+
+Task<Result<ExperimentList>> list_all(Services& services, Call call, Nothing) {
+    constexpr std::int64_t kAll = std::numeric_limits<std::int64_t>::max();
+    auto filter = filter_of(call);
+    if (!filter) co_return std::move(filter).error();
+    auto limit = query_integer(call, "limit", kAll, 1, 1'000);
+    if (!limit) co_return std::move(limit).error();
+    auto offset = query_integer(call, "offset", 0, 0, 1LL << 40);
+    if (!offset) co_return std::move(offset).error();
     ExperimentList reply;
-    for (const jobs::Job* job : services.jobs.list()) reply.experiments.push_back(describe(services, *job));
+    for (const jobs::Job* job : services.jobs.list()) {
+        if (!filter->admits(*job)) continue;
+        const std::int64_t place = reply.total++;
+        if (place >= *offset && place - *offset < *limit) reply.experiments.push_back(describe(services, *job));
+    }
+    const std::int64_t end = *offset + static_cast<std::int64_t>(reply.experiments.size());
+    if (!reply.experiments.empty() && end < reply.total) reply.next = end;
     co_return reply;
 }
 
@@ -235,12 +291,25 @@ void add_experiments(std::vector<Operation>& list) {
                                                {{"device", "node/device, where the body names none"}}),
                                 &start));
     list.push_back(
-        with_handler(experiment_row("GET", "", "listExperiments", "All experiments, newest first"), &list_all));
+        with_handler(experiment_row("GET", "", "listExperiments", "Experiments, newest first",
+                                    {{"tag", "only those with this tag; several times: with all of them"},
+                                     {"status", "only those with this status, or one of several: running,queued"},
+                                     {"user", "only those of this user"},
+                                     {"limit", "at most so many, 1 to 1000; all when left out"},
+                                     {"offset", "leave out so many of them first"}}),
+                     &list_all));
     list.push_back(with_handler(experiment_row("GET", "/{id}/status", "getExperimentStatus", "How an experiment is"),
                                 &get_status));
     list.push_back(with_handler(
         experiment_row("POST", "/{id}/stop", "stopExperiment", "Stop an experiment; its outputs are kept"), &stop));
     list.push_back(with_handler(experiment_row("DELETE", "/{id}", "deleteExperiment", "The same as stop"), &stop));
+    list.push_back(with_handler(
+        experiment_row("POST", "/{id}/restart", "restartExperiment",
+                       "Start an ended experiment again: same script, device, limits, parameters and input files, but "
+                       "for what the body changes"),
+        &restart));
+    add_experiment_labels(list);
+    add_experiment_compare(list);
     add_experiment_results(list);
     add_experiment_logs(list);
     add_experiment_events(list);

@@ -10,6 +10,8 @@ namespace labhub::coordinator::api {
 /// Parts of add_experiments (operations.hpp).
 void add_experiment_results(std::vector<Operation>& list);
 void add_experiment_logs(std::vector<Operation>& list);
+void add_experiment_labels(std::vector<Operation>& list);
+void add_experiment_compare(std::vector<Operation>& list);
 void add_experiment_events(std::vector<Operation>& list);
 
 /// A row of "/api/experiments…" without its handler.

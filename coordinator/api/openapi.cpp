@@ -45,6 +45,9 @@ json::object describe(const Operation& operation) {
         described["requestBody"] = json::object{
             {"required", true},
             {"content", json::object{{"application/json", json::object{{"schema", operation.request_schema}}}}}};
+    if (operation.streams_body)
+        described["requestBody"] =
+            json::object{{"required", true}, {"content", json::object{{"application/octet-stream", json::object()}}}};
     described["responses"] = json::object{
         {"200", json::object{{"description", "done"}, {"content", content(operation)}}},
         {"default",

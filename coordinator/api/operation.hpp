@@ -38,6 +38,7 @@ struct Operation {
     boost::json::object response_schema;  ///< of the payload beside "status"; empty: not JSON
     std::string response_type = "application/json";
     std::function<Task<http::Response>(Services&, Call)> run;
+    bool streams_body = false;  ///< the body is any bytes of any length, which the handler reads from request.stream
 };
 
 /// A request without a body, or a reply with nothing but its status.

@@ -10,6 +10,7 @@ std::vector<Operation> all_operations() {
     add_devices(list);
     add_hardware(list);
     add_experiments(list);
+    add_inputs(list);
     add_queue(list);
     add_containers(list);
     add_alarms(list);

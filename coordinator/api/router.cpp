@@ -52,6 +52,14 @@ Router::Match Router::match(const http::Request& request) const {
     return found;
 }
 
+bool Router::streams_body(std::string_view method, std::string_view path) const {
+    std::map<std::string, std::string> ignored;
+    for (const auto& operation : operations_)
+        if (operation.streams_body && operation.verb == method && match_path(operation.path, path, ignored))
+            return true;
+    return false;
+}
+
 Caller Router::caller_of(const http::Request& request) const {
     if (request.listener.starts_with(kJobListener)) {
         std::string id = request.listener.substr(kJobListener.size());

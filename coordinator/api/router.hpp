@@ -18,6 +18,8 @@ class Router {
 
     /// Never fails: what goes wrong is a response in the hub's error shape.
     Task<http::Response> handle(http::Request request);
+    /// Whether such a request's body goes to its operation as a stream.
+    bool streams_body(std::string_view method, std::string_view path) const;
 
   private:
     struct Match {

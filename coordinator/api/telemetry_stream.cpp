@@ -1,5 +1,6 @@
 // GET /api/telemetry/stream: server-sent events (WHATWG HTML, 9.2).
 #include "coordinator/api/telemetry_stream.hpp"
+#include "coordinator/api/event_stream.hpp"
 #include "coordinator/api/telemetry.hpp"
 #include "coordinator/api/telemetry_asked.hpp"
 #include "shared/base/text.hpp"
@@ -9,14 +10,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::chrono::seconds kHeartbeat{10};
 constexpr std::size_t kEventsAtOnce = 256;
-constexpr std::size_t kSendBuffer = 64 * 1024;
-
-std::string event_text(const std::string& id, std::string_view type, const json::object& data) {
-    std::string text = "id: " + id + "\nevent: ";
-    return text.append(type).append("\ndata: ").append(to_json(data)).append("\n\n");
-}
 
 std::string readings_text(const telemetry::LiveBatch::Part& part) {
     json::array readings;
@@ -59,45 +53,32 @@ std::string missed_text(const telemetry::Missed& missed, const std::string& id) 
     return event_text(id, "missed", data);
 }
 
-/// What is sent next: events, or after a while without any a comment that carries the id, so that a client that comes
-/// back later is not told that it missed what it had not asked for.
-Task<Result<std::string>> next_events(std::shared_ptr<telemetry::LiveReader> reader, std::shared_ptr<bool> has_begun) {
-    if (!std::exchange(*has_begun, true)) {
-        telemetry::LiveBatch first = reader->take(0);
-        co_return "retry: 2000\n" + stream_text(first);
+/// Without events a comment carries the id, so that a client that comes back later is not told that it missed what it
+/// had not asked for.
+class ReadingsSource final : public EventSource {
+  public:
+    explicit ReadingsSource(std::unique_ptr<telemetry::LiveReader> reader) : reader_(std::move(reader)) {}
+    Task<Result<std::string>> take() override {
+        const telemetry::LiveBatch batch = reader_->take(kEventsAtOnce);
+        co_return batch.empty() ? std::string() : stream_text(batch);
     }
-    const auto heartbeat = Steady::now() + kHeartbeat;
-    while (true) {
-        telemetry::LiveBatch batch = reader->take(kEventsAtOnce);
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(heartbeat - Steady::now());
-        if (!batch.empty() || left.count() <= 0) co_return stream_text(batch);
-        co_await reader->wait(left);
-        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
-            Error gone{ErrorCode::unavailable, "the client has gone"};
-            co_return gone;
-        }
-    }
-}
+    Task<void> wait(std::chrono::milliseconds limit) override { return reader_->wait(limit); }
+    std::string heartbeat() override { return stream_text(reader_->take(0)); }
+
+  private:
+    std::unique_ptr<telemetry::LiveReader> reader_;
+};
 
 Task<Result<http::Response>> stream_readings(Services& services, Call call, Nothing) {
     auto selection = selection_of(call, services);
     if (!selection) co_return std::move(selection).error();
     auto named = telemetry::without_ids(services.telemetry_store, std::move(*selection));
     if (!named) co_return std::move(named).error();
-    std::optional<std::string> last_id;
-    if (const auto header = call.request.header("Last-Event-ID"); header && !header->empty()) last_id = *header;
+    auto last_id = last_event_id(call.request);
     if (const auto query = call.request.query_value("last_event_id"); query && !last_id) last_id = *query;
     auto opened = services.live.open(std::move(*named), last_id, call.caller.principal());
     if (!opened) co_return std::move(opened).error();
-    std::shared_ptr<telemetry::LiveReader> reader = std::move(*opened);
-    http::Response response;
-    response.headers = {
-        {"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
-    http::StreamBody body;
-    body.next = [reader, has_begun = std::make_shared<bool>(false)] { return next_events(reader, has_begun); };
-    body.send_buffer = kSendBuffer;
-    response.body = std::move(body);
-    co_return response;
+    co_return event_stream(std::make_shared<ReadingsSource>(std::move(*opened)));
 }
 
 }  // namespace
