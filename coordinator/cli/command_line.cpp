@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "coordinator/cli/alarms_grammar.hpp"
+#include "coordinator/cli/experiments_grammar.hpp"
 #include "coordinator/cli/images_grammar.hpp"
 #include "coordinator/cli/telemetry_grammar.hpp"
 
@@ -31,6 +32,7 @@ class Grammar {
         app_.add_option("--token-file", line_.access.token_file, "File the token is in")->type_name("FILE");
         add_up();
         add_run();
+        experiments_.describe(app_);
         add_experiments();
         add_queue();
         add_devices();
@@ -56,6 +58,8 @@ class Grammar {
         if (line_.text) return line_;
         for (const auto& [command, fill] : commands_)
             if (command->parsed()) fill(line_);
+        if (auto experiments = experiments_.chosen())
+            std::visit([this](auto& one) { line_.command = one; }, *experiments);
         if (auto telemetry = telemetry_.chosen()) line_.command = std::move(*telemetry);
         if (auto alarms = alarms_.chosen()) line_.command = std::move(*alarms);
         if (auto images = images_.chosen()) line_.command = std::move(*images);
@@ -114,11 +118,11 @@ class Grammar {
         command->add_option("--priority", run_.priority, "Larger goes first, whoever's it is; default 0")
             ->check(CLI::Range(-100, 100));
         command->add_option("--at", run_.at, "Not before then: 2026-02-15T18:00:00+01:00, or +2h")->type_name("TIME");
+        add_setup_options(*command, run_.setup);
         command->footer("Ctrl-C leaves the experiment running; `labhub stop ID` stops it.\n" + std::string(kFooter));
     }
 
     void add_experiments() {
-        add("experiments", "Lists the experiments", experiments_);
         CLI::App* const logs = add("logs", "Shows what an experiment's script printed", logs_);
         logs->add_option("ID", logs_.id, "The experiment")->required();
         logs->add_flag("-f,--follow", logs_.follow, "Go on until the experiment ends");
@@ -134,6 +138,10 @@ class Grammar {
         CLI::App* const results = add("results", "Saves an experiment's results.zip", results_);
         CLI::Option* const id = results->add_option("ID", results_.id, "The experiment");
         results->add_option("-o,--output", results_.to, "File to write; default ID.zip")->type_name("FILE");
+        results->add_flag("--partial", results_.is_partial, "Of one that runs: what there is so far");
+        CLI::Option* const file = results->add_option("--file", results_.file, "Only this one, as --list names it");
+        file->type_name("NAME");
+        results->add_flag("--list", results_.is_list, "Only say which files there are")->excludes(file);
         results->require_subcommand(0, 1);
         results->fallthrough();
         CLI::App* const verify = results->add_subcommand("verify", "Checks every file of a result against its sum");
@@ -167,6 +175,7 @@ class Grammar {
         word("resume", "Starts what waits again", queue_resume_);
         CLI::App* const events = add("events", "Shows what happened to an experiment", events_);
         events->add_option("ID", events_.id, "The experiment")->required();
+        events->add_flag("-f,--follow", events_.follow, "Go on until it has ended");
         CLI::App* const note = add("note", "Notes something about an experiment, at its time", note_);
         note->add_option("ID", note_.id, "The experiment")->required();
         note->add_option("TEXT", note_.text, "What there is to say")->required();
@@ -188,7 +197,6 @@ class Grammar {
     std::vector<std::pair<CLI::App*, std::function<void(CommandLine&)>>> commands_;
     up::Settings up_;
     RunRequest run_;
-    ExperimentsCommand experiments_;
     LogsRequest logs_;
     StopCommand stop_;
     ResultsCommand results_;
@@ -202,6 +210,7 @@ class Grammar {
     ReadCommand read_;
     SetCommand set_;
     HoldCommand hold_;
+    ExperimentsGrammar experiments_;
     TelemetryGrammar telemetry_;
     AlarmsGrammar alarms_;
     ImagesGrammar images_;

@@ -7,9 +7,11 @@
 
 #include "coordinator/cli/access.hpp"
 #include "coordinator/cli/alarms.hpp"
+#include "coordinator/cli/compare.hpp"
 #include "coordinator/cli/experiments.hpp"
 #include "coordinator/cli/images.hpp"
 #include "coordinator/cli/queue.hpp"
+#include "coordinator/cli/results.hpp"
 #include "coordinator/cli/run.hpp"
 #include "coordinator/cli/telemetry.hpp"
 #include "coordinator/cli/up/settings.hpp"
@@ -18,19 +20,15 @@
 namespace labhub::cli {
 
 // What was typed, one struct for each command.
-struct ExperimentsCommand {};
 struct StopCommand {
     std::string id;
-};
-struct ResultsCommand {
-    std::string id;
-    std::filesystem::path to;
 };
 struct VerifyCommand {
     std::string what;  ///< an experiment, or a zip or folder that is here
 };
 struct EventsCommand {
     std::string id;
+    bool follow = false;
 };
 struct NoteCommand {
     std::string id;
@@ -50,9 +48,9 @@ struct HoldCommand {
 
 struct CommandLine {
     /// What to ask the hub, unless `up` is set.
-    std::variant<NodesCommand, RunRequest, ExperimentsCommand, LogsRequest, StopCommand, ResultsCommand, VerifyCommand,
-                 ReadCommand, SetCommand, HoldCommand, EventsCommand, NoteCommand, QueueCommand, TelemetryCommand,
-                 AlarmsCommand, ImagesCommand>
+    std::variant<NodesCommand, RunRequest, ExperimentsCommand, TagCommand, CompareCommand, LogsRequest, StopCommand,
+                 ResultsCommand, VerifyCommand, ReadCommand, SetCommand, HoldCommand, EventsCommand, NoteCommand,
+                 QueueCommand, TelemetryCommand, AlarmsCommand, ImagesCommand>
         command;
     std::optional<up::Settings> up;
     AccessRequest access;

@@ -60,6 +60,25 @@ Task<Result<boost::json::object>> Hub::post(std::string target, boost::json::obj
     return call(std::move(request));
 }
 
+Task<Result<boost::json::object>> Hub::patch(std::string target, boost::json::object body) {
+    http::ClientRequest request;
+    request.method = "PATCH";
+    request.target = std::move(target);
+    request.body = to_json(body);
+    request.content_type = "application/json";
+    return call(std::move(request));
+}
+
+Task<Result<boost::json::object>> Hub::send_file(std::string target, std::filesystem::path file) {
+    http::ClientRequest request;
+    request.method = "POST";
+    request.target = std::move(target);
+    request.body_file = std::move(file);
+    request.content_type = "application/octet-stream";
+    request.timeout = std::chrono::minutes{2};
+    return call(std::move(request));
+}
+
 Task<Result<void>> Hub::receive(http::ClientRequest request, http::Client::Sink sink) {
     auto response = co_await client_.receive(std::move(request), std::move(sink));
     reached_ = response.has_value();
@@ -75,8 +94,8 @@ Task<Result<boost::json::object>> Hub::remove(std::string target) {
     return call(std::move(request));
 }
 
-Task<Result<void>> Hub::download(std::string target, std::filesystem::path to) {
-    auto done = co_await client_.download(std::move(target), std::move(to));
+Task<Result<void>> Hub::download(std::string target, std::filesystem::path to, std::chrono::milliseconds patience) {
+    auto done = co_await client_.download(std::move(target), std::move(to), patience);
     // A refusal of the hub and a broken connection are told apart by the code only where no answer can have it.
     reached_ = done || done.error().code != ErrorCode::unavailable;
     co_return done;

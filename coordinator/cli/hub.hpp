@@ -21,11 +21,16 @@ class Hub {
     /// `target` is the encoded path and query: "/api/nodes".
     Task<Result<boost::json::object>> get(std::string target);
     Task<Result<boost::json::object>> post(std::string target, boost::json::object body);
+    Task<Result<boost::json::object>> patch(std::string target, boost::json::object body);
+    /// POSTs a file of any size as it is.
+    Task<Result<boost::json::object>> send_file(std::string target, std::filesystem::path file);
     /// DELETE
     Task<Result<boost::json::object>> remove(std::string target);
     /// A GET whose answer may be of any length and take any time: it goes to `sink` as it comes.
     Task<Result<void>> receive(http::ClientRequest request, http::Client::Sink sink);
-    Task<Result<void>> download(std::string target, std::filesystem::path to);
+    /// `patience`: for each wait, as for an answer that takes a while to be made.
+    Task<Result<void>> download(std::string target, std::filesystem::path to,
+                                std::chrono::milliseconds patience = std::chrono::minutes{1});
 
     /// Whether the last call was answered at all, whatever the answer.
     bool reached() const { return reached_; }

@@ -24,14 +24,18 @@ struct Start {
     Context& context;
 
     Task<ExitStatus> operator()(const RunRequest& request) const { return run_script(context, request); }
-    Task<ExitStatus> operator()(const ExperimentsCommand&) const { return list_experiments(context); }
+    Task<ExitStatus> operator()(const ExperimentsCommand& list) const { return list_experiments(context, list); }
+    Task<ExitStatus> operator()(const TagCommand& tag) const { return change_tags(context, tag); }
+    Task<ExitStatus> operator()(const CompareCommand& compare) const { return compare_runs(context, compare); }
     Task<ExitStatus> operator()(const LogsRequest& logs) const { return show_logs(context, logs); }
     Task<ExitStatus> operator()(const StopCommand& stop) const { return stop_experiment(context, stop.id); }
     Task<ExitStatus> operator()(const ResultsCommand& results) const {
-        return save_results(context, results.id, results.to);
+        return results.is_list ? list_results(context, results) : save_results(context, results);
     }
     Task<ExitStatus> operator()(const VerifyCommand& verify) const { return verify_results(context, verify.what); }
-    Task<ExitStatus> operator()(const EventsCommand& events) const { return show_events(context, events.id); }
+    Task<ExitStatus> operator()(const EventsCommand& events) const {
+        return events.follow ? follow_events(context, events.id) : show_events(context, events.id);
+    }
     Task<ExitStatus> operator()(const NoteCommand& note) const { return add_note(context, note.id, note.text); }
     Task<ExitStatus> operator()(const QueueCommand& queue) const { return run_queue_command(context, queue); }
     Task<ExitStatus> operator()(const NodesCommand&) const { return list_nodes(context); }

@@ -1,8 +1,9 @@
 #include "coordinator/cli/queue.hpp"
 
-#include "coordinator/cli/log_follower.hpp"
+#include "coordinator/cli/hub_stream.hpp"
 #include "coordinator/cli/reply.hpp"
 #include "coordinator/cli/text_of.hpp"
+#include "shared/base/json.hpp"
 
 namespace labhub::cli {
 namespace {
@@ -49,6 +50,13 @@ Task<ExitStatus> list_queue(Context& context) {
     return show_reply(context, "/api/queue", std::move(print));
 }
 
+/// Time, what happened, who did it, and a sentence.
+std::vector<std::string> cells_of(const json::object& event, UtcMillis now) {
+    const std::string who = text_of(event, "who");
+    return {time_text(integer_of(event, "time"), now), text_of(event, "kind"), who.empty() ? "the hub" : who,
+            text_of(event, "message")};
+}
+
 struct Carry {
     Context& context;
 
@@ -93,14 +101,28 @@ Task<ExitStatus> show_events(Context& context, std::string id) {
     const UtcMillis now = context.clock.utc_now();
     using enum Table::Align;
     Table table({{"TIME", left}, {"EVENT", left}, {"BY", left}, {"", left}});
-    for (const json::object* const each : rows_of(reply, "events")) {
-        const json::object& row = *each;
-        const std::string who = text_of(row, "who");
-        table.add({time_text(integer_of(row, "time"), now), text_of(row, "kind"), who.empty() ? "the hub" : who,
-                   text_of(row, "message")});
-    }
+    for (const json::object* const each : rows_of(reply, "events")) table.add(cells_of(*each, now));
     context.console.print(table.text(context.console.is_styled()));
     co_return ExitStatus::done;
+}
+
+Task<ExitStatus> follow_events(Context& context, std::string id) {
+    context.left_behind = "the experiment goes on; `labhub stop " + id + "` stops it";
+    auto print = [&context](const EventStream::Event& event) {
+        const auto data = parse_json(event.data);
+        if (!data || !data->is_object()) return true;
+        if (context.console.is_json()) {
+            context.console.print(to_json(*data) + "\n");
+            return true;
+        }
+        const auto cells = cells_of(data->get_object(), context.clock.utc_now());
+        context.console.print(cells[0] + "  " + cells[1] + (cells[3].empty() ? "" : "  " + cells[3]) +
+                              (text_of(data->get_object(), "who").empty() ? "" : "  (" + cells[2] + ")") + "\n");
+        return true;
+    };
+    HubStream stream{experiment_path(id) + "/events", "", true};
+    auto followed = co_await follow_stream(context, std::move(stream), std::move(print));
+    co_return followed ? ExitStatus::done : context.give_up(followed.error());
 }
 
 Task<ExitStatus> add_note(Context& context, std::string id, std::string text) {

@@ -25,6 +25,8 @@ Task<ExitStatus> run_queue_command(Context& context, QueueCommand command);
 
 /// `labhub events ID`: what happened to an experiment, oldest first.
 Task<ExitStatus> show_events(Context& context, std::string id);
+/// `labhub events -f ID`: the same, and what happens from now on, until it has ended.
+Task<ExitStatus> follow_events(Context& context, std::string id);
 /// `labhub note ID TEXT`
 Task<ExitStatus> add_note(Context& context, std::string id, std::string text);
 

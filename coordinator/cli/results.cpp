@@ -1,9 +1,12 @@
 #include "coordinator/cli/results.hpp"
 
+#include "coordinator/cli/reply.hpp"
 #include "coordinator/cli/result_check.hpp"
+#include "coordinator/cli/text_of.hpp"
 #include "coordinator/cli/unpack.hpp"
 #include "shared/base/ids.hpp"
 #include "shared/base/text.hpp"
+#include "shared/http/url.hpp"
 
 namespace labhub::cli {
 namespace {
@@ -12,6 +15,8 @@ namespace fs = std::filesystem;
 namespace json = boost::json;
 
 constexpr std::size_t kLongestName = 4096;
+/// Of a running experiment everything is copied and packed before the first byte comes.
+constexpr std::chrono::minutes kLongestCopy{10};
 
 /// A file that is gone with its owner.
 class TemporaryFile {
@@ -57,20 +62,45 @@ ExitStatus tell(Console& console, const std::string& subject, const ResultCheck&
 
 }  // namespace
 
-Task<ExitStatus> save_results(Context& context, std::string id, fs::path to) {
-    if (to.empty()) to = id + ".zip";
-    auto saved = co_await context.hub.download(experiment_path(id) + "/download", to);
+Task<ExitStatus> save_results(Context& context, ResultsCommand command) {
+    fs::path to = command.to;
+    if (to.empty()) to = command.file.empty() ? command.id + ".zip" : fs::path(command.file).filename().string();
+    std::string target = experiment_path(command.id) + "/download?";
+    if (command.is_partial) target += "partial=true&";
+    if (!command.file.empty()) target += "file=" + http::percent_encode(command.file);
+    auto saved = co_await context.hub.download(std::move(target), to, kLongestCopy);
     if (!saved) co_return context.give_up(saved.error());
-    const auto files = list_archive(to);
-    if (!files) co_return context.give_up(files.error());
+    std::vector<std::string> names{to.filename().string()};
+    if (command.file.empty()) {
+        auto files = list_archive(to);
+        if (!files) co_return context.give_up(files.error());
+        names = std::move(*files);
+    }
     if (context.console.is_json()) {
         context.console.print_json(
-            json::object{{"status", "success"}, {"file", to.string()}, {"files", names_of(*files)}});
+            json::object{{"status", "success"}, {"file", to.string()}, {"files", names_of(names)}});
         co_return ExitStatus::done;
     }
-    context.console.print(to.string() + ":\n");
-    for (const std::string& file : *files) context.console.print("  " + file + "\n");
+    context.console.print(to.string() + (command.file.empty() ? ":\n" : "\n"));
+    if (command.file.empty())
+        for (const std::string& file : names) context.console.print("  " + file + "\n");
     co_return ExitStatus::done;
+}
+
+/// What there is, without fetching it.
+Task<ExitStatus> list_results(Context& context, ResultsCommand command) {
+    auto print = [&context](const json::object& reply) {
+        const json::object& results = object_of(reply, "results");
+        using enum Table::Align;
+        Table table({{"BYTES", right}, {"FILE", left}});
+        for (const json::object* const file : rows_of(results, "files"))
+            table.add({text_of(*file, "size"), printable(text_of(*file, "name"), kLongestName)});
+        show_table(context.console, table, "there are no files yet");
+        for (const json::value& note : array_of(results, "left_out"))
+            if (note.is_string()) context.console.note(std::string(note.get_string()));
+    };
+    const std::string query = command.is_partial ? "?partial=true" : "";
+    return show_reply(context, experiment_path(command.id) + "/results" + query, std::move(print));
 }
 
 Task<ExitStatus> verify_results(Context& context, std::string id) {

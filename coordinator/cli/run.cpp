@@ -40,8 +40,7 @@ std::string key_readings(const json::object& device) {
     return line;
 }
 
-Result<json::object> Run::start_body() const {
-    LABHUB_TRY(std::string script, read_file(request_.script, kMostScriptBytes));
+Result<json::object> Run::config() const {
     json::object config;
     if (!request_.device.empty()) config["device"] = request_.device;
     if (!request_.image.empty()) config["image"] = request_.image;
@@ -60,20 +59,34 @@ Result<json::object> Run::start_body() const {
         environment[pair.substr(0, equals)] = pair.substr(equals + 1);
     }
     if (!environment.empty()) config["environment"] = std::move(environment);
+    return config;
+}
+
+Task<Result<json::object>> Run::start_body() {
     json::object body;
-    body["script_content"] = std::move(script);
+    if (request_.again.empty()) {
+        auto script = read_file(request_.script, kMostScriptBytes);
+        if (!script) co_return std::move(script).error();
+        body["script_content"] = std::move(*script);
+    }
+    auto made = config();
+    if (!made) co_return made;
+    auto set = co_await set_up(context_, request_.setup, &*made);
+    if (!set) co_return std::move(set).error();
     if (!request_.id.empty()) body["experiment_id"] = request_.id;
-    if (!config.empty()) body["config"] = std::move(config);
-    return body;
+    if (!made->empty()) body["config"] = std::move(*made);
+    co_return body;
 }
 
 Task<Result<void>> Run::start() {
-    auto body = start_body();
+    auto body = co_await start_body();
     if (!body) {
         Error error = body.error();
         co_return error;
     }
-    auto reply = co_await context_.hub.post("/api/experiments/start", std::move(*body));
+    const std::string target =
+        request_.again.empty() ? "/api/experiments/start" : experiment_path(request_.again) + "/restart";
+    auto reply = co_await context_.hub.post(target, std::move(*body));
     if (!reply) {
         Error error = reply.error();
         co_return error;

@@ -9,12 +9,14 @@
 
 #include "coordinator/cli/context.hpp"
 #include "coordinator/cli/log_follower.hpp"
+#include "coordinator/cli/setup.hpp"
 #include "shared/runtime/task.hpp"
 
 namespace labhub::cli {
 
 struct RunRequest {
     std::filesystem::path script;
+    std::string again;       ///< `labhub rerun`: the ended experiment that is started again; no script then
     std::string id;          ///< --id; empty lets the hub choose
     std::string image;       ///< --image; empty: the hub's default
     std::string device;      ///< --device; empty: the only one there is
@@ -22,8 +24,9 @@ struct RunRequest {
     std::string memory;      ///< as typed: "512m"
     std::optional<double> cpus;
     std::vector<std::string> environment;  ///< "KEY=VALUE"
-    bool is_queued = true;                 ///< waits for the device; false: refused when it is busy
-    bool is_held = false;                  ///< waits until it is released
+    SetupRequest setup;
+    bool is_queued = true;  ///< waits for the device; false: refused when it is busy
+    bool is_held = false;   ///< waits until it is released
     std::optional<int> priority;
     std::string at;                                               ///< --at as typed
     std::filesystem::path out;                                    ///< --out; empty: a folder with the experiment's id
@@ -31,8 +34,9 @@ struct RunRequest {
 };
 
 /// `labhub run SCRIPT`: uploads the script, follows its output with a live line of key readings below it, fetches the
-/// results when it has ended, and exits with its outcome. A hub that goes away in between is waited for, as the
-/// experiment goes on without it. Ctrl-C leaves the experiment running.
+/// results when it has ended, and exits with its outcome. `labhub rerun ID` does so with the script of an experiment. A
+/// hub that goes away in between is waited for, as the experiment goes on without it. Ctrl-C leaves the experiment
+/// running.
 class Run {
   public:
     Run(Context& context, RunRequest request) : context_(context), request_(std::move(request)) {}
@@ -40,7 +44,8 @@ class Run {
     Task<ExitStatus> execute();
 
   private:
-    Result<boost::json::object> start_body() const;
+    Result<boost::json::object> config() const;
+    Task<Result<boost::json::object>> start_body();
     Task<Result<void>> start();
     Task<Result<void>> follow();
     Task<Result<boost::json::object>> experiment();

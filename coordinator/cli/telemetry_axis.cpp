@@ -8,6 +8,8 @@
 #include <ctime>
 #include <utility>
 
+#include "shared/base/clock.hpp"
+
 namespace labhub::cli {
 namespace {
 
@@ -96,6 +98,22 @@ std::vector<Tick> time_ticks(std::int64_t from, std::int64_t to, std::size_t wid
         label.erase(0, label.find_first_not_of(' '));
         ticks.push_back({static_cast<double>(at), std::move(label)});
     }
+    return ticks;
+}
+
+std::vector<Tick> elapsed_ticks(std::int64_t from, std::int64_t to, std::size_t width) {
+    const std::int64_t span = std::max<std::int64_t>(to - from, 1);
+    std::int64_t step = kTimeSteps.back();
+    for (const std::int64_t candidate : kTimeSteps) {
+        constexpr double kLabel = 6;  // "10m30s"
+        const double places = static_cast<double>(candidate) / static_cast<double>(span) * static_cast<double>(width);
+        if (places < kLabel + 4) continue;
+        step = candidate;
+        break;
+    }
+    std::vector<Tick> ticks;
+    for (std::int64_t at = 0; at <= span; at += step)
+        ticks.push_back({static_cast<double>(from + at), format_duration(std::chrono::milliseconds{at})});
     return ticks;
 }
 

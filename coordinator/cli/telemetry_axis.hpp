@@ -20,6 +20,9 @@ std::vector<Tick> value_ticks(double low, double high, std::size_t most);
 /// on an axis of `width` places: "14:30", "14:30:15" below a minute, "22 Nov" from a day on.
 std::vector<Tick> time_ticks(std::int64_t from, std::int64_t to, std::size_t width);
 
+/// The same for the time since `from`: "0s", "30s", "1h30m".
+std::vector<Tick> elapsed_ticks(std::int64_t from, std::int64_t to, std::size_t width);
+
 /// "Sun 22 Nov 2026, 14:00 – 15:00 (UTC+1)" in the machine's time zone; seconds where the range is short, both days
 /// where there are two.
 std::string range_title(std::int64_t from, std::int64_t to);

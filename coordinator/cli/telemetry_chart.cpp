@@ -239,8 +239,15 @@ std::string heading(const ChartSeries& series, std::size_t colour, bool shares_p
     return mark + kBold + name + kPlain + unit + fill + kDim + figures + kPlain + "\n";
 }
 
-std::vector<std::vector<const ChartSeries*>> panels_of(const std::vector<ChartSeries>& series, bool is_styled) {
+std::vector<std::vector<const ChartSeries*>> panels_of(const std::vector<ChartSeries>& series,
+                                                       const ChartOptions& options) {
+    const bool is_styled = options.is_styled;
     std::vector<std::vector<const ChartSeries*>> panels;
+    if (options.is_overlay) {
+        panels.emplace_back();
+        for (const ChartSeries& one : series) panels.back().push_back(&one);
+        return panels;
+    }
     for (const ChartSeries& one : series) {
         const auto fits = [&](const std::vector<const ChartSeries*>& panel) {
             return is_styled && panel.size() < kColours.size() && panel.front()->unit == one.unit &&
@@ -257,7 +264,8 @@ std::vector<std::vector<const ChartSeries*>> panels_of(const std::vector<ChartSe
 }
 
 std::string time_axis(const ChartOptions& options, std::size_t gutter, std::size_t width) {
-    const auto ticks = time_ticks(options.from, options.to, width);
+    const auto ticks = options.is_elapsed ? elapsed_ticks(options.from, options.to, width)
+                                          : time_ticks(options.from, options.to, width);
     std::string line, labels(gutter + 2, ' ');
     std::vector<bool> is_tick(width, false);
     for (const Tick& tick : ticks) {
@@ -281,13 +289,17 @@ std::string time_axis(const ChartOptions& options, std::size_t gutter, std::size
 
 }  // namespace
 
+std::string chart_mark(std::size_t place, bool is_styled) {
+    return is_styled ? std::string(kColours[place % kColours.size()]) + "━━" + kPlain : "";
+}
+
 std::size_t chart_points(std::size_t width) { return std::max(width, kLeastWidth) * kDotsAcross * 2; }
 
 std::string chart_text(const std::vector<ChartSeries>& series, const ChartOptions& given) {
     ChartOptions options = given;
     options.width = std::max(options.width, kLeastWidth);
     constexpr std::size_t kGutter = 9;
-    const auto panels = panels_of(series, options.is_styled);
+    const auto panels = panels_of(series, options);
     const std::size_t usual = panels.size() <= 1 ? 14 : panels.size() <= 3 ? 8 : 5;
     const std::size_t height = options.height > 0 ? options.height : usual;
     const std::size_t width = options.width - kGutter - 2;
@@ -296,7 +308,8 @@ std::string chart_text(const std::vector<ChartSeries>& series, const ChartOption
     for (const auto& panel : panels) {
         if (!all.empty()) all += "\n";
         const bool shares_plot = panel.size() > 1;
-        for (std::size_t i = 0; i < panel.size(); ++i) all += heading(*panel[i], i, shares_plot, options);
+        for (std::size_t i = 0; i < panel.size() && !options.is_overlay; ++i)
+            all += heading(*panel[i], i, shares_plot, options);
         const bool is_switch = panel.front()->has_steps;
         const Plot plot(panel, options, width, is_switch ? 2 : height);
         if (plot.is_empty()) continue;

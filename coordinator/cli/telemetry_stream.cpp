@@ -1,9 +1,8 @@
-#include "coordinator/cli/event_stream.hpp"
+#include "coordinator/cli/hub_stream.hpp"
 #include "coordinator/cli/telemetry.hpp"
 #include "coordinator/cli/telemetry_axis.hpp"
 #include "coordinator/cli/text_of.hpp"
 #include "shared/base/json.hpp"
-#include "shared/runtime/backoff.hpp"
 
 namespace labhub::cli {
 namespace {
@@ -74,35 +73,13 @@ Task<ExitStatus> stream_telemetry(Context& context, TelemetryStreamCommand comma
     auto query = telemetry_query(command.which, {}, {}, context.clock.utc_now());
     if (!query) co_return context.give_up(query.error());
     EventPrinter printer(context, command.events);
-    EventStream events;
-    const std::function<void(const EventStream::Event&)> print = [&](const EventStream::Event& event) {
-        printer.print(event);
+    HubStream stream{"/api/telemetry/stream" + *query, command.last_id, false};
+    auto event = [&printer](const EventStream::Event& each) {
+        printer.print(each);
+        return !printer.is_done();
     };
-    Backoff backoff(std::chrono::milliseconds{200}, std::chrono::seconds{5});
-    bool was_connected = false;
-    while (true) {
-        http::ClientRequest request;
-        request.target = "/api/telemetry/stream" + *query;
-        request.timeout = std::chrono::seconds{30};  // three times the hub's heartbeat
-        const std::string& last = events.last_id().empty() ? command.last_id : events.last_id();
-        if (!last.empty()) request.headers.emplace_back("Last-Event-ID", last);
-        http::Client::Sink sink = [&](std::string_view piece) -> Result<void> {
-            was_connected = true;
-            backoff.reset();
-            events.append(piece, print);
-            if (printer.is_done()) return Error{ErrorCode::conflict, "enough"};
-            return {};
-        };
-        auto ended = co_await context.hub.receive(std::move(request), std::move(sink));
-        if (printer.is_done()) co_return ExitStatus::done;
-        const bool may_return =
-            !ended && (ended.error().code == ErrorCode::unavailable || ended.error().code == ErrorCode::timed_out);
-        if (!ended && (!was_connected || !may_return)) co_return context.give_up(ended.error());
-        events.restart();
-        context.console.live("the hub is away; trying again");
-        co_await sleep_for(backoff.next());
-        context.console.live({});
-    }
+    auto ended = co_await follow_stream(context, std::move(stream), std::move(event));
+    co_return ended ? ExitStatus::done : context.give_up(ended.error());
 }
 
 }  // namespace labhub::cli
