@@ -1,5 +1,6 @@
 """A hub on loopback that behaves like the real one, with a device in memory and a menu of faults."""
 
+import hashlib
 import io
 import json
 import socket
@@ -24,6 +25,9 @@ class FakeHub:
         self.token = token
         self.caller = {"kind": "job", "name": "exp-1", "job_id": "exp-1", "device": self.device.name}
         self.experiments = {}
+        self.notes = []  # (experiment, text)
+        self.inputs = {}  # SHA-256 → bytes
+        self.uploads = 0
         self.requests = []  # (method, path)
         self.connections = 0
         self.lose_answers = 0  # executes, then resets the connection
@@ -153,6 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
         def no_nan(word):
             raise Refused(400, "malformed", f"{word} is not JSON")
 
+        if self.headers.get("Content-Type") == "application/octet-stream":
+            return raw
         return json.loads(raw.decode("utf-8"), parse_constant=no_nan)
 
     def _refuse(self, refusal):
@@ -187,9 +193,22 @@ class _Handler(BaseHTTPRequestHandler):
             return self._devices(method, path[2:], query, body)
         if path[1] == "hardware":
             return self._hardware(method, path[2:], self._device(query.get("device")), body)
+        if path[1] == "inputs":
+            return self._inputs(method, path[2:], body)
         if path[1] == "experiments":
             return self._experiments(method, path[2:], query, body)
         raise Refused(404, "not_found", "no such route")
+
+    def _inputs(self, method, path, body):
+        if method == "POST":
+            self.hub.uploads += 1
+            digest = hashlib.sha256(body).hexdigest()
+            self.hub.inputs[digest] = body
+        else:
+            digest = path[0]
+        if digest not in self.hub.inputs:
+            raise Refused(404, "not_found", "no such input file")
+        return {"input": {"sha256": digest, "size": len(self.hub.inputs[digest])}}
 
     def _device(self, name):
         name = name or self.hub.caller.get("device")
@@ -271,10 +290,17 @@ class _Handler(BaseHTTPRequestHandler):
             return {"experiment_id": name, "message": "started"}
         if not path:
             return {"experiments": list(known.values())}
+        if path[1:] == ["notes"]:
+            self.hub.notes.append((path[0], body["text"]))
+            return {"message": "noted"}
         if path[0] not in known:
             raise Refused(404, "not_found", f"no experiment {path[0]}")
         if method == "DELETE":
             path = [path[0], "stop"]
+        if path[1:] == ["restart"]:
+            name = body.get("experiment_id") or f"exp-{len(known) + 1}"
+            known[name] = {**known[path[0]], "experiment_id": name, "config": body.get("config"), "restarted_from": path[0]}
+            return {"experiment_id": name, "message": "started"}
         return self._experiment(known[path[0]], path[1], query)
 
     def _experiment(self, experiment, what, query):

@@ -1,6 +1,8 @@
 """Reading, setting and streaming through labhub.vessel()."""
 
+import hashlib
 import math
+import pickle
 import threading
 import unittest
 
@@ -275,11 +277,13 @@ class Streaming(HubTest):
 class Experiments(HubTest):
     def test_starts_follows_and_fetches(self):
         hub = labhub.connect()
-        name = hub.start_experiment("print('\"quoted\" $(text)')", config={"time_limit": "5m"}, params={"run_seconds": 5})
+        name = hub.start_experiment(
+            "print('\"quoted\" $(text)')", config={"time_limit": "5m"}, params={"run_seconds": 5}, tags=["growth"], note="first"
+        )
         self.assertEqual(hub.experiment(name)["status"], "running")
         self.assertEqual(hub.experiment(name)["script"], "print('\"quoted\" $(text)')")
         given = self.hub.experiments[name]["config"]
-        self.assertEqual(given, {"time_limit": "5m", "environment": {"LABHUB_PARAMS": '{"run_seconds":5}'}})
+        self.assertEqual(given, {"time_limit": "5m", "params": {"run_seconds": 5}, "tags": ["growth"], "note": "first"})
         self.assertEqual(hub.logs(name, tail=2), "line 8\nline 9")
         self.assertEqual(hub.results(name)["exit_code"], 0)
         packed = hub.download(name, self.output)
@@ -299,6 +303,20 @@ class Experiments(HubTest):
             hub.start_experiment(script)
 
 
+    def test_starts_one_again_with_a_file(self):
+        hub = labhub.connect()
+        first = hub.start_experiment("print(1)")
+        data = self.output / "feed.csv"
+        data.write_bytes(b"t,ml\n" * 30_000)
+        again = hub.restart_experiment(first, "again", params={"x": 2, "y": None}, inputs={"feed profile.csv": data})
+        given = self.hub.experiments[again]["config"]
+        digest = hashlib.sha256(data.read_bytes()).hexdigest()
+        self.assertEqual(given, {"params": {"x": 2, "y": None}, "inputs": [{"name": "feed profile.csv", "sha256": digest}]})
+        self.assertEqual(self.hub.inputs[digest], data.read_bytes())
+        self.assertEqual(hub.send_input(data), digest)
+        self.assertEqual(self.hub.uploads, 1, "a file that is there is not sent again")
+
+
 class Context(HubTest):
     def test_knows_its_experiment(self):
         self.assertEqual(labhub.experiment.id, "exp-1")
@@ -311,6 +329,36 @@ class Context(HubTest):
         self.assertEqual(labhub.experiment.param("target", 1.0), 0.5)
         self.assertEqual(labhub.experiment.param("unheard_of", 3), 3)
         self.assertIs(labhub.experiment.param("on", False), True)
+
+    def test_shows_parameters_as_a_mapping_and_as_attributes(self):
+        self.use(LABHUB_PARAMS='{"setpoint": 0.6, "pid": {"kp": 2}, "pumps": ["A", "B"]}')
+        self.assertEqual(labhub.params.setpoint, 0.6)
+        self.assertEqual(labhub.params["pid"].kp, 2)
+        self.assertEqual(labhub.params.get("unheard_of", 3), 3)
+        self.assertEqual(list(labhub.params), ["setpoint", "pid", "pumps"])
+        self.assertEqual(labhub.params.as_dict()["pid"], {"kp": 2})
+        self.assertEqual(pickle.loads(pickle.dumps(labhub.params)), labhub.params)
+        with self.assertRaisesRegex(AttributeError, "no parameter 'stepoint'; there are: setpoint, pid, pumps"):
+            labhub.params.stepoint
+        with self.assertRaises(KeyError):
+            labhub.params["stepoint"]
+        with self.assertRaises(AttributeError):
+            labhub.params.setpoint = 1
+
+    def test_finds_its_input_files(self):
+        self.use(LABHUB_INPUT=str(self.output))
+        (self.output / "feed.csv").write_text("t,ml\n")
+        self.assertEqual(labhub.experiment.input("feed.csv").read_text(), "t,ml\n")
+        for missing in ("other.csv", "../feed.csv", str(self.output / "feed.csv"), ""):
+            with self.assertRaisesRegex(labhub.NotFound, "there are: feed.csv"):
+                labhub.experiment.input(missing)
+
+    def test_notes_only_what_is_an_experiments(self):
+        labhub.note("inoculated")
+        self.assertEqual(self.hub.notes, [("exp-1", "inoculated")])
+        self.use(EXPERIMENT_ID="")
+        with self.assertRaisesRegex(labhub.Malformed, "no experiment's script"):
+            labhub.note("lost")
 
     def test_refuses_parameters_of_another_type(self):
         self.use(LABHUB_PARAMS="[1]")

@@ -9,13 +9,15 @@
         print(sample.elapsed, sample.vial_A_180_degree)
     r.hold()                             # every actuator at its safe value
     print(labhub.alarms())               # what is out of its limits
+    setpoint = labhub.params.get("setpoint", 0.5)   # as in `labhub run --param setpoint=0.6`
+    labhub.note("inoculated")            # into the record of this experiment, at this time
 
     table = labhub.query(metric="vial_*_temp", start="-2h")   # stored readings, as a pandas table where pandas is there
 
 Calls wait while the hub is away and raise a `labhub.Error` for what it refuses. Standard library only.
 """
 
-from .context import Experiment, experiment, sleep
+from .context import Experiment, Params, experiment, sleep
 from .errors import (
     Conflict,
     Error,
@@ -32,11 +34,19 @@ from .errors import (
     Unauthorized,
     Unavailable,
 )
-from .hub import Hub, alarms, connect, query, series
+from .hub import Hub, alarms, connect, note, query, series
 from .stream import Sample
 from .vessel import Metric, Vessel, vessel
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    # Read when it is asked for, as a test or a notebook may set LABHUB_PARAMS after the import.
+    if name == "params":
+        return experiment.params
+    raise AttributeError(f"module 'labhub' has no attribute {name!r}")
+
 
 __all__ = [
     "Conflict",
@@ -50,6 +60,7 @@ __all__ = [
     "NoLease",
     "NotFound",
     "OutOfRange",
+    "Params",
     "Sample",
     "TimedOut",
     "TooLarge",
@@ -61,6 +72,8 @@ __all__ = [
     "alarms",
     "connect",
     "experiment",
+    "note",
+    "params",
     "query",
     "series",
     "sleep",

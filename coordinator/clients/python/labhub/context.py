@@ -7,12 +7,13 @@ import math
 import os
 import time
 from pathlib import Path
-from typing import Any, Dict, Optional, TypeVar
+from typing import Any, Dict, Iterator, List, Mapping, Optional, TypeVar
 
 from . import errors
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 _SANDBOX_OUTPUT = Path("/app/output")
+_SANDBOX_INPUT = Path("/app/input")
 
 T = TypeVar("T")
 
@@ -65,6 +66,57 @@ def sleep(seconds: float) -> None:
         time.sleep(seconds)
 
 
+class Params(Mapping[str, Any]):
+    """An experiment's parameters: a mapping that can't be changed, whose names are attributes, too.
+
+    `params.setpoint` is `params["setpoint"]`; an object in it is one of these again. What isn't there raises KeyError, or
+    AttributeError, with the names there are. `params.get("setpoint", 0.5)` gives a default.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        object.__setattr__(self, "_values", dict(values))
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            found = self._values[name]
+        except KeyError:
+            raise KeyError(self._missing(name)) from None
+        return Params(found) if isinstance(found, dict) else found
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what copy and pickle look for
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(self._missing(name)) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"parameters can't be changed: {name}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __dir__(self) -> List[str]:
+        return [*super().__dir__(), *self._values]
+
+    def __reduce__(self) -> Any:
+        return (Params, (self._values,))
+
+    def as_dict(self) -> Dict[str, Any]:
+        """A plain dict of them, for JSON and tables."""
+        return dict(self._values)
+
+    def _missing(self, name: str) -> str:
+        return f"no parameter {name!r}; there are: {', '.join(self._values) or 'none'}"
+
+    def __repr__(self) -> str:
+        return f"<labhub.params {self._values!r}>"
+
+
 class Experiment:
     """The experiment this script is. Outside a sandbox `id` is None and the output folder is the working folder."""
 
@@ -82,21 +134,35 @@ class Experiment:
         return _SANDBOX_OUTPUT if in_sandbox() and _SANDBOX_OUTPUT.is_dir() else Path.cwd()
 
     @property
-    def params(self) -> Dict[str, Any]:
+    def inputs(self) -> Path:
+        """The folder with the experiment's input files, read-only; LABHUB_INPUT, where that is set."""
+        given = os.environ.get("LABHUB_INPUT")
+        return Path(given) if given else _SANDBOX_INPUT
+
+    def input(self, name: str) -> Path:
+        """Where the input file of that name is. Error NotFound: it was not sent with the experiment."""
+        path = self.inputs / name
+        if os.path.basename(name) == name and path.is_file():
+            return path
+        there = sorted(entry.name for entry in self.inputs.iterdir()) if self.inputs.is_dir() else []
+        raise errors.NotFound(f"there is no input file {name!r}", f"there are: {', '.join(there) or 'none'}")
+
+    @property
+    def params(self) -> Params:
         """What the experiment was started with: the JSON object in LABHUB_PARAMS; empty where there is none.
 
         Error Malformed: LABHUB_PARAMS is not a JSON object.
         """
         given = os.environ.get("LABHUB_PARAMS")
         if not given:
-            return {}
+            return Params({})
         try:
             found = json.loads(given)
         except ValueError as fault:
             raise errors.Malformed(f"LABHUB_PARAMS is not JSON: {fault}", 'an object such as {"run_seconds": 60}') from None
         if not isinstance(found, dict):
             raise errors.Malformed("LABHUB_PARAMS is not a JSON object", 'an object such as {"run_seconds": 60}')
-        return found
+        return Params(found)
 
     def param(self, name: str, default: T) -> T:
         """One parameter: from `params`, else from the environment variable of that name in capitals, else `default`.

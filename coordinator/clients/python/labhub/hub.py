@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Dict, List, Mapping, Optional, Union
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, BinaryIO, Dict, List, Mapping, Optional, Sequence, Union
+from urllib.parse import quote, urlencode
 
 from . import context, errors, telemetry
-from .transport import Transport, encode
+from .transport import Transport
 
 if TYPE_CHECKING:
     import pandas
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Seconds a script's call waits while the hub says that a node is away or that it is too busy.
 _SANDBOX_PATIENCE = 30.0
+#: Seconds in which the hub copies and packs what a running experiment has written.
+_PARTIAL_WAIT = 600.0
 
 
 class Hub:
@@ -124,11 +127,15 @@ class Hub:
         experiment_id: Optional[str] = None,
         config: Optional[Mapping[str, Any]] = None,
         params: Optional[Mapping[str, Any]] = None,
+        inputs: Optional[Mapping[str, Union[str, Path]]] = None,
+        tags: Optional[Sequence[str]] = None,
+        note: Optional[str] = None,
     ) -> str:
         """Starts an experiment and returns its id. `script`: a Path to a file, or the text itself.
 
         `config`: device ("node/device"), time_limit ("1h30m"), memory ("512m"), cpus, queue (False refuses instead of
-        waiting for the device), environment. `params`: what the script finds in `labhub.experiment.params`.
+        waiting for the device), environment and more. `params`: what the script finds in `labhub.params`. `inputs`: the
+        files it finds in /app/input, by their names there. `tags`, `note`: what people find it by.
 
         It is not sent twice: where the connection is lost after sending, Unavailable says so. Errors: Malformed (with
         line and message where the script has a syntax error), Conflict (the id is taken, or the device is).
@@ -136,16 +143,86 @@ class Hub:
         body: Dict[str, Any] = {"script_content": _script_text(script)}
         if experiment_id is not None:
             body["experiment_id"] = experiment_id
-        if config is not None or params is not None:
-            body["config"] = dict(config or {})
-        if params is not None:
-            given = {"LABHUB_PARAMS": encode(params).decode("utf-8")}
-            body["config"]["environment"] = {**body["config"].get("environment", {}), **given}
+        body.update(self._config(config, params, inputs, tags, note))
         return self.call("POST", "/api/experiments/start", body=body, repeatable=False)["experiment_id"]
 
-    def experiments(self) -> List[Dict[str, Any]]:
-        """The experiments this caller may see."""
-        return self.get("/api/experiments")["experiments"]
+    def restart_experiment(
+        self,
+        experiment_id: str,
+        new_id: Optional[str] = None,
+        config: Optional[Mapping[str, Any]] = None,
+        params: Optional[Mapping[str, Any]] = None,
+        inputs: Optional[Mapping[str, Union[str, Path]]] = None,
+        tags: Optional[Sequence[str]] = None,
+        note: Optional[str] = None,
+    ) -> str:
+        """Starts an ended experiment again and returns the new one's id: same script, device, limits, parameters, input
+        files and tags, but for what is given. `params` go over the old ones; None takes one out. Errors: Conflict (it has
+        not ended), NotFound, and those of start_experiment.
+        """
+        body: Dict[str, Any] = {} if new_id is None else {"experiment_id": new_id}
+        body.update(self._config(config, params, inputs, tags, note))
+        return self.call("POST", experiment_path(experiment_id, "/restart"), body=body, repeatable=False)["experiment_id"]
+
+    def _config(
+        self,
+        config: Optional[Mapping[str, Any]],
+        params: Optional[Mapping[str, Any]],
+        inputs: Optional[Mapping[str, Union[str, Path]]],
+        tags: Optional[Sequence[str]],
+        note: Optional[str],
+    ) -> Dict[str, Any]:
+        filled: Dict[str, Any] = dict(config or {})
+        if params is not None:
+            filled["params"] = dict(params)
+        if inputs is not None:
+            filled["inputs"] = [{"name": name, "sha256": self.send_input(path)} for name, path in inputs.items()]
+        if tags is not None:
+            filled["tags"] = list(tags)
+        if note is not None:
+            filled["note"] = note
+        return {"config": filled} if filled else {}
+
+    def send_input(self, path: Union[str, Path]) -> str:
+        """Sends a file for experiments, unless the hub has it, and returns its SHA-256, by which `config["inputs"]` names it."""
+        digest = hashlib.sha256()
+        with open(path, "rb") as file:
+            for chunk in iter(lambda: file.read(1 << 20), b""):
+                digest.update(chunk)
+            try:
+                return str(self.get(f"/api/inputs/{digest.hexdigest()}")["input"]["sha256"])
+            except errors.NotFound:
+                pass
+            answer = self._transport.request("POST", "/api/inputs", source=file)
+        return str(json.loads(answer.body.decode("utf-8"))["input"]["sha256"])
+
+    def experiments(self, *, tag: Optional[str] = None, status: Optional[str] = None, user: Optional[str] = None) -> List[Dict[str, Any]]:
+        """The experiments this caller may see, newest first; only those with that tag, status (or several: "running,queued")
+        and of that user, where these are given."""
+        return self.get("/api/experiments", tag=tag, status=status, user=user)["experiments"]
+
+    def label_experiment(self, experiment_id: str, **change: Any) -> Dict[str, Any]:
+        """Changes what people write on it; returns `tags` and `note`. `change`: tags, add_tags, remove_tags, note."""
+        return self.call("PATCH", experiment_path(experiment_id), body=change)
+
+    def note(self, experiment_id: str, text: str) -> None:
+        """Notes something about it, at its time: it is in its events and in events.csv of its results."""
+        self.call("POST", experiment_path(experiment_id, "/notes"), body={"text": text}, repeatable=False)
+
+    def events(self, experiment_id: str, after: int = 0) -> List[Dict[str, Any]]:
+        """What happened to it, oldest first: `number`, `time` (milliseconds since 1970), `kind`, `who`, `message`."""
+        found: List[Dict[str, Any]] = []
+        while True:
+            page = self.get(experiment_path(experiment_id, "/events"), after=found[-1]["number"] if found else after)["events"]
+            if not page:
+                return found
+            found.extend(page)
+
+    def compare(self, first: str, *others: str, metrics: Sequence[str] = (), points: int = 200) -> Dict[str, Any]:
+        """Runs side by side, each from its beginning: `differs`, `step_ms` and, for each of `metrics` (all when left out),
+        figures, differences against the first one and values on a common grid."""
+        query = [("ids", ",".join([first, *others])), ("points", points), *[("metric", name) for name in metrics]]
+        return self.get(f"/api/experiments/compare?{urlencode(query)}")
 
     def experiment(self, experiment_id: str) -> Dict[str, Any]:
         """One experiment: `status` is queued, preparing, running, stopping, completed, failed, stopped or timed_out."""
@@ -155,23 +232,35 @@ class Hub:
         """Asks it to end; the vessel becomes safe. Returns the hub's message."""
         return str(self.call("POST", experiment_path(experiment_id, "/stop"), body={}).get("message", ""))
 
-    def results(self, experiment_id: str) -> Dict[str, Any]:
-        """What it left so far: `files` (each with `name` and `size`), `exit_code`, `status`, `reason`, `message`."""
-        return self.get(experiment_path(experiment_id, "/results"))["results"]
+    def results(self, experiment_id: str, partial: bool = False) -> Dict[str, Any]:
+        """What it left so far: `files` (each with `name` and `size`), `exit_code`, `status`, `reason`, `message`.
+
+        partial: of one that runs, also what is in its output folder now; see `download`.
+        """
+        return self.get(experiment_path(experiment_id, "/results"), partial="true" if partial else None)["results"]
 
     def logs(self, experiment_id: str, tail: Optional[int] = None) -> str:
         """What it printed; the last `tail` lines where that is given."""
         return _joined(self.get(experiment_path(experiment_id, "/logs"), tail=tail)["logs"])
 
-    def download(self, experiment_id: str, target: Union[str, Path]) -> Path:
-        """Saves results.zip at `target` (a folder gets `<id>.zip` in it) and returns where. Replaces a file whole or not at all."""
+    def download(
+        self, experiment_id: str, target: Union[str, Path], *, file: Optional[str] = None, partial: bool = False
+    ) -> Path:
+        """Saves results.zip at `target` (a folder gets `<id>.zip` in it) and returns where. Replaces a file whole or not at all.
+
+        file: only this one of it, as `results` names it. partial: of one that runs, what there is so far: its outputs (safely
+        copied, at most every ten seconds), readings, commands and events.
+        """
         path = Path(target)
         if path.is_dir():
-            path = path / f"{experiment_id}.zip"
+            path = path / (os.path.basename(file) if file else f"{experiment_id}.zip")
+        query = {"file": file, "partial": "true" if partial else None}
         unfinished = tempfile.NamedTemporaryFile(dir=path.parent, prefix=".labhub-", delete=False)
         try:
             with unfinished:
-                self._transport.request("GET", experiment_path(experiment_id, "/download"), sink=unfinished)
+                self._transport.request(
+                    "GET", experiment_path(experiment_id, "/download"), query, sink=unfinished, wait=_PARTIAL_WAIT if partial else 0.0
+                )
             os.replace(unfinished.name, path)
         except BaseException:
             os.unlink(unfinished.name)
@@ -272,6 +361,16 @@ class Hub:
 def alarms(device: Optional[str] = None, severity: Optional[str] = None, hub: Optional[Hub] = None) -> List[Dict[str, Any]]:
     """The alarms that are active or not acknowledged: see `Hub.alarms`."""
     return (hub or connect()).alarms(device, severity)
+
+
+def note(text: str, hub: Optional[Hub] = None) -> None:
+    """Notes something about this experiment, at this time: people see it live (`labhub events -f ID`), and it is in
+    events.csv of the results. Errors: Malformed (outside an experiment, or not 1 to 4096 bytes), TooMany (10,000 notes).
+    """
+    experiment_id = context.experiment.id
+    if experiment_id is None:
+        raise errors.Malformed("this is no experiment's script", "Hub.note(experiment_id, text) notes from outside")
+    (hub or connect()).note(experiment_id, text)
 
 
 def connect(url: Optional[str] = None, token: Optional[str] = None, retry_for: Optional[float] = None) -> Hub:

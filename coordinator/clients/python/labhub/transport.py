@@ -53,6 +53,7 @@ class _Request:
     timeout: float
     repeatable: bool
     sink: Optional[BinaryIO] = None
+    source: Optional[BinaryIO] = None
 
 
 class _Connection:
@@ -117,11 +118,13 @@ class Transport:
         repeatable: bool = True,
         retry_for: Optional[float] = None,
         sink: Optional[BinaryIO] = None,
+        source: Optional[BinaryIO] = None,
     ) -> Answer:
         """One exchange. Errors: Unavailable when no answer came in time; else the one the hub named.
 
         `wait` is how many seconds the request asks the hub to take. A request that is not `repeatable` is sent again
         only where the hub can't have seen it. `sink` takes a successful answer's body; it is emptied before each attempt.
+        `source` is a file to send as it is, from its beginning in each attempt.
         """
         present = {name: value for name, value in (query or {}).items() if value is not None}
         target = self._prefix + path + ("?" + urlencode(present) if present else "")
@@ -132,7 +135,10 @@ class Transport:
         if body is not None:
             payload = encode(body)
             headers["Content-Type"] = "application/json"
-        request = _Request(method, target, payload, headers, ANSWER_TIMEOUT + wait, repeatable, sink)
+        if source is not None:
+            headers["Content-Type"] = "application/octet-stream"
+            headers["Content-Length"] = str(source.seek(0, os.SEEK_END))
+        request = _Request(method, target, payload, headers, ANSWER_TIMEOUT + wait, repeatable, sink, source)
         answer = self._exchange(request, self.retry_for if retry_for is None else retry_for)
         if not 200 <= answer.status < 300:
             raise errors.from_answer(answer.status, answer.body)
@@ -184,7 +190,11 @@ class Transport:
             raise _NoAnswer(fault, sent=False) from fault
         try:
             connection.sock.settimeout(request.timeout)
-            connection.request(request.method, request.target, body=request.body, headers=request.headers)
+            body: Any = request.body
+            if request.source is not None:
+                request.source.seek(0)
+                body = request.source
+            connection.request(request.method, request.target, body=body, headers=request.headers)
             return _receive(connection.getresponse(), request.sink)
         except (OSError, http.client.HTTPException) as fault:
             self._drop()
