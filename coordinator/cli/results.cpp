@@ -65,9 +65,11 @@ ExitStatus tell(Console& console, const std::string& subject, const ResultCheck&
 Task<ExitStatus> save_results(Context& context, ResultsCommand command) {
     fs::path to = command.to;
     if (to.empty()) to = command.file.empty() ? command.id + ".zip" : fs::path(command.file).filename().string();
-    std::string target = experiment_path(command.id) + "/download?";
-    if (command.is_partial) target += "partial=true&";
-    if (!command.file.empty()) target += "file=" + http::percent_encode(command.file);
+    http::Query query;
+    if (command.is_partial) query.emplace_back("partial", "true");
+    if (!command.file.empty()) query.emplace_back("file", command.file);
+    std::string target = experiment_path(command.id) + "/download";
+    if (!query.empty()) target += "?" + http::encode_query(query);
     auto saved = co_await context.hub.download(std::move(target), to, kLongestCopy);
     if (!saved) co_return context.give_up(saved.error());
     std::vector<std::string> names{to.filename().string()};

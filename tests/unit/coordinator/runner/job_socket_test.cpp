@@ -47,6 +47,7 @@ class Sockets : public ::testing::Test {
         events.on_started = [this](JobId, Started started) { started_ = std::move(started); };
         events.on_ended = [this](JobId, Ended ended) { ended_ = std::move(ended); };
         events.on_lost = [this](JobId) { ++losses_; };
+        events.on_snapshot = [this](JobId, SnapshotTaken taken) { snapshot_ = std::move(taken); };
         auto opened = JobSocket::open(context_.get_executor(), path_, std::move(events));
         ASSERT_TRUE(opened) << opened.error().to_string();
         socket_ = std::move(*opened);
@@ -64,7 +65,8 @@ class Sockets : public ::testing::Test {
                                   [this](std::string reason, std::chrono::milliseconds grace) {
                                       stop_reason_ = std::move(reason), stop_grace_ = grace;
                                   },
-                                  [this] { released_ = true; }});
+                                  [this] { released_ = true; },
+                                  [this](std::uint64_t most_bytes) { snapshot_asked_ = most_bytes; }});
         runner_->spawn("link", link_->run());
     }
     void hang_up() {
@@ -94,7 +96,25 @@ class Sockets : public ::testing::Test {
     std::optional<Ended> ended_;
     std::chrono::milliseconds stop_grace_{};
     bool released_ = false;
+    std::uint64_t snapshot_asked_ = 0;
+    std::optional<SnapshotTaken> snapshot_;
 };
+
+TEST_F(Sockets, ASnapshotIsAskedForAndAnswered) {
+    open();
+    EXPECT_EQ(socket_->take_snapshot(JobId{"job-1"}, 1'000).error().code, ErrorCode::unavailable);
+    call();
+    ASSERT_TRUE(until([&] { return hellos_ == 1; }));
+    ASSERT_TRUE(socket_->take_snapshot(JobId{"job-1"}, 1'000));
+    ASSERT_TRUE(until([&] { return snapshot_asked_ == 1'000; }));
+    link_->report(SnapshotTaken{UtcMillis{7}, 12, 3, {"output/link is a symbolic link: left out"}, ""});
+    ASSERT_TRUE(until([&] { return snapshot_.has_value(); }));
+    EXPECT_EQ(snapshot_->time, UtcMillis{7});
+    EXPECT_EQ(snapshot_->bytes, 12u);
+    EXPECT_EQ(snapshot_->files, 3u);
+    EXPECT_EQ(snapshot_->notes.front(), "output/link is a symbolic link: left out");
+    EXPECT_EQ(snapshot_->failure, "");
+}
 
 TEST_F(Sockets, HelloBringsTheListener) {
     open();

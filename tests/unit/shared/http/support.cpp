@@ -16,8 +16,11 @@
 
 namespace labhub::http::test {
 
-ServerThread::ServerThread(Server::Handler handler, ServerLimits limits)
+ServerThread::ServerThread(Server::Handler handler, ServerLimits limits, std::string streamed)
     : work_(io_.get_executor()), server_(std::make_unique<Server>(io_.get_executor(), limits, std::move(handler))) {
+    if (!streamed.empty())
+        server_->stream_bodies(
+            [begin = std::move(streamed)](std::string_view, std::string_view path) { return path.starts_with(begin); });
     auto port = server_->listen("127.0.0.1", 0, "public");
     EXPECT_TRUE(port) << port.error().to_string();
     port_ = port.value_or(0);

@@ -17,7 +17,8 @@ namespace labhub::http::test {
 /// A server on a thread of its own, so that a test can be a client that blocks.
 class ServerThread {
   public:
-    explicit ServerThread(Server::Handler handler, ServerLimits limits = {});
+    /// Of paths that begin with `streamed` the handler reads the body itself.
+    explicit ServerThread(Server::Handler handler, ServerLimits limits = {}, std::string streamed = "");
     ~ServerThread();
 
     std::uint16_t port() const { return port_; }
