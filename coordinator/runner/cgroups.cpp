@@ -1,6 +1,8 @@
 #include "coordinator/runner/cgroups.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -102,6 +104,24 @@ bool Cgroup::remove() const {
         all_gone = all_gone && ::access(folder.c_str(), F_OK) != 0;
     }
     return all_gone;
+}
+
+Result<std::string> enter_delegated_cgroup() {
+    if (cgroup_version() != 2) return std::string{};
+    LABHUB_TRY(const std::string text, read_file("/proc/self/cgroup"));
+    const std::string_view own = trim(text);
+    const auto mounted = hierarchies();
+    if (mounted.empty() || !own.starts_with("0::/")) return std::string{};
+    const std::string path{own.substr(std::string_view("0::").size())};
+    const std::filesystem::path folder = mounted.front().mount_point.string() + path;
+    char answer = 0;
+    // systemd marks what it keeps out of (docs/CGROUP_DELEGATION.md of systemd).
+    if (::getxattr(folder.c_str(), "trusted.delegate", &answer, 1) != 1 || answer != '1') return std::string{};
+    LABHUB_CHECK(make_folder(folder / "runner"));
+    const UniqueFd members{::open((folder / "runner/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC)};
+    if (!members || ::write(members.get(), "0", 1) != 1)
+        return system_error("enter the control group " + path + "/runner", errno);
+    return path;
 }
 
 int cgroup_version() {

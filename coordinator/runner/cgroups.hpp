@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "shared/base/result.hpp"
+
 namespace labhub::coordinator::runner {
 
 /// What the kernel counted for a sandbox.
@@ -33,6 +35,12 @@ class Cgroup {
   private:
     std::vector<std::filesystem::path> folders_;
 };
+
+/// Where systemd has delegated this process's own control group to it (a unit with Delegate=, version 2): makes place
+/// for sandboxes in it by moving this process into a group of its own below, as a group with processes can't divide
+/// what it has (cgroups(7), "no internal processes"). The path of the delegated one; empty where there is none. Errors
+/// as the system gave them.
+Result<std::string> enter_delegated_cgroup();
 
 /// 1, 2, or 0 for hybrid (v1 controllers with an empty v2 tree beside them).
 int cgroup_version();

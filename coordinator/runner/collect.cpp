@@ -35,8 +35,8 @@ Result<void> await_image_free(const fs::path& image) {
 }
 
 /// Where the outputs can be read: the image's mount, the plain folder, or nowhere.
-Result<fs::path> reach_outputs(const fs::path& job_dir) {
-    const fs::path folder = sandbox_folder(job_dir), image = image_path(folder), plain = plain_output_path(folder);
+Result<fs::path> reach_outputs(const fs::path& folder) {
+    const fs::path image = image_path(folder), plain = plain_output_path(folder);
     if (::access(plain.c_str(), F_OK) == 0) return plain;
     if (::access(image.c_str(), F_OK) != 0) return fs::path{};
     LABHUB_CHECK(await_image_free(image));
@@ -51,12 +51,12 @@ Result<fs::path> reach_outputs(const fs::path& job_dir) {
 }
 
 /// Cgroup and processes only; the outputs stay.
-ResourceUse end_sandbox(const fs::path& job_dir, const RunnerState& state) {
-    const JobId name = sandbox_name(job_dir, state.job_id);
-    const Cgroup cgroup{cgroup_path(name)};
+ResourceUse end_sandbox(const fs::path& folder, const RunnerState& state) {
+    const JobId name = sandbox_name(folder, state.job_id);
+    const Cgroup cgroup{state.cgroup.empty() ? cgroup_path(name) : state.cgroup};
     const ResourceUse use = cgroup.use();
     if (!cgroup.kill_all(kKillLimit)) spdlog::error("processes of {} survive SIGKILL", state.job_id.value);
-    delete_container(state.runtime_program, sandbox_folder(job_dir), name);
+    delete_container(state.runtime_program, folder, name);
     if (!cgroup.remove()) spdlog::warn("the cgroup of {} could not be removed", state.job_id.value);
     return use;
 }
@@ -74,17 +74,17 @@ Ended lost_end(const RunnerState& state, const ResourceUse& use) {
     return ended;
 }
 
-void clear_sandbox_folder(const fs::path& job_dir) {
-    ::umount2((sandbox_folder(job_dir) / "collect").c_str(), MNT_DETACH);
+void clear_sandbox_folder(const fs::path& folder) {
+    ::umount2((folder / "collect").c_str(), MNT_DETACH);
     std::error_code failure;
-    fs::remove_all(sandbox_folder(job_dir), failure);
-    if (failure) spdlog::warn("clear {}: {}", sandbox_folder(job_dir).string(), failure.message());
+    fs::remove_all(folder, failure);
+    if (failure) spdlog::warn("clear {}: {}", folder.string(), failure.message());
 }
 
 }  // namespace
 
 Result<void> discard_waiting(const fs::path& folder) {
-    LABHUB_TRY(const UniqueFd lock, lock_job(folder));
+    LABHUB_TRY(const JobLock lock, lock_job(folders_of(folder)));
     if (const auto spec = read_job_spec(folder)) {
         const Cgroup cgroup{cgroup_path(spec->job_id)};
         if (!cgroup.kill_all(kKillLimit) || !cgroup.remove())
@@ -96,21 +96,20 @@ Result<void> discard_waiting(const fs::path& folder) {
     return {};
 }
 
-Result<RunnerState> collect(const fs::path& job_dir) {
-    LABHUB_TRY(const JobSpec spec, read_job_spec(job_dir));
-    LABHUB_TRY(const UniqueFd lock, lock_job(job_dir));
-    auto known = read_runner_state(job_dir);
+Result<RunnerState> collect(const JobSpec& spec, const JobFolders& folders) {
+    LABHUB_TRY(const JobLock lock, lock_job(folders));
+    auto known = known_state(folders);
     if (!known && known.error().code != ErrorCode::not_found) return known.error();
     RunnerState state = known ? std::move(*known) : RunnerState{};
     state.job_id = spec.job_id;
     LABHUB_CHECK(enter_private_mounts(state.hide_unified));
-    const ResourceUse use = end_sandbox(job_dir, state);
+    const ResourceUse use = end_sandbox(folders.sandbox, state);
     if (!state.ended) {
-        LABHUB_TRY(const fs::path outputs, reach_outputs(job_dir));
+        LABHUB_TRY(const fs::path outputs, reach_outputs(folders.sandbox));
         state.ended = lost_end(state, use);
-        LABHUB_CHECK(complete_result(job_dir, spec.limits, outputs, state));
+        LABHUB_CHECK(complete_result(folders, spec.limits, outputs, state));
     }
-    clear_sandbox_folder(job_dir);
+    clear_sandbox_folder(folders.sandbox);
     return state;
 }
 

@@ -2,7 +2,8 @@
 
 #include <filesystem>
 
-#include "coordinator/runner/job_report.hpp"
+#include "coordinator/runner/job_folders.hpp"
+#include "coordinator/runner/job_spec.hpp"
 
 namespace labhub::coordinator::runner {
 
@@ -10,7 +11,7 @@ namespace labhub::coordinator::runner {
 /// result folder with the reason `runner_lost`. A job that has ended in order keeps its end. Idempotent; blocks for at
 /// most about a minute. Errors conflict (a runner is at work there), unavailable (something still holds the output
 /// image; try again), and what the system said.
-Result<RunnerState> collect(const std::filesystem::path& job_dir);
+Result<RunnerState> collect(const JobSpec& spec, const JobFolders& folders);
 
 /// Removes what is left of a sandbox that waited for a job in `folder` and got none: processes, cgroup, folder. Errors
 /// conflict (its runner lives), and what the system said.

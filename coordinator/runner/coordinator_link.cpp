@@ -37,9 +37,9 @@ bool send_with_descriptor(int socket, const std::string& bytes, int descriptor) 
 
 }  // namespace
 
-CoordinatorLink::CoordinatorLink(asio::any_io_executor executor, std::filesystem::path socket,
+CoordinatorLink::CoordinatorLink(asio::any_io_executor executor, std::filesystem::path socket, Identity caller,
                                  CoordinatorLinkEvents events)
-    : path_(std::move(socket)), events_(std::move(events)), socket_(executor) {}
+    : path_(std::move(socket)), caller_(caller), events_(std::move(events)), socket_(executor) {}
 
 Task<void> CoordinatorLink::run() {
     Backoff backoff{kFirstPause, kLongestPause};
@@ -59,6 +59,8 @@ Task<void> CoordinatorLink::run() {
 }
 
 bool CoordinatorLink::connect() {
+    // A link laid at the path may lead to another's socket: who listens there must not hear from root.
+    const ActingAs acting{caller_};
     const auto address = SocketAddress::of(path_);
     if (!address) return false;
     boost::system::error_code failure;

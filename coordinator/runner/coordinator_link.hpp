@@ -5,6 +5,7 @@
 
 #include <boost/asio/local/stream_protocol.hpp>
 
+#include "coordinator/runner/acting_as.hpp"
 #include "coordinator/runner/job_socket.hpp"
 #include "shared/runtime/task.hpp"
 
@@ -24,7 +25,9 @@ struct CoordinatorLinkEvents {
 /// Hello. Lives on one executor.
 class CoordinatorLink {
   public:
-    CoordinatorLink(asio::any_io_executor executor, std::filesystem::path socket, CoordinatorLinkEvents events);
+    /// `caller`: who the socket's owner is told we are.
+    CoordinatorLink(asio::any_io_executor executor, std::filesystem::path socket, Identity caller,
+                    CoordinatorLinkEvents events);
 
     /// Runs until cancelled.
     Task<void> run();
@@ -41,6 +44,7 @@ class CoordinatorLink {
     void send(const std::string& bytes);
 
     std::filesystem::path path_;
+    Identity caller_;
     CoordinatorLinkEvents events_;
     Local::socket socket_;
     bool greeted_ = false, accepted_ = false;

@@ -25,6 +25,7 @@ constexpr std::chrono::seconds kLogDeadline{30};
 constexpr std::chrono::milliseconds kOutputPeriod{500};
 constexpr std::chrono::milliseconds kFloodPause{5};
 constexpr std::chrono::hours kReleaseDeadline{7 * 24};
+constexpr std::chrono::seconds kDismissedDeadline{5};
 constexpr std::size_t kPipeChunk = 64u << 10;
 
 }  // namespace
@@ -55,11 +56,11 @@ Result<std::string> run_message(const JobSpec& spec) {
     return message;
 }
 
-JobRun::JobRun(asio::io_context& context, JobSpec spec, std::filesystem::path job_dir, RuntimeChoice choice,
+JobRun::JobRun(asio::io_context& context, JobSpec spec, JobFolders folders, RuntimeChoice choice,
                Result<Sandbox> sandbox, std::optional<StandingSandbox> standing)
     : context_(context),
       spec_(std::move(spec)),
-      job_dir_(std::move(job_dir)),
+      folders_(std::move(folders)),
       choice_(std::move(choice)),
       sandbox_(std::move(sandbox)),
       standing_(std::move(standing)),
@@ -67,8 +68,8 @@ JobRun::JobRun(asio::io_context& context, JobSpec spec, std::filesystem::path jo
       kill_timer_(context),
       release_timer_(context),
       logs_timer_(context),
-      snapshot_(context.get_executor(), job_dir_),
-      link_(context.get_executor(), spec_.socket,
+      snapshot_(context.get_executor(), folders_),
+      link_(context.get_executor(), spec_.socket, folders_.owner,
             {[this] { return hello(); },
              [this] { return sandbox_ && state_.phase != Phase::ended ? sandbox_->listener() : -1; },
              [this](std::string reason, std::chrono::milliseconds grace) { end_script(reason, grace); },
@@ -80,7 +81,7 @@ JobRun::JobRun(asio::io_context& context, JobSpec spec, std::filesystem::path jo
     state_.pid = ::getpid();
     state_.runtime_program = choice_.program;
     state_.hide_unified = choice_.hide_unified;
-    state_.cgroup = cgroup_path(sandbox_ ? sandbox_->name() : spec_.job_id);
+    state_.cgroup = sandbox_ ? sandbox_->cgroup() : cgroup_path(spec_.job_id);
 }
 
 JobRun::~JobRun() = default;
@@ -98,14 +99,14 @@ Task<void> JobRun::run() {
     finish();
     co_await tasks_.stop();
     link_.report(*state_.ended);
-    if (sandbox_ && complete_) sandbox_->dismantle();
+    if (complete_) clear_away();
     co_await await_release();
     co_await link_tasks_.stop();
 }
 
 Result<void> JobRun::open_streams() {
-    LABHUB_TRY(out_log_, LogFile::open(job_dir_ / "stdout.txt", spec_.limits.log_bytes));
-    LABHUB_TRY(err_log_, LogFile::open(job_dir_ / "stderr.txt", spec_.limits.log_bytes));
+    LABHUB_TRY(out_log_, LogFile::open(folders_.job / "stdout.txt", spec_.limits.log_bytes, folders_.owner));
+    LABHUB_TRY(err_log_, LogFile::open(folders_.job / "stderr.txt", spec_.limits.log_bytes, folders_.owner));
     if (standing_) {
         streams_ = std::move(standing_->streams);
     } else {
@@ -116,7 +117,7 @@ Result<void> JobRun::open_streams() {
     tasks_.spawn("stdout", pump(std::move(streams_.out), &*out_log_));
     tasks_.spawn("stderr", pump(std::move(streams_.err), &*err_log_));
     tasks_.spawn("lifeline", follow_lifeline());
-    tasks_.spawn("signals", watch_signals());
+    link_tasks_.spawn("signals", watch_signals());
     return {};
 }
 
@@ -255,7 +256,10 @@ Task<void> JobRun::watch_output() {
 Task<void> JobRun::watch_signals() {
     asio::signal_set signals(context_, SIGTERM, SIGINT, SIGHUP);
     auto [failure, number] = co_await signals.async_wait(as_result);
-    if (!failure) end_script("runner_stopped", std::chrono::milliseconds{spec_.limits.grace_ms});
+    if (failure) co_return;
+    dismissed_ = true;
+    release_timer_.cancel();
+    end_script("runner_stopped", std::chrono::milliseconds{spec_.limits.grace_ms});
 }
 
 /// The first cause is the one that is told; a later one may only bring the kill forward.
@@ -300,7 +304,7 @@ void JobRun::take_snapshot(std::uint64_t most_bytes) {
         none.failure = state_.phase == Phase::ended ? "the script has ended" : "the script has not begun";
         return report(std::move(none));
     }
-    snapshot_.take(sandbox_->output(), output_bounds(job_dir_, spec_.limits, most_bytes), report);
+    snapshot_.take(sandbox_->output(), output_bounds(folders_, spec_.limits, most_bytes), report);
 }
 
 void JobRun::finish() {
@@ -312,7 +316,7 @@ void JobRun::finish() {
     state_.ended = name_the_end(facts_, spec_.limits);
     state_.ended->time = SystemClock{}.utc_now();
     const auto output = sandbox_ ? sandbox_->output() : std::filesystem::path{};
-    const auto completed = complete_result(job_dir_, spec_.limits, output, state_);
+    const auto completed = complete_result(folders_, spec_.limits, output, state_);
     if (!completed) spdlog::error("the result folder is incomplete: {}", completed.error().to_string());
     state_.phase = Phase::ended;
     complete_ = completed.has_value();
@@ -320,14 +324,25 @@ void JobRun::finish() {
     spdlog::info("ended: {}", state_.ended->message);
 }
 
+void JobRun::clear_away() {
+    if (sandbox_) return sandbox_->dismantle();
+    std::error_code failure;
+    if (folders_.is_apart) std::filesystem::remove_all(folders_.sandbox, failure);
+}
+
 Task<void> JobRun::await_release() {
-    release_timer_.expires_after(kReleaseDeadline);
-    if (!released_) co_await release_timer_.async_wait(as_result);
-    if (!released_) spdlog::warn("no coordinator took the end of this job within a week; it is in runner.json");
+    while (!released_) {
+        release_timer_.expires_after(dismissed_ ? kDismissedDeadline : kReleaseDeadline);
+        auto [failure] = co_await release_timer_.async_wait(as_result);
+        // Released, or dismissed meanwhile.
+        if (failure) continue;
+        spdlog::warn("no coordinator has taken the end of this job; it is in runner.json");
+        co_return;
+    }
 }
 
 void JobRun::save() {
-    const auto saved = write_runner_state(job_dir_, state_);
+    const auto saved = record_state(folders_, state_);
     if (!saved) spdlog::error("{}", saved.error().to_string());
 }
 
@@ -335,10 +350,10 @@ Hello JobRun::hello() const {
     return Hello{spec_.job_id, spec_.secret, state_.pid, state_.phase, state_.started, state_.ended};
 }
 
-void run_job(JobSpec spec, std::filesystem::path job_dir, RuntimeChoice choice, Result<Sandbox> sandbox,
+void run_job(JobSpec spec, JobFolders folders, RuntimeChoice choice, Result<Sandbox> sandbox,
              std::optional<StandingSandbox> standing) {
     asio::io_context context{1};
-    JobRun job{context,           std::move(spec),    std::move(job_dir),
+    JobRun job{context,           std::move(spec),    std::move(folders),
                std::move(choice), std::move(sandbox), std::move(standing)};
     asio::co_spawn(context, job.run(), [](std::exception_ptr failure) {
         if (failure) std::rethrow_exception(failure);

@@ -10,7 +10,7 @@
 
 #include "coordinator/runner/coordinator_link.hpp"
 #include "coordinator/runner/ending.hpp"
-#include "coordinator/runner/job_report.hpp"
+#include "coordinator/runner/job_folders.hpp"
 #include "coordinator/runner/log_file.hpp"
 #include "coordinator/runner/sandbox.hpp"
 #include "coordinator/runner/snapshot.hpp"
@@ -38,8 +38,8 @@ class JobRun {
   public:
     /// `sandbox` may be an error: then the job ends at once, with that as its message. `standing`: it has waited and
     /// taken the job, and needs no runtime any more.
-    JobRun(asio::io_context& context, JobSpec spec, std::filesystem::path job_dir, RuntimeChoice choice,
-           Result<Sandbox> sandbox, std::optional<StandingSandbox> standing = {});
+    JobRun(asio::io_context& context, JobSpec spec, JobFolders folders, RuntimeChoice choice, Result<Sandbox> sandbox,
+           std::optional<StandingSandbox> standing = {});
     ~JobRun();
 
     /// Runs until the end is stored by the coordinator, or nobody asked for it in a week.
@@ -66,12 +66,13 @@ class JobRun {
     void kill_sandbox();
     void take_snapshot(std::uint64_t most_bytes);
     void finish();
+    void clear_away();
     void save();
     Hello hello() const;
 
     asio::io_context& context_;
     JobSpec spec_;
-    std::filesystem::path job_dir_;
+    JobFolders folders_;
     RuntimeChoice choice_;
     Result<Sandbox> sandbox_;
     RunnerState state_;
@@ -81,6 +82,7 @@ class JobRun {
     StreamPairs streams_;
     pid_t init_ = 0;
     bool killed_ = false, released_ = false, complete_ = false;
+    bool dismissed_ = false;  ///< whoever stops us won't wait until a coordinator comes
     asio::posix::stream_descriptor lifeline_;
     asio::steady_timer kill_timer_, release_timer_, logs_timer_;
     int open_logs_ = 0;
@@ -95,7 +97,7 @@ class JobRun {
 Result<std::string> run_message(const JobSpec& spec);
 
 /// Runs a JobRun to its end, on a loop of its own.
-void run_job(JobSpec spec, std::filesystem::path job_dir, RuntimeChoice choice, Result<Sandbox> sandbox,
+void run_job(JobSpec spec, JobFolders folders, RuntimeChoice choice, Result<Sandbox> sandbox,
              std::optional<StandingSandbox> standing = {});
 
 }  // namespace labhub::coordinator::runner

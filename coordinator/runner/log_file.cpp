@@ -17,8 +17,10 @@ constexpr std::uint64_t kTailShare = 4;
 
 }  // namespace
 
-Result<LogFile> LogFile::open(const std::filesystem::path& path, std::uint64_t limit) {
+Result<LogFile> LogFile::open(const std::filesystem::path& path, std::uint64_t limit, Identity owner) {
+    const ActingAs acting{owner};
     LogFile log;
+    log.owner_ = owner;
     log.file_ = UniqueFd{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644)};
     if (!log.file_) return system_error("create " + path.string(), errno);
     log.path_ = path;
@@ -49,6 +51,7 @@ void LogFile::put(std::string_view bytes) {
 
 void LogFile::put_in_tail(std::string_view bytes) {
     if (!tail_) {
+        const ActingAs acting{owner_};
         auto opened = LogTail::open(path_, written_, limit_ - head_);
         if (opened) tail_ = std::move(*opened);
     }
@@ -56,6 +59,7 @@ void LogFile::put_in_tail(std::string_view bytes) {
 }
 
 void LogFile::finish() {
+    const ActingAs acting{owner_};
     if (auto joined = join_log_tail(path_); !joined) spdlog::warn("{}", joined.error().to_string());
     if (refused_ == 0) return;
     put("\n[labhub] " + std::to_string(refused_) + " bytes of this log could not be written: the hub had no room\n");

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "coordinator/runner/acting_as.hpp"
 #include "coordinator/runner/log_tail.hpp"
 
 namespace labhub::coordinator::runner {
@@ -14,7 +15,8 @@ namespace labhub::coordinator::runner {
 /// (disk full) is counted too: a log must not end a job.
 class LogFile {
   public:
-    static Result<LogFile> open(const std::filesystem::path& path, std::uint64_t limit);
+    /// `owner`: as whom the file, and what goes with it, is opened.
+    static Result<LogFile> open(const std::filesystem::path& path, std::uint64_t limit, Identity owner = ourselves());
 
     void write(std::string_view bytes);
     /// Adds the last part, where there is one, and how much could not be written. Call once, at the end.
@@ -27,6 +29,7 @@ class LogFile {
     void put_in_tail(std::string_view bytes);
 
     std::filesystem::path path_;
+    Identity owner_;  ///< as whom it was opened
     UniqueFd file_;
     LogTail tail_;
     std::uint64_t limit_ = 0, head_ = 0, written_ = 0, refused_ = 0;

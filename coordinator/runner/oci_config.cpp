@@ -123,7 +123,7 @@ json::array id_mappings(const JobId& job) {
 json::object linux_part(const JobSpec& spec, const BundleSources& sources, const BundleOptions& options) {
     json::object part{
         {"namespaces", namespaces(sources, options)},
-        {"cgroupsPath", cgroup_path(spec.job_id)},
+        {"cgroupsPath", options.cgroup.empty() ? cgroup_path(spec.job_id) : options.cgroup},
         {"resources", resources(spec.limits, options)},
         {"seccomp", seccomp_profile()},
         // Facts about the host that no script needs, and switches that change it.

@@ -35,6 +35,7 @@ struct BundleOptions {
     bool user_namespace = true;
     bool limit_swap = false;
     std::uint64_t largest_file = 0;  ///< bytes
+    std::string cgroup;              ///< empty: cgroup_path() of the job
     bool waits = false;              ///< labhub-init is told by its lifeline what to run, and with which environment
 };
 
@@ -45,7 +46,7 @@ struct CpuQuota {
 };
 CpuQuota cpu_quota(const Limits& limits);
 
-/// "/labhub/<job id>", in every cgroup hierarchy.
+/// "/labhub/<job id>", in every cgroup hierarchy: where a sandbox's is that has no other.
 std::string cgroup_path(const JobId& job);
 /// The host's number for the script's user.
 std::uint32_t host_uid(const JobId& job);

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 
+#include "coordinator/runner/acting_as.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/text.hpp"
 
@@ -31,12 +32,26 @@ struct CloseFolder {
 };
 using Folder = std::unique_ptr<DIR, CloseFolder>;
 
+/// In this file what was written in the sandbox is opened as ourselves, as its owner exists nowhere else; what is
+/// written, as whom the caller acts as.
 Folder open_folder(int parent, const char* name) {
+    const ActingAs us{ourselves()};
     const int fd = ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) return nullptr;
     Folder folder{::fdopendir(fd)};
     if (!folder) ::close(fd);
     return folder;
+}
+
+bool look_at(int parent, const char* name, struct stat& facts) {
+    const ActingAs us{ourselves()};
+    return ::fstatat(parent, name, &facts, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/// Non-blocking: were it a fifo after all, open would wait for ever.
+UniqueFd open_file(int parent, const char* name) {
+    const ActingAs us{ourselves()};
+    return UniqueFd{::openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
 }
 
 const char* kind_name(mode_t mode) {
@@ -79,7 +94,7 @@ class Copier {
     Result<void> entry_of(DIR* from, int to, const char* own, const std::string& name, int depth) {
         LABHUB_CHECK(go_on());
         struct stat facts {};
-        if (::fstatat(::dirfd(from), own, &facts, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (!look_at(::dirfd(from), own, facts)) {
             note(name, std::string("can't be read (") + std::strerror(errno) + ")");
             return {};
         }
@@ -117,8 +132,7 @@ class Copier {
     }
 
     Result<void> file(DIR* from, int to, const char* own, const std::string& name) {
-        // Non-blocking: were it a fifo after all, open would wait for ever.
-        const UniqueFd source{::openat(::dirfd(from), own, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+        const UniqueFd source = open_file(::dirfd(from), own);
         struct stat facts {};
         if (!source || ::fstat(source.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
             note(name, std::string("can't be read (") + std::strerror(errno) + ")");
@@ -193,8 +207,7 @@ bool add_use(DIR* folder, const FolderUse& most, int depth, FolderUse& use) {
     while (const dirent* entry = ::readdir(folder)) {
         const std::string_view name = entry->d_name;
         struct stat facts {};
-        if (name == "." || name == ".." || ::fstatat(::dirfd(folder), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) != 0)
-            continue;
+        if (name == "." || name == ".." || !look_at(::dirfd(folder), entry->d_name, facts)) continue;
         use.bytes += static_cast<std::uint64_t>(facts.st_blocks) * kStatBlock;
         if (++use.files > most.files || use.bytes > most.bytes) return false;
         if (!S_ISDIR(facts.st_mode)) continue;

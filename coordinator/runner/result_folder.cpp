@@ -1,7 +1,6 @@
 #include "coordinator/runner/result_folder.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,10 +17,12 @@
 namespace labhub::coordinator::runner {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr const char* kLogs[] = {"stdout.txt", "stderr.txt"};
 
 /// The script's log gets what a person who looks there should know.
-void tell_in_log(const std::filesystem::path& job_dir, const std::vector<std::string>& notes) {
+void tell_in_log(const fs::path& job_dir, const std::vector<std::string>& notes) {
     const UniqueFd log{
         ::open((job_dir / "stderr.txt").c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644)};
     for (const auto& note : notes) {
@@ -30,30 +31,16 @@ void tell_in_log(const std::filesystem::path& job_dir, const std::vector<std::st
     }
 }
 
-void give_to(const std::filesystem::path& path, const struct stat& owner) {
+void give_to(const fs::path& path, const struct stat& owner) {
     if (::geteuid() == 0) (void)!::lchown(path.c_str(), owner.st_uid, owner.st_gid);
 }
 
 }  // namespace
 
-Result<UniqueFd> lock_job(const std::filesystem::path& job_dir) {
-    UniqueFd lock{::open((job_dir / "runner.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
-    if (!lock) return system_error("open " + (job_dir / "runner.lock").string(), errno);
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-        return Error{ErrorCode::conflict, "another runner is at work on " + job_dir.string()};
-    return lock;
-}
-
-Result<UniqueFd> claim_job(const std::filesystem::path& job_dir) {
-    LABHUB_TRY(UniqueFd lock, lock_job(job_dir));
-    if (const auto before = read_runner_state(job_dir); before && before->phase != Phase::preparing)
-        return Error{ErrorCode::conflict, "this job was run before", "`labhub-runner collect` brings in what it left"};
-    return lock;
-}
-
-OutputBounds output_bounds(const std::filesystem::path& job_dir, const Limits& limits, std::uint64_t most_bytes) {
+OutputBounds output_bounds(const JobFolders& folders, const Limits& limits, std::uint64_t most_bytes) {
+    const ActingAs acting{folders.owner};
     struct stat owner {};
-    ::stat(job_dir.c_str(), &owner);
+    ::stat(folders.job.c_str(), &owner);
     OutputBounds bounds;
     // What fitted into the image, the file system's rounding included, must fit here.
     bounds.bytes = std::min(most_bytes, image_bytes(limits.output_bytes, limits.output_files));
@@ -63,13 +50,15 @@ OutputBounds output_bounds(const std::filesystem::path& job_dir, const Limits& l
     return bounds;
 }
 
-Result<void> complete_result(const std::filesystem::path& job_dir, const Limits& limits,
-                             const std::filesystem::path& output, RunnerState& state) {
+Result<void> complete_result(const JobFolders& folders, const Limits& limits, const fs::path& output,
+                             RunnerState& state) {
+    const fs::path& job_dir = folders.job;
+    const ActingAs acting{folders.owner};
     struct stat owner {};
     if (::stat(job_dir.c_str(), &owner) != 0) return system_error("look at " + job_dir.string(), errno);
     if (!output.empty()) {
         const auto all = std::numeric_limits<std::uint64_t>::max();
-        auto brought = bring_out(output, job_dir / "output", output_bounds(job_dir, limits, all));
+        auto brought = bring_out(output, job_dir / "output", output_bounds(folders, limits, all));
         if (brought)
             state.notes = std::move(brought->notes);
         else
@@ -90,7 +79,7 @@ Result<void> complete_result(const std::filesystem::path& job_dir, const Limits&
     LABHUB_CHECK(write_file(job_dir / "exitcode.txt", std::to_string(state.ended->exit_code) + "\n"));
     give_to(job_dir / "exitcode.txt", owner);
     state.phase = Phase::ended;
-    LABHUB_CHECK(write_runner_state(job_dir, state));
+    LABHUB_CHECK(record_state(folders, state));
     give_to(job_dir / "runner.json", owner);
     return {};
 }

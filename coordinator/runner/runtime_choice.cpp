@@ -69,7 +69,7 @@ Result<std::string> run_trial(const RuntimeChoice& choice, const fs::path& folde
     const JobSpec spec = trial_spec();
     LABHUB_CHECK(make_folder(folder, 0700));
     LABHUB_CHECK(write_file(folder / "script.py", ""));
-    LABHUB_TRY(Sandbox sandbox, Sandbox::prepare(spec, folder, choice));
+    LABHUB_TRY(Sandbox sandbox, Sandbox::prepare(spec, folders_of(folder), choice));
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return system_error("make the lifeline", errno);

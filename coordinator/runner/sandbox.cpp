@@ -74,8 +74,8 @@ Result<void> put(const fs::path& path, std::string_view bytes) {
 fs::path image_path(const fs::path& sandbox_folder) { return sandbox_folder / "output.img"; }
 fs::path plain_output_path(const fs::path& sandbox_folder) { return sandbox_folder / "output"; }
 
-JobId sandbox_name(const fs::path& job_dir, const JobId& job) {
-    const auto waited = read_job_spec(sandbox_folder(job_dir));
+JobId sandbox_name(const fs::path& sandbox_folder, const JobId& job) {
+    const auto waited = read_job_spec(sandbox_folder);
     return waited ? waited->job_id : job;
 }
 
@@ -100,11 +100,11 @@ Sandbox::Sandbox(const JobSpec& spec, const fs::path& folder, const RuntimeChoic
     options_.limit_swap = can_limit_swap();
 }
 
-Result<Sandbox> Sandbox::prepare(const JobSpec& spec, const fs::path& job_dir, const RuntimeChoice& choice) {
-    Sandbox sandbox{spec, sandbox_folder(job_dir), choice};
-    LABHUB_TRY(const std::string script, read_file(job_dir / "script.py", kMaxScript));
-    std::error_code none;
-    if (const fs::path input = input_folder(job_dir); fs::is_directory(input, none)) sandbox.input_ = input;
+Result<Sandbox> Sandbox::prepare(const JobSpec& spec, const JobFolders& folders, const RuntimeChoice& choice) {
+    Sandbox sandbox{spec, folders.sandbox, choice};
+    if (!folders.cgroups.empty()) sandbox.options_.cgroup = folders.cgroups + "/" + spec.job_id.value;
+    LABHUB_TRY(const std::string script, read_script(folders, kMaxScript));
+    LABHUB_TRY(sandbox.input_, open_input(folders));
     LABHUB_CHECK(sandbox.make(spec, script));
     return sandbox;
 }
@@ -165,7 +165,7 @@ Result<void> Sandbox::set_limits(const Limits& limits) const {
 Result<void> Sandbox::make(const JobSpec& spec, const std::string& script) {
     LABHUB_CHECK(make_folder(folder_, 0700));
     LABHUB_CHECK(enter_private_mounts(choice_.hide_unified));
-    cgroup_ = Cgroup{cgroup_path(name_)};
+    cgroup_ = Cgroup{cgroup()};
     LABHUB_CHECK(make_workplace(spec));
     // Attaching and mounting wait for the disk; the rest needs the processor.
     auto mounting = std::async(std::launch::async, [&] { return mount_output(spec); });
@@ -218,10 +218,10 @@ Result<void> Sandbox::bind_sources(const JobSpec& spec, const std::string& scrip
     LABHUB_CHECK(bind_mount(own_program_folder() / "labhub-init", sources_.init));
     sources_.script = workplace_ / "script.py";
     LABHUB_CHECK(put(sources_.script, script));
-    if (!input_.empty()) {
+    if (input_) {
         sources_.input = workplace_ / "input";
         LABHUB_CHECK(make_folder(sources_.input));
-        LABHUB_CHECK(bind_mount(input_, sources_.input));
+        LABHUB_CHECK(bind_mount("/proc/self/fd/" + std::to_string(input_.get()), sources_.input));
     }
     if (!spec.root.empty()) {
         sources_.image = workplace_ / "image";
@@ -326,7 +326,10 @@ Result<void> write_bare_bundle(const JobSpec& spec, const fs::path& job_dir, con
                                 folder / "output",
                                 "",
                                 spec.root};
-    const BundleOptions options{choice.user_namespace, can_limit_swap(), spec.limits.output_bytes};
+    BundleOptions options;
+    options.user_namespace = choice.user_namespace;
+    options.limit_swap = can_limit_swap();
+    options.largest_file = spec.limits.output_bytes;
     return write_file(folder / "config.json", to_pretty_json(oci_config(spec, sources, options)));
 }
 

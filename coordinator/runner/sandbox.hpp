@@ -4,6 +4,7 @@
 #include <string>
 
 #include "coordinator/runner/cgroups.hpp"
+#include "coordinator/runner/job_folders.hpp"
 #include "coordinator/runner/job_spec.hpp"
 #include "coordinator/runner/network.hpp"
 #include "coordinator/runner/oci_config.hpp"
@@ -29,8 +30,7 @@ struct SandboxStreams {
 class Sandbox {
   public:
     /// All that comes before the container. Errors forbidden (no root), unsupported, or as the system gave them.
-    static Result<Sandbox> prepare(const JobSpec& spec, const std::filesystem::path& job_dir,
-                                   const RuntimeChoice& choice);
+    static Result<Sandbox> prepare(const JobSpec& spec, const JobFolders& folders, const RuntimeChoice& choice);
     /// The same in `folder` for any job with the limits of `like`, whose id is the sandbox's name.
     static Result<Sandbox> prepare_waiting(const JobSpec& like, const std::filesystem::path& folder,
                                            const RuntimeChoice& choice);
@@ -50,6 +50,8 @@ class Sandbox {
 
     /// What the runtime and the kernel know it by: the job's id, unless it waited.
     const JobId& name() const { return name_; }
+    /// Of the name, or below the one its runner was given.
+    std::string cgroup() const { return options_.cgroup.empty() ? cgroup_path(name_) : options_.cgroup; }
     int listener() const { return network_.listener.get(); }
     void close_listener() { network_ = {}; }
     const std::string& disk_limit_by() const { return disk_limit_by_; }
@@ -72,7 +74,8 @@ class Sandbox {
     Result<void> make_plain_output(const JobSpec& spec);
     Result<void> write_bundle(const JobSpec& spec) const;
 
-    std::filesystem::path folder_, workplace_, input_;
+    std::filesystem::path folder_, workplace_;
+    UniqueFd input_;  ///< the folder of its input files, where it has any
     RuntimeChoice choice_;
     JobId name_;
     std::uint32_t uid_;
@@ -87,7 +90,7 @@ std::filesystem::path image_path(const std::filesystem::path& sandbox_folder);
 /// Where the outputs are when no image could be made.
 std::filesystem::path plain_output_path(const std::filesystem::path& sandbox_folder);
 /// The name of a job's sandbox: a sandbox that waited has brought its own.
-JobId sandbox_name(const std::filesystem::path& job_dir, const JobId& job);
+JobId sandbox_name(const std::filesystem::path& sandbox_folder, const JobId& job);
 /// Asks the runtime to delete a container and all its processes; one that doesn't exist is fine.
 void delete_container(const std::string& program, const std::filesystem::path& sandbox_folder, const JobId& name);
 

@@ -11,8 +11,8 @@
 
 namespace labhub::coordinator::runner {
 
-Snapshot::Snapshot(asio::any_io_executor executor, std::filesystem::path job_dir)
-    : executor_(std::move(executor)), job_dir_(std::move(job_dir)) {}
+Snapshot::Snapshot(asio::any_io_executor executor, JobFolders folders)
+    : executor_(std::move(executor)), folders_(std::move(folders)) {}
 
 void Snapshot::take(std::filesystem::path output, OutputBounds bounds, Done done) {
     done_ = std::move(done);
@@ -41,9 +41,10 @@ void Snapshot::finished(SnapshotTaken taken) {
 }
 
 SnapshotTaken Snapshot::copy(const std::filesystem::path& output, const OutputBounds& bounds) const {
+    const ActingAs owner{folders_.owner};
     SnapshotTaken taken;
     taken.time = SystemClock{}.utc_now();
-    const auto folder = partial_folder(job_dir_);
+    const auto folder = partial_folder(folders_.job);
     const auto made = make_folder(folder);
     if (made && ::geteuid() == 0) (void)!::lchown(folder.c_str(), bounds.owner, bounds.group);
     auto brought = made ? bring_out(output, folder / "output", bounds) : Result<BroughtOut>(made.error());

@@ -8,7 +8,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
-#include "coordinator/runner/job_report.hpp"
+#include "coordinator/runner/job_folders.hpp"
 #include "coordinator/runner/outputs.hpp"
 #include "shared/runtime/task.hpp"
 
@@ -20,7 +20,7 @@ class Snapshot {
   public:
     using Done = std::function<void(SnapshotTaken)>;
 
-    Snapshot(asio::any_io_executor executor, std::filesystem::path job_dir);
+    Snapshot(asio::any_io_executor executor, JobFolders folders);
     ~Snapshot() { stop(); }
     Snapshot(const Snapshot&) = delete;
     Snapshot& operator=(const Snapshot&) = delete;
@@ -36,7 +36,7 @@ class Snapshot {
     void finished(SnapshotTaken taken);
 
     asio::any_io_executor executor_;
-    std::filesystem::path job_dir_;
+    JobFolders folders_;
     std::thread thread_;
     std::atomic<bool> stopping_ = false;
     std::shared_ptr<bool> is_current_;  ///< of the one under way; false when nobody waits for it any more

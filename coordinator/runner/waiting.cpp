@@ -140,13 +140,14 @@ Result<void> take(Waiting& waiting, const JobSpec& like, const JobSpec& job, con
 Result<void> run_given(std::unique_ptr<Waiting> waiting, const JobSpec& like, const fs::path& job_dir) {
     log_into(job_dir);
     LABHUB_TRY(JobSpec job, read_job_spec(job_dir));
-    LABHUB_TRY(UniqueFd lock, claim_job(job_dir));
+    const JobFolders folders = folders_of(job_dir);
+    LABHUB_TRY(const JobLock lock, claim_job(folders));
     if (const auto taken = take(*waiting, like, job, job_dir); !taken) {
         spdlog::info("the sandbox that waited is not used: {}", taken.error().to_string());
         waiting.reset();
         run_from_the_start(job_dir);
     }
-    run_job(std::move(job), job_dir, waiting->choice, std::move(waiting->sandbox), std::move(waiting->standing));
+    run_job(std::move(job), folders, waiting->choice, std::move(waiting->sandbox), std::move(waiting->standing));
     return {};
 }
 
@@ -158,7 +159,7 @@ void say(const UniqueFd& giver, const std::string& text) {
 
 Result<void> wait_for_job(const fs::path& folder, UniqueFd giver) {
     ::fcntl(giver.get(), F_SETFD, FD_CLOEXEC);
-    LABHUB_TRY(const UniqueFd lock, lock_job(folder));
+    LABHUB_TRY(const JobLock lock, lock_job(folders_of(folder)));
     LABHUB_TRY(const JobSpec like, read_job_spec(folder));
     auto waiting = make_waiting(like, folder);
     if (!waiting) {

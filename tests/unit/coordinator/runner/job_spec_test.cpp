@@ -6,8 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "coordinator/runner/job_folders.hpp"
 #include "coordinator/runner/job_report.hpp"
-#include "coordinator/runner/result_folder.hpp"
 #include "shared/base/random.hpp"
 
 namespace labhub::coordinator::runner {
@@ -132,10 +132,10 @@ TEST(ReadySandbox, DoesNotFitAJobThatNeedsAnotherOneOrTellsTooMuch) {
 TEST_F(JobFolder, OneRunnerWorksOnItAtATime) {
     EXPECT_FALSE(is_runner_alive(path_));
     {
-        const auto lock = lock_job(path_);
+        const auto lock = lock_job(folders_of(path_));
         ASSERT_TRUE(lock);
         EXPECT_TRUE(is_runner_alive(path_));
-        EXPECT_EQ(lock_job(path_).error().code, ErrorCode::conflict);
+        EXPECT_EQ(lock_job(folders_of(path_)).error().code, ErrorCode::conflict);
     }
     EXPECT_FALSE(is_runner_alive(path_));
 }

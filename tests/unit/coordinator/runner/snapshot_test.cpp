@@ -45,7 +45,7 @@ class SnapshotTest : public testing::Test {
 
 TEST_F(SnapshotTest, CopiesWhatThereIsAndReplacesItWithTheNext) {
     fs::create_directories(job_);
-    Snapshot snapshot(context_.get_executor(), job_);
+    Snapshot snapshot(context_.get_executor(), folders_of(job_));
     fs::create_directories(output_ / "a");
     std::ofstream(output_ / "a/b.csv") << "1";
     const auto first = take(snapshot);
@@ -66,7 +66,7 @@ TEST_F(SnapshotTest, LeavesOutLinksAndFifosAndWhatIsTooLarge) {
     fs::create_directory_symlink("/etc", output_ / "folder");
     ASSERT_EQ(::mkfifo((output_ / "fifo").c_str(), 0644), 0);
     std::ofstream(output_ / "large") << std::string(2'000, 'x');
-    Snapshot snapshot(context_.get_executor(), job_);
+    Snapshot snapshot(context_.get_executor(), folders_of(job_));
     const auto taken = take(snapshot, 1'000);
     EXPECT_EQ(taken.failure, "");
     EXPECT_EQ(taken.notes.size(), 4u);
@@ -76,7 +76,7 @@ TEST_F(SnapshotTest, LeavesOutLinksAndFifosAndWhatIsTooLarge) {
 TEST_F(SnapshotTest, AnswersTwoAsksWithOneCopy) {
     fs::create_directories(job_);
     std::ofstream(output_ / "a") << "1";
-    Snapshot snapshot(context_.get_executor(), job_);
+    Snapshot snapshot(context_.get_executor(), folders_of(job_));
     std::optional<SnapshotTaken> first, second;
     snapshot.take(output_, bounds(), [&](SnapshotTaken one) { first = std::move(one); });
     snapshot.take(output_, bounds(), [&](SnapshotTaken one) { second = std::move(one); });
@@ -87,7 +87,7 @@ TEST_F(SnapshotTest, AnswersTwoAsksWithOneCopy) {
 TEST_F(SnapshotTest, IsGivenUpInTheMiddleOfALargeFile) {
     fs::create_directories(job_);
     std::ofstream(output_ / "large") << std::string(64u << 20, 'x');
-    Snapshot snapshot(context_.get_executor(), job_);
+    Snapshot snapshot(context_.get_executor(), folders_of(job_));
     bool is_told = false;
     snapshot.take(output_, bounds(1u << 30), [&](SnapshotTaken) { is_told = true; });
     snapshot.stop();
@@ -100,7 +100,7 @@ TEST_F(SnapshotTest, IsGivenUpInTheMiddleOfALargeFile) {
 TEST_F(SnapshotTest, SaysWhyThereIsNone) {
     fs::remove_all(output_);
     fs::create_directories(job_);
-    Snapshot of_nothing(context_.get_executor(), job_);
+    Snapshot of_nothing(context_.get_executor(), folders_of(job_));
     EXPECT_NE(take(of_nothing).failure, "");
 }
 
