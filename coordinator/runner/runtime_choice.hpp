@@ -20,6 +20,11 @@ struct RuntimeChoice {
     std::string disk_limit_by;    ///< "loop ext4" or "polling"
 };
 
+/// Whether it is gVisor's runsc: a kernel of its own in front of the host's. It has its own loopback unless it is told
+/// to use its network namespace's, hands on no descriptor but the standard ones, and takes the filter of system calls
+/// only when told to.
+bool is_gvisor(const RuntimeChoice& choice);
+
 /// What became of trying one of them.
 struct RuntimeTrial {
     RuntimeChoice choice;

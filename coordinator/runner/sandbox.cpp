@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -253,25 +254,19 @@ Result<pid_t> Sandbox::start(const SandboxStreams& streams) const {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return system_error("make the sandbox's streams", errno);
     const UniqueFd empty{ends[0]}, unread{ends[1]};
+    const bool has_input = is_gvisor(choice_);
     Command command;
-    command.argv = {choice_.program,
-                    "--root",
-                    (folder_ / "state").string(),
-                    "--log",
-                    (workplace_ / "runtime.log").string(),
-                    "run",
-                    "--detach",
-                    "--pid-file",
-                    (workplace_ / "pid").string(),
-                    "--preserve-fds",
-                    "1",
-                    "--bundle",
-                    (workplace_ / "bundle").string(),
-                    container_name(name_)};
-    command.in = empty.get();
+    command.argv = {choice_.program};
+    const auto add = [&](std::initializer_list<std::string> words) { command.argv.insert(command.argv.end(), words); };
+    if (has_input) add({"--network=host", "--oci-seccomp"});
+    add({"--root", (folder_ / "state").string(), "--log", (workplace_ / "runtime.log").string(), "run", "--detach"});
+    add({"--pid-file", (workplace_ / "pid").string(), "--bundle", (workplace_ / "bundle").string()});
+    if (!has_input) add({"--preserve-fds", "1"});
+    add({container_name(name_)});
+    command.in = has_input ? streams.lifeline : empty.get();
     command.out = streams.out >= 0 ? streams.out : unread.get();
     command.err = streams.err >= 0 ? streams.err : unread.get();
-    command.pass = streams.lifeline;
+    command.pass = has_input ? -1 : streams.lifeline;
     command.oom_score = kSandboxOomScore;
     return start_process(command);
 }
@@ -296,6 +291,9 @@ bool Sandbox::is_output_full() const {
 }
 
 void Sandbox::dismantle() {
+    // runsc's helper is our child too, and `delete` waits until it is gone.
+    while (is_gvisor(choice_) && ::waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
     delete_container(choice_.program, folder_, name_);
     if (!cgroup_.remove()) spdlog::warn("the cgroup of {} could not be removed", name_.value);
     ::umount2(sources_.output.c_str(), MNT_DETACH);

@@ -1,6 +1,7 @@
 /*
  * labhub-init: process 1 of a sandbox.  labhub-init [PROGRAM [ARGUMENT ...]], with descriptor 3 a SOCK_SEQPACKET socket
- * whose other end the runner holds: the lifeline. Without a program it waits to be told one there, once.
+ * whose other end the runner holds: the lifeline. (Standard input is that socket where the runtime passes no other.)
+ * Without a program it waits to be told one there, once.
  *
  * Starts the program, hands SIGTERM on to it, reaps every orphan, and when the program has ended kills whatever it left
  * behind, so that nothing outlives the script. When the lifeline breaks (the runner died, however), everything is
@@ -135,7 +136,19 @@ static void obey_signal(int signals, pid_t program) {
     reap_until(program);
 }
 
+/* runsc hands on the three standard descriptors only. The program gets an empty input in its place. */
+static void find_lifeline(void) {
+    int type = 0;
+    socklen_t size = sizeof type;
+    if (fcntl(LABHUB_INIT_LIFELINE, F_GETFD) >= 0) return;
+    if (getsockopt(0, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_SEQPACKET) return;
+    dup2(0, LABHUB_INIT_LIFELINE);
+    close(0);
+    open("/dev/null", O_RDONLY);
+}
+
 int main(int argc, char** argv) {
+    find_lifeline();
     /* Without one (a bundle run by hand) there is nobody to watch for. */
     const int watching = fcntl(LABHUB_INIT_LIFELINE, F_SETFD, FD_CLOEXEC) == 0;
     if (argc < 2 && !watching) return EXIT_BROKEN;
