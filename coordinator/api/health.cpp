@@ -11,14 +11,16 @@ BOOST_DESCRIBE_STRUCT(Degradation, (), (part, why))
 struct Health {
     std::string status = "healthy";
     std::string version = LABHUB_VERSION;
+    std::string launcher;
     std::int64_t nodes_online = 0, nodes = 0;
     std::vector<Degradation> degraded;
 };
-BOOST_DESCRIBE_STRUCT(Health, (), (status, version, nodes_online, nodes, degraded))
+BOOST_DESCRIBE_STRUCT(Health, (), (status, version, launcher, nodes_online, nodes, degraded))
 }  // namespace
 template <>
 struct MemberDocs<Health> {
-    static constexpr MemberDoc list[] = {{"status", "healthy, or degraded when anything is listed below"}};
+    static constexpr MemberDoc list[] = {{"status", "healthy, or degraded when anything is listed below"},
+                                         {"launcher", "who starts the sandboxes' runners, and why: spawn or systemd"}};
 };
 namespace {
 
@@ -39,6 +41,7 @@ void add_spool(const fleet::Node& node, UtcMillis now, std::vector<Degradation>&
 
 Task<Result<Health>> get_health(Services& services, Call, Nothing) {
     Health reply;
+    reply.launcher = services.jobs.launcher();
     if (!services.recorder.is_broker_connected())
         reply.degraded.push_back({"broker", services.recorder.broker_problem()});
     if (const auto counts = services.recorder.counts(); counts.is_failing)

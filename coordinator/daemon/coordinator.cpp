@@ -110,7 +110,7 @@ struct Coordinator::Parts {
           results(settings.data_dir / "experiments", fleet, *telemetry, command_store, alarm_store, pool),
           live(executor, clock, settings.telemetry.live_memory),
           exporter(*telemetry),
-          launcher(executor, ground.runner),
+          launcher(std::move(ground.launcher.launcher)),
           images(executor, std::move(ground.images), {image_store, clock, pool}),
           inputs(std::move(ground.inputs)),
           server(executor, http::ServerLimits{},
@@ -122,7 +122,7 @@ struct Coordinator::Parts {
                 job_store,
                 recorder,
                 results,
-                launcher,
+                *launcher,
                 images,
                 inputs,
                 clock,
@@ -161,7 +161,7 @@ struct Coordinator::Parts {
     jobs::Results results;
     telemetry::LiveFeed live;
     telemetry::Exporter exporter;
-    runner::SpawnLauncher launcher;
+    std::unique_ptr<runner::Launcher> launcher;
     images::Images images;
     jobs::Inputs inputs;
     http::Server server;
@@ -190,14 +190,15 @@ void Coordinator::Parts::connect() {
     commander.on_refused = [this](const JobId& job, const std::string& why) {
         jobs.remark(job, jobs::event::kRefused, why);
     };
-    images.on_default_changed = [this] { launcher.keep_like(jobs.usual_spec()); };
+    images.on_default_changed = [this] { launcher->keep_like(jobs.usual_spec()); };
 }
 
 void Coordinator::Parts::keep_sandboxes_ready(const Settings& settings) {
     // Beside the jobs' folders, of which one becomes a part: no job's id begins with a dot.
     runner::ReadySandboxes ready{jobs.usual_spec(), settings.data_dir / "experiments" / ".ready",
                                  static_cast<std::size_t>(settings.ready_sandboxes)};
-    launcher.keep_ready(std::move(ready));
+    if (const auto kept = launcher->keep_ready(std::move(ready)); !kept)
+        spdlog::info("no sandbox is kept ready: {}", kept.error().to_string());
 }
 
 /// The nodes, by SSH and through the broker.
@@ -228,7 +229,7 @@ Coordinator::~Coordinator() = default;
 Task<Result<void>> Coordinator::start() {
     // Everything that can be wrong with the host is found before the first thread starts.
     settings_.data_dir = fs::absolute(settings_.data_dir);
-    auto ground = lay_groundwork(settings_, program_);
+    auto ground = lay_groundwork(settings_, program_, context_.get_executor());
     if (!ground) co_return std::move(ground).error();
     const auto listen = ground->listen;
     std::vector<link::Enrolment> enrolments = ground->enrolments;
@@ -266,7 +267,7 @@ Task<void> Coordinator::stop() {
     co_await parts_->alarms.stop();
     co_await parts_->jobs.close();
     co_await parts_->images.stop();
-    co_await parts_->launcher.close();
+    co_await parts_->launcher->close();
     co_await parts_->mirror.stop();
     co_await parts_->broker_watch.stop();
     co_await parts_->fleet.stop();

@@ -75,6 +75,15 @@ Result<jobs::EngineSettings> engine_settings(const Settings& settings, const fs:
     return engine;
 }
 
+Result<runner::LauncherChoice> choose_launcher(const Settings& settings, const fs::path& program,
+                                               asio::any_io_executor executor) {
+    LABHUB_TRY(const fs::path runner, find_runner(settings, program));
+    LABHUB_TRY(auto choice, runner::choose_launcher(settings.launcher, executor, runner,
+                                                    fs::absolute(settings.data_dir) / "experiments"));
+    spdlog::info("runners are started by the launcher '{}': {}", choice.launcher->name(), choice.why);
+    return choice;
+}
+
 Result<images::ImageSettings> image_settings(const Settings& settings, const fs::path& program) {
     images::ImageSettings images;
     images.folder = fs::absolute(settings.data_dir) / "images";
@@ -88,7 +97,7 @@ Result<images::ImageSettings> image_settings(const Settings& settings, const fs:
 
 }  // namespace
 
-Result<Groundwork> lay_groundwork(const Settings& settings, const fs::path& program) {
+Result<Groundwork> lay_groundwork(const Settings& settings, const fs::path& program, asio::any_io_executor executor) {
     for (const auto& folder : {settings.data_dir, settings.data_dir / "run", settings.data_dir / "experiments"})
         LABHUB_CHECK(make_folder(folder, 0700));
     Groundwork ground;
@@ -101,7 +110,8 @@ Result<Groundwork> lay_groundwork(const Settings& settings, const fs::path& prog
     ground.inputs.folder = fs::absolute(settings.data_dir) / "inputs";
     ground.inputs.most_bytes = settings.input_bytes;
     ground.inputs.most_bytes_of_all = settings.inputs_bytes;
-    LABHUB_TRY(ground.runner, find_runner(settings, program));
+    LABHUB_TRY(ground.launcher, choose_launcher(settings, program, executor));
+    ground.engine.launcher = std::string(ground.launcher.launcher->name()) + ": " + ground.launcher.why;
     LABHUB_TRY(ground.alarms, alarm_parts(settings.alarms));
     LABHUB_TRY(ground.token, load_or_create_token(settings.data_dir / "admin-token"));
     auto writer = open_database(settings.data_dir / "labhub.db");

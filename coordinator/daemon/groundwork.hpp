@@ -12,6 +12,7 @@
 #include "coordinator/link/enrolment.hpp"
 #include "coordinator/notify/courier.hpp"
 #include "coordinator/notify/notifier.hpp"
+#include "coordinator/runner/launcher_choice.hpp"
 #include "coordinator/store/telemetry/telemetry_store.hpp"
 #include "shared/base/files.hpp"
 #include "shared/sqlite/writer.hpp"
@@ -34,7 +35,7 @@ struct Groundwork {
     jobs::EngineSettings engine;
     images::ImageSettings images;
     jobs::InputSettings inputs;
-    std::filesystem::path runner;
+    runner::LauncherChoice launcher;
     AlarmParts alarms;
     std::string token;
     std::unique_ptr<sqlite::Writer> writer;
@@ -43,6 +44,7 @@ struct Groundwork {
 
 /// Errors name what is wrong with the host or the configuration. `settings.data_dir` is absolute; `program` is this
 /// program's own path. Reads and writes files: for the start only.
-Result<Groundwork> lay_groundwork(const Settings& settings, const std::filesystem::path& program);
+Result<Groundwork> lay_groundwork(const Settings& settings, const std::filesystem::path& program,
+                                  asio::any_io_executor executor);
 
 }  // namespace labhub::coordinator::daemon

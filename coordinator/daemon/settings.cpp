@@ -31,6 +31,10 @@ config::Options options_of(Settings& settings) {
         "Private key the coordinator logs in to nodes with; made when missing; empty: ssh_ed25519_key in data.dir");
     options.add("ssh.user", &settings.ssh_user, "Login name at the nodes", config::name("user name"));
     options.add("nodes.enrolment", &settings.enrolment, "File that lists the nodes with their addresses and host keys");
+    options.add("jobs.launcher", &settings.launcher,
+                "Who starts runners: spawn (the coordinator itself, which takes root), systemd (as units, and the "
+                "coordinator needs no rights), auto: spawn as root, else systemd where it has the units",
+                config::one_of({"auto", "spawn", "systemd"}));
     options.add("jobs.runner", &settings.runner, "The labhub-runner program; empty: beside this program");
     options.add("jobs.python", &settings.python,
                 "Folder of the Python packages scripts import; empty: the installed one");

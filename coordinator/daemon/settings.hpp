@@ -27,6 +27,7 @@ struct Settings {
     std::filesystem::path ssh_key;  ///< empty: <data_dir>/ssh_ed25519_key
     std::string ssh_user = "coordinator";
     std::filesystem::path enrolment = "/etc/labhub/nodes.toml";
+    std::string launcher = "auto";
     std::filesystem::path runner;  ///< empty: labhub-runner beside this program
     std::filesystem::path python;  ///< empty: where this program's packages are installed
     std::string runtime = "auto";

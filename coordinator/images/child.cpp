@@ -165,7 +165,11 @@ Result<std::string> output_of_child(const std::function<void()>& work, std::chro
 
 Result<void> seclude(bool has_network) {
     if (::unshare(CLONE_NEWNS | CLONE_NEWPID | (has_network ? 0 : CLONE_NEWNET)) != 0) {
-        if (errno == EPERM) return Error{ErrorCode::forbidden, "making an image needs root (CAP_SYS_ADMIN)"};
+        if (errno == EPERM)
+            return Error{
+                ErrorCode::forbidden, "making an image needs root (CAP_SYS_ADMIN)",
+                "a coordinator without root's rights runs experiments in the image 'host' alone; one that runs "
+                "as root (jobs.launcher = \"spawn\") makes images"};
         return system_error("make namespaces", errno);
     }
     const pid_t child = ::fork();

@@ -78,6 +78,7 @@ WALLS = [
     Wall(r"toml\+\+", "shared/config/", "options are described in a table, not read from a tree"),
     Wall(r"CLI/", "", "only programs have a command line"),
     Wall(r"zlib\.h", "coordinator/ingest/", "one place unpacks what strangers send, within a bound"),
+    Wall(r"systemd/", "coordinator/runner/", "one place knows libsystemd's bus and its callbacks"),
     Wall(r"termios\.h", "firmware-bridge/", "the only place that knows a wire to hardware"),
 ]
 # A program reads its own command line; the simulator and the terminal client are programs too.

@@ -27,7 +27,7 @@ fs::path python_path() {
     return fs::is_directory(path) ? path : fs::path{};
 }
 
-/// Kept between the test processes, each of which runs one test.
+/// Kept between the test processes, each of which runs one test. LABHUB_SANDBOX_RUNTIME names the runtime to test with.
 fs::path cache_folder() {
     const fs::path folder = fs::temp_directory_path() / "labhub-sandbox-test-host";
     fs::create_directories(folder);
@@ -150,6 +150,7 @@ JobSpec Lab::usual_spec() const {
     spec.socket = data_ / "jobs.sock";
     spec.python_path = python_path();
     spec.cache_folder = cache_folder();
+    if (const char* const runtime = std::getenv("LABHUB_SANDBOX_RUNTIME")) spec.runtime = runtime;
     return spec;
 }
 
@@ -162,9 +163,20 @@ JobId Lab::start(const std::string& script, const std::function<void(JobSpec&)>&
     const auto written = write_job_spec(folder(spec.job_id), spec);
     EXPECT_TRUE(written) << (written ? "" : written.error().to_string());
     EXPECT_TRUE(write_file(folder(spec.job_id) / "script.py", script, 0600));
-    const auto started = launcher_->start(folder(spec.job_id));
-    EXPECT_TRUE(started) << (started ? "" : started.error().to_string());
+    launch(folder(spec.job_id));
     return spec.job_id;
+}
+
+void Lab::launch(const fs::path& folder) {
+    std::optional<Result<std::string>> started;
+    const auto wait = [](SpawnLauncher& launcher, fs::path job_dir,
+                         std::optional<Result<std::string>>& into) -> Task<void> {
+        auto launched = co_await launcher.start(std::move(job_dir));
+        into = std::move(launched);
+    };
+    asio::co_spawn(context_, wait(*launcher_, folder, started), asio::detached);
+    EXPECT_TRUE(await([&] { return started.has_value(); }));
+    EXPECT_TRUE(started && *started) << (started && !*started ? started->error().to_string() : "");
 }
 
 Ended Lab::await_end(const JobId& job) {

@@ -13,7 +13,7 @@
 
 #include "coordinator/runner/job_socket.hpp"
 #include "coordinator/runner/job_spec.hpp"
-#include "coordinator/runner/launcher.hpp"
+#include "coordinator/runner/spawn_launcher.hpp"
 
 namespace labhub::coordinator::runner::test {
 
@@ -68,6 +68,7 @@ class Lab : public ::testing::Test {
     static constexpr int kManyAnswers = 1 << 30;
 
   private:
+    void launch(const std::filesystem::path& folder);
     Task<void> serve(JobId job, int listener);
     JobSocketEvents events();
     std::unique_ptr<TaskGroup> servers_;

@@ -17,7 +17,7 @@ class Ready : public Lab {
   protected:
     void keep(std::size_t count = 1) { keep_like(usual_spec(), count); }
     void keep_like(JobSpec like, std::size_t count = 1) {
-        launcher_->keep_ready({std::move(like), ready_folder(), count});
+        EXPECT_TRUE(launcher_->keep_ready({std::move(like), ready_folder(), count}));
         ASSERT_TRUE(await([&] { return launcher_->ready_count() == count; }))
             << read_file(ready_folder() / waiting_name() / "runner.log").value_or("");
     }
@@ -242,7 +242,7 @@ TEST_F(Ready, WhatAKilledOneLeftIsClearedAwayByTheNextCoordinator) {
     ASSERT_NO_FATAL_FAILURE(send_signal(waiting, SIGKILL));
     launcher_ = std::make_unique<SpawnLauncher>(context_.get_executor(), runner_program());
     ASSERT_TRUE(await([&] { return processes_with(name).empty(); }));
-    launcher_->keep_ready({usual_spec(), ready_folder(), 0});
+    EXPECT_TRUE(launcher_->keep_ready({usual_spec(), ready_folder(), 0}));
     EXPECT_TRUE(await([&] { return is_gone(name); }, std::chrono::seconds{10})) << what_is_left(name);
 }
 

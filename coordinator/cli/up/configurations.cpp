@@ -44,7 +44,7 @@ std::string coordinator_config(const Layout& layout, const Programs& programs, s
            "\n\n[mqtt]\nhost = \"127.0.0.1\"\nport = " + std::to_string(broker_port) +
            "\n\n[ssh]\nkey = " + in_quotes(layout.coordinator_key().string()) +
            "\n\n[nodes]\nenrolment = " + in_quotes(layout.enrolment().string()) +
-           "\n\n[jobs]\nrunner = " + in_quotes(programs.runner.string()) +
+           "\n\n[jobs]\nlauncher = \"spawn\"\nrunner = " + in_quotes(programs.runner.string()) +
            "\npython = " + in_quotes(programs.python.string()) + "\n";
 }
 

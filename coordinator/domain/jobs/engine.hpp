@@ -33,6 +33,7 @@ struct EngineSettings {
     std::filesystem::path python;  ///< our Python packages on this host
     std::filesystem::path cache;   ///< what runners found out about this host
     std::string runtime = "auto";
+    std::string launcher;  ///< who starts runners, and why, for people
     std::size_t max_running = 4;
     double cpus = 0;          ///< of all that run together; 0: no bound
     std::int64_t memory = 0;  ///< bytes, likewise
@@ -113,6 +114,7 @@ class Engine {
     const std::optional<QueuePause>& queue_pause() const { return pause_; }
     std::size_t running_count() const { return active_count(); }
     std::size_t running_bound() const { return settings_.max_running; }
+    const std::string& launcher() const { return settings_.launcher; }
 
     /// Adds a note to what is recorded of a job. Errors not_found, malformed, too_many (10,000).
     Task<Result<void>> add_note(JobId id, std::string text, std::string who);

@@ -68,10 +68,12 @@ Task<void> Engine::launch(JobId id, leases::Lease lease) {
     if (!self->job.stop_reason.empty()) co_return end_unstarted(id);
     auto written = write_job_folder(self->job);
     if (!written) co_return sandbox_failed(id, written.error());
-    auto started = parts_.launcher.start(parts_.results.folder_of(id));
-    if (!started) co_return sandbox_failed(id, started.error());
+    // Its runner may have reported by the time that start() returns.
     self->lost_since = parts_.clock.steady_now();
-    spdlog::info("experiment {} holds {}; runner {} is preparing its sandbox", id.value, self->job.device.to_string(),
+    auto starting = parts_.launcher.start(parts_.results.folder_of(id));
+    auto started = co_await std::move(starting);
+    if (!started) co_return sandbox_failed(id, started.error());
+    spdlog::info("experiment {} holds {}; {} is preparing its sandbox", id.value, self->job.device.to_string(),
                  *started);
 }
 

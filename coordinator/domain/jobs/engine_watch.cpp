@@ -105,8 +105,7 @@ Task<void> Engine::collect(JobId id) {
 /// A runner that was killed after it had told the end, but before its own, leaves the sandbox of an ended job behind.
 void Engine::clear_away_sandbox(const JobId& id) {
     const auto folder = parts_.results.folder_of(id);
-    std::error_code failure;
-    if (socket_->is_connected(id) || !std::filesystem::exists(runner::sandbox_folder(folder), failure)) return;
+    if (socket_->is_connected(id) || !parts_.launcher.has_remains(folder)) return;
     auto clear = [](runner::Launcher& launcher, JobId job, std::filesystem::path job_dir) -> Task<void> {
         auto cleared = co_await launcher.collect(std::move(job_dir));
         // Conflict: the runner is about to do it itself.

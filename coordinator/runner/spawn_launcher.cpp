@@ -1,4 +1,4 @@
-#include "coordinator/runner/launcher.hpp"
+#include "coordinator/runner/spawn_launcher.hpp"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -23,12 +23,26 @@ Error collect_error(const std::filesystem::path& job_dir, int status) {
 SpawnLauncher::SpawnLauncher(asio::any_io_executor executor, std::filesystem::path program)
     : executor_(executor), program_(std::move(program)), tasks_(executor), waiting_(executor, program_) {}
 
-Result<pid_t> SpawnLauncher::start(const std::filesystem::path& job_dir) {
+Result<pid_t> SpawnLauncher::start_process(const std::filesystem::path& job_dir) {
     if (const auto spec = read_job_spec(job_dir))
         if (const auto pid = waiting_.give(job_dir, *spec)) return *pid;
     LABHUB_TRY(const pid_t pid, start_detached(program_, "run", job_dir));
     tasks_.spawn("runner process", reap_runner(pid, job_dir.string()));
     return pid;
+}
+
+Task<Result<std::string>> SpawnLauncher::start(std::filesystem::path job_dir) {
+    co_return start_process(job_dir).map([](pid_t pid) { return "process " + std::to_string(pid); });
+}
+
+bool SpawnLauncher::has_remains(const std::filesystem::path& job_dir) const {
+    std::error_code failure;
+    return std::filesystem::exists(sandbox_folder(job_dir), failure);
+}
+
+Result<void> SpawnLauncher::keep_ready(ReadySandboxes settings) {
+    waiting_.keep(std::move(settings));
+    return {};
 }
 
 Task<Result<RunnerState>> SpawnLauncher::collect(std::filesystem::path job_dir) {
