@@ -13,9 +13,9 @@
 #include "agent/safety/carried.hpp"
 #include "agent/safety/command.hpp"
 #include "agent/safety/control.hpp"
-#include "agent/safety/turn.hpp"
 #include "agent/sampling/device.hpp"
 #include "shared/runtime/task_group.hpp"
+#include "shared/runtime/turn.hpp"
 
 namespace labhub::agent::safety {
 

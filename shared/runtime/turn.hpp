@@ -8,7 +8,7 @@
 #include "shared/base/result.hpp"
 #include "shared/runtime/task.hpp"
 
-namespace labhub::agent::safety {
+namespace labhub {
 
 /// One at a time, in the order of asking. Used on one executor.
 class Turn {
@@ -47,4 +47,4 @@ class Turn {
     std::list<std::shared_ptr<Waiter>> waiting_;
 };
 
-}  // namespace labhub::agent::safety
+}  // namespace labhub

@@ -1,6 +1,6 @@
-#include "agent/safety/turn.hpp"
+#include "shared/runtime/turn.hpp"
 
-namespace labhub::agent::safety {
+namespace labhub {
 
 Task<Result<Turn::Held>> Turn::take() {
     if (!taken_) {
@@ -8,7 +8,7 @@ Task<Result<Turn::Held>> Turn::take() {
         co_return Held{this};
     }
     if (waiting_.size() >= kMaxWaiting) {
-        Error full{ErrorCode::too_many, "too many commands wait for this device", "try again in a moment"};
+        Error full{ErrorCode::too_many, "too many wait for their turn already", "try again in a moment"};
         co_return full;
     }
     auto self = std::make_shared<Waiter>(executor_);
@@ -19,7 +19,7 @@ Task<Result<Turn::Held>> Turn::take() {
         if (self->has_turn) break;
         if (cancelled != asio::cancellation_type::none) {
             waiting_.remove(self);
-            Error gone{ErrorCode::unavailable, "the agent is stopping"};
+            Error gone{ErrorCode::unavailable, "cancelled while waiting for a turn"};
             co_return gone;
         }
     }
@@ -37,4 +37,4 @@ void Turn::pass_on() {
     next->timer.cancel();
 }
 
-}  // namespace labhub::agent::safety
+}  // namespace labhub
