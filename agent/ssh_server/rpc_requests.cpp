@@ -32,6 +32,11 @@ Task<rpc::Reply> RpcRequests::answer(ssh::Principal who, rpc::Request request) {
         case rpc::Request::kRead: reply = read(request.read()); break;
         case rpc::Request::kLogs: reply = logs(request.logs()); break;
         case rpc::Request::kAcknowledgeAlarm: reply = acknowledge_alarm(asker, request.acknowledge_alarm()); break;
+        case rpc::Request::kAdvance: {
+            const Error real{ErrorCode::unsupported, "the time of a real node can't be advanced"};
+            reply = refused(real);
+            break;
+        }
         case rpc::Request::BODY_NOT_SET: {
             const Error unknown{ErrorCode::unsupported, "this agent doesn't know that kind of request",
                                 "it is " + face_.version};
