@@ -18,6 +18,9 @@ struct Culture {
     /// Cardinal temperatures, degrees Celsius. S. cerevisiae: Salvadó et al., Appl. Environ. Microbiol.
     /// 77(7), 2011.
     double coldest = 2.8, best = 32.3, hottest = 45.4;
+    /// Warmer than this it dies of the heat, though it may still grow for a while. S. cerevisiae: about 42 degrees
+    /// Celsius (Piper, FEMS Microbiol. Rev. 11, 1993).
+    double too_hot = 42;
 };
 
 /// The share of mu_max that is left at that temperature, 0 to 1: the cardinal temperature model with

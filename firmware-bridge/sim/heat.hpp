@@ -25,6 +25,8 @@ class HeatBalance {
     using Vials = std::array<double, VESSEL_VIALS>;
 
     explicit HeatBalance(const HeatOptions& options);
+    /// Where one vial begins that is not as warm as the block, degrees Celsius.
+    void begin_vial(std::size_t n, double celsius) { vials_[n] = celsius; }
 
     /// Lets `seconds` pass with the peltier at this power (-100 to 100 %), the vials this full (mL), and
     /// medium of room temperature coming in (mL/s).

@@ -22,11 +22,30 @@ constexpr double kAmpereSteps = 1000;
 /// An analogue thermometer of the common kind: 0.5 V at 0 degrees Celsius, 10 mV per degree.
 double thermometer_volts(double celsius) { return 0.5 + 0.01 * celsius; }
 
+std::vector<Vial> make_vials(const VesselOptions& options) {
+    std::vector<Vial> vials;
+    for (const auto& od : options.start.od) {
+        VialOptions vial = options.vial;
+        vial.od = od.value_or(vial.od);
+        vials.emplace_back(options.culture, vial);
+    }
+    return vials;
+}
+
+HeatBalance make_heat(const VesselOptions& options) {
+    HeatOptions heat = options.heat;
+    heat.ambient = options.start.ambient.value_or(heat.ambient);
+    heat.start = options.start.block.value_or(heat.start);
+    HeatBalance balance(heat);
+    for (std::size_t n = 0; n < VESSEL_VIALS; ++n) balance.begin_vial(n, options.start.celsius[n].value_or(heat.start));
+    return balance;
+}
+
 }  // namespace
 
 Vessel::Vessel(const VesselOptions& options)
-    : vials_(VESSEL_VIALS, Vial(options.culture, options.vial)),
-      heat_(options.heat),
+    : vials_(make_vials(options)),
+      heat_(make_heat(options)),
       optics_(options.optics, options.seed),
       noise_(options.seed + 1) {}
 

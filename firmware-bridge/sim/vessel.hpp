@@ -12,7 +12,16 @@
 
 namespace labhub::firmware_bridge::sim {
 
+/// What is known of a vessel when its time begins; where nothing is, it is as VialOptions and HeatOptions say.
+struct VesselStart {
+    std::array<std::optional<double>, VESSEL_VIALS> od;
+    std::array<std::optional<double>, VESSEL_VIALS> celsius;
+    std::optional<double> block;    ///< degrees Celsius
+    std::optional<double> ambient;  ///< degrees Celsius
+};
+
 struct VesselOptions {
+    VesselStart start;
     Culture culture;
     VialOptions vial;
     HeatOptions heat;
