@@ -21,6 +21,8 @@ class Sampler {
     Task<void> run();
     /// One look at the link and one read of what is due.
     Task<void> tick();
+    /// When something is due again; the end of time before the device was found.
+    Steady::time_point next() const { return schedule_.next(); }
 
   private:
     void begin_schedule();
