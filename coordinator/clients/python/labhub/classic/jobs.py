@@ -94,6 +94,8 @@ class JobThreads:
         if what != last:
             sys.stderr.write(traceback.format_exc())
             sys.stderr.flush()
+            # A dry run's report tells of it too.
+            getattr(sys, "labhub_job_failed", lambda *_: None)(name, fault)
         return what
 
 
