@@ -6,7 +6,7 @@
 
 namespace labhub::coordinator::link {
 
-Conversation::Conversation(asio::any_io_executor executor, std::shared_ptr<ssh::Channel> channel,
+Conversation::Conversation(asio::any_io_executor executor, std::shared_ptr<ByteStream> channel,
                            std::size_t most_pending)
     : executor_(executor), channel_(std::move(channel)), most_pending_(most_pending) {}
 

@@ -11,17 +11,17 @@
 #include "shared/base/framing.hpp"
 #include "shared/base/result.hpp"
 #include "shared/proto/agent_rpc.pb.h"
+#include "shared/runtime/byte_stream.hpp"
 #include "shared/runtime/task.hpp"
-#include "shared/ssh/channel.hpp"
 
 namespace labhub::coordinator::link {
 
-/// Requests and replies over one `labhub-rpc` channel: numbers the requests, gives each reply to the one who waits for
+/// Requests and replies over one `labhub-rpc` stream: numbers the requests, gives each reply to the one who waits for
 /// its number, and passes over replies nobody waits for any more. Lives as long as the channel; fails all that is under
 /// way when told that it is over. Executor's thread only.
 class Conversation : public std::enable_shared_from_this<Conversation> {
   public:
-    Conversation(asio::any_io_executor executor, std::shared_ptr<ssh::Channel> channel, std::size_t most_pending);
+    Conversation(asio::any_io_executor executor, std::shared_ptr<ByteStream> channel, std::size_t most_pending);
 
     /// Sends the request (its id is set here) and waits for its reply. A Failure in the reply becomes the Error. Errors
     /// of our own: too_large, too_many, timed_out, and that of `fail`.
@@ -42,7 +42,7 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
     void take(const std::string& message);
 
     asio::any_io_executor executor_;
-    std::shared_ptr<ssh::Channel> channel_;
+    std::shared_ptr<ByteStream> channel_;
     std::size_t most_pending_;
     std::uint64_t last_id_ = 0;
     std::unordered_map<std::uint64_t, std::shared_ptr<Pending>> pending_;

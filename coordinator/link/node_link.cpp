@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "coordinator/link/advanced.hpp"
 #include "coordinator/link/conversation.hpp"
 #include "shared/proto/agent_rpc_convert.hpp"
 #include "shared/runtime/backoff.hpp"
@@ -84,6 +85,7 @@ class NodeLink::Impl : public std::enable_shared_from_this<NodeLink::Impl> {
     }
 
     const Enrolment enrolment;
+    Dial dial;  ///< empty: by SSH
     std::optional<rpc::HelloReply> hello;
     Error last_error{ErrorCode::unavailable, "not connected yet"};
     bool connected = false;
@@ -100,8 +102,8 @@ class NodeLink::Impl : public std::enable_shared_from_this<NodeLink::Impl> {
         }
     }
 
-    /// One session, from connecting until it is over.
-    static Task<Error> converse(std::shared_ptr<Impl> self) {
+    static Task<Result<std::shared_ptr<ByteStream>>> open_stream(std::shared_ptr<Impl> self) {
+        if (self->dial) co_return self->dial();
         auto connecting = ssh::Session::connect(self->options_);
         auto session = co_await std::move(connecting);
         if (!session) co_return session.error();
@@ -110,7 +112,16 @@ class NodeLink::Impl : public std::enable_shared_from_this<NodeLink::Impl> {
                                                              self->session_->open_subsystem(rpc::kSubsystem));
         auto channel = co_await std::move(opening);
         if (!channel) co_return channel.error();
-        const auto conversation = std::make_shared<Conversation>(self->executor_, std::move(*channel), kMaxPending);
+        std::shared_ptr<ByteStream> stream = std::move(*channel);
+        co_return stream;
+    }
+
+    /// One session, from connecting until it is over.
+    static Task<Error> converse(std::shared_ptr<Impl> self) {
+        auto opening = open_stream(self);
+        auto stream = co_await std::move(opening);
+        if (!stream) co_return stream.error();
+        const auto conversation = std::make_shared<Conversation>(self->executor_, std::move(*stream), kMaxPending);
         self->conversation_ = conversation;
         self->tasks_.spawn("hello to " + self->enrolment.node.value, greet(self, conversation));
         auto reading = conversation->read_replies();
@@ -137,6 +148,7 @@ class NodeLink::Impl : public std::enable_shared_from_this<NodeLink::Impl> {
             // The reader ends when the session does, and reports this reason rather than that.
             self->greeting_failed_ = fine.error();
             self->session_.reset();
+            conversation->fail(fine.error());
             co_return;
         }
         self->connected = true;
@@ -172,6 +184,13 @@ NodeLink::NodeLink(asio::any_io_executor executor, Enrolment enrolment, std::str
                    std::filesystem::path private_key_path, LinkEvents events) {
     auto options = client_options(enrolment, std::move(user), std::move(private_key_path));
     impl_ = std::make_shared<Impl>(executor, std::move(enrolment), std::move(options), std::move(events));
+}
+
+NodeLink::NodeLink(asio::any_io_executor executor, NodeId node, Dial dial, LinkEvents events) {
+    Enrolment enrolment;
+    enrolment.node = std::move(node);
+    impl_ = std::make_shared<Impl>(executor, std::move(enrolment), ssh::ClientOptions{}, std::move(events));
+    impl_->dial = std::move(dial);
 }
 
 NodeLink::~NodeLink() { impl_->drop(); }
@@ -269,6 +288,23 @@ Task<Result<void>> NodeLink::acknowledge_alarm(std::string device, std::string m
     if (!reply) co_return Result<void>(reply.error());
     if (!reply->has_acknowledge_alarm()) co_return Result<void>(wrong_reply());
     co_return Result<void>();
+}
+
+Task<Result<Advanced>> NodeLink::advance(UtcMillis to, std::chrono::milliseconds timeout) {
+    using Outcome = Result<Advanced>;
+    rpc::Request request;
+    request.mutable_advance()->set_to_ms(to.count);
+    auto asking = Impl::ask(impl_, std::move(request), timeout);
+    auto reply = co_await std::move(asking);
+    if (!reply) co_return Outcome(reply.error());
+    if (!reply->has_advance()) co_return Outcome(wrong_reply());
+    Advanced advanced;
+    advanced.rest = std::move(*reply->mutable_advance());
+    advanced.now = UtcMillis{advanced.rest.now_ms()};
+    advanced.next_sample = UtcMillis{advanced.rest.next_sample_ms()};
+    for (const auto& batch : advanced.rest.batches()) advanced.batches.push_back(rpc::from_rpc(batch.readings()));
+    advanced.rest.clear_batches();
+    co_return advanced;
 }
 
 }  // namespace labhub::coordinator::link

@@ -16,6 +16,7 @@
 #include "shared/base/ids.hpp"
 #include "shared/base/result.hpp"
 #include "shared/base/value.hpp"
+#include "shared/runtime/byte_stream.hpp"
 #include "shared/runtime/task.hpp"
 
 namespace labhub::rpc {
@@ -42,6 +43,11 @@ struct ApplyCommand {
     std::vector<Setpoint> setpoints;
 };
 
+struct Advanced;  // coordinator/link/advanced.hpp
+
+/// Makes the stream to an agent's `labhub-rpc` that isn't reached by SSH.
+using Dial = std::function<Result<std::shared_ptr<ByteStream>>()>;
+
 /// The coordinator's one open SSH session to one node. Connects, and connects again with back-off (200 ms doubling to 5
 /// s), from start() until stop(). Requests are multiplexed by id, each with its own time limit; at most kMaxPending at
 /// once (too_many past that). Nothing is kept for later: while the node can't be reached every request fails at once
@@ -56,6 +62,8 @@ class NodeLink {
 
     NodeLink(asio::any_io_executor executor, Enrolment enrolment, std::string user,
              std::filesystem::path private_key_path, LinkEvents events);
+    /// The same over another stream, dialled anew when it breaks.
+    NodeLink(asio::any_io_executor executor, NodeId node, Dial dial, LinkEvents events);
     ~NodeLink();
     NodeLink(const NodeLink&) = delete;
     NodeLink& operator=(const NodeLink&) = delete;
@@ -87,6 +95,10 @@ class NodeLink {
     /// Tells the agent that a person has seen the alarm of that metric. Errors not_found; unsupported by an old agent.
     Task<Result<void>> acknowledge_alarm(std::string device, std::string metric, std::string principal,
                                          std::string comment, std::chrono::milliseconds timeout = kDefaultTimeout);
+
+    /// Lets a twin's time go on up to `to`, or less where that is much: ask again then. Error unsupported by a real
+    /// node.
+    Task<Result<Advanced>> advance(UtcMillis to, std::chrono::milliseconds timeout);
 
   private:
     class Impl;

@@ -26,6 +26,18 @@ NodeState Node::state() const {
 
 void Fleet::enrol(link::Enrolment enrolment, const std::string& user, const std::filesystem::path& key) {
     const NodeId id = enrolment.node;
+    link_up(id, [&](link::LinkEvents events) {
+        return std::make_unique<link::NodeLink>(executor_, std::move(enrolment), user, key, std::move(events));
+    });
+}
+
+void Fleet::enrol(const NodeId& id, link::Dial dial) {
+    link_up(id, [&](link::LinkEvents events) {
+        return std::make_unique<link::NodeLink>(executor_, id, std::move(dial), std::move(events));
+    });
+}
+
+void Fleet::link_up(const NodeId& id, const MakeLink& make) {
     const auto [entry, is_new] = nodes_.try_emplace(id);
     Node& node = entry->second;
     node.id = id;
@@ -44,7 +56,7 @@ void Fleet::enrol(link::Enrolment enrolment, const std::string& user, const std:
     events.disconnected = [this, id, is_present](const Error& error) {
         if (is_present()) link_disconnected(id, error);
     };
-    node.link = std::make_unique<link::NodeLink>(executor_, std::move(enrolment), user, key, std::move(events));
+    node.link = make(std::move(events));
     node.link->start();
 }
 

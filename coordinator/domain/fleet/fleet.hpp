@@ -87,6 +87,8 @@ class Fleet {
     /// Adds a node and begins to connect to it. `user` is the login name, `key` the private key's path. Of one that is
     /// there the session is closed and opened anew by this enrolment; what is known of its devices stays.
     void enrol(link::Enrolment enrolment, const std::string& user, const std::filesystem::path& key);
+    /// The same for a node that is reached in another way than by SSH: a twin.
+    void enrol(const NodeId& node, link::Dial dial);
     /// Whether to lend its devices no more, as it is to be dismissed.
     void set_leaving(const NodeId& node, bool is_leaving);
     /// Closes the session to the node and forgets it and its devices.
@@ -126,6 +128,8 @@ class Fleet {
     std::function<void(const DeviceAddress&, const std::vector<Reading>&)> on_readings;
 
   private:
+    using MakeLink = std::function<std::unique_ptr<link::NodeLink>(link::LinkEvents)>;
+    void link_up(const NodeId& node, const MakeLink& make);
     void lose(Node& node, const std::string& reason);
     void watch_spool(Node& node, std::int64_t dropped_before);
     Node* find(const NodeId& node);
