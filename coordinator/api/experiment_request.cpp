@@ -47,6 +47,11 @@ Result<void> take_turn(ExperimentConfig& config, const Services& services, jobs:
     return {};
 }
 
+Result<void> take_dry_run(ExperimentConfig& config, jobs::Submission& submission) {
+    take(config.dry_run, submission.dry_run);
+    return take_text("at_most", config.at_most, submission.at_most);
+}
+
 void take_data(ExperimentConfig& config, jobs::Submission& submission) {
     take(config.environment, submission.environment);
     take(config.tags, submission.labels.tags);
@@ -68,6 +73,7 @@ Result<void> apply_config(ExperimentConfig config, const Services& services, job
     take(config.image, submission.image);
     LABHUB_CHECK(take_limits(config, submission));
     LABHUB_CHECK(take_turn(config, services, submission));
+    LABHUB_CHECK(take_dry_run(config, submission));
     take_data(config, submission);
     if (config.alarms) {
         LABHUB_TRY(submission.alarms, declared_from(std::move(*config.alarms), services.alarms.settings()));

@@ -32,14 +32,15 @@ struct ExperimentConfig {
     std::optional<std::vector<InputBody>> inputs;
     std::optional<std::vector<std::string>> tags;
     std::optional<std::string> note;
-    std::optional<bool> queue, hold;
+    std::optional<bool> queue, hold, dry_run;
+    std::optional<boost::json::value> at_most;
     std::optional<int> priority;
     std::optional<boost::json::value> run_at;
     std::optional<std::vector<ExperimentAlarmBody>> alarms;
 };
 BOOST_DESCRIBE_STRUCT(ExperimentConfig, (),
                       (device, image, time_limit, memory, output_limit, cpus, environment, params, inputs, tags, note,
-                       queue, hold, priority, run_at, alarms))
+                       queue, hold, priority, run_at, alarms, dry_run, at_most))
 template <>
 struct MemberDocs<ExperimentConfig> {
     static constexpr MemberDoc list[] = {
@@ -62,7 +63,12 @@ struct MemberDocs<ExperimentConfig> {
         {"run_at",
          "not before this: milliseconds of UTC since 1970, or text as '2026-02-15T18:00:00+01:00' or '+2h'; "
          "at most a year ahead"},
-        {"alarms", "what is watched while the experiment holds its device"}};
+        {"alarms", "what is watched while the experiment holds its device"},
+        {"dry_run",
+         "true: run the script against a simulated twin of the device, in the twin's time; the device is neither "
+         "leased "
+         "nor touched"},
+        {"at_most", "of a dry run: look no further than this of the twin's time; seconds, or text as '8h'"}};
 };
 
 /// Puts what `config` says into `submission`; what it leaves out stays as it is there. Parameters are merged: null

@@ -42,9 +42,12 @@ Task<Result<StartReply>> start(Services& services, Call call, StartRequest reque
     auto submission = submission_of(call, services, std::move(request));
     if (!submission) co_return std::move(submission).error();
     const std::string device = submission->device.to_string();
+    const bool is_dry_run = submission->dry_run;
     auto job = co_await services.jobs.submit(std::move(*submission));
     if (!job) co_return std::move(job).error();
-    co_return StartReply{job->id.value, "experiment " + job->id.value + " is queued for " + device};
+    const std::string what = is_dry_run ? "dry run " + job->id.value + " is queued, for a twin of " + device
+                                        : "experiment " + job->id.value + " is queued for " + device;
+    co_return StartReply{job->id.value, what};
 }
 
 // --- again ---------------------------------------------------------------------------------------------------------
@@ -100,7 +103,8 @@ struct Experiment {
     std::optional<std::int64_t> started_at, ended_at;
     std::int64_t time_limit_ms = 0, memory_bytes = 0;
     int priority = 0;
-    bool is_held = false;
+    bool is_held = false, dry_run = false;
+    std::optional<std::int64_t> dry_run_ms, dry_run_limit_ms;
     std::optional<std::int64_t> run_at, queue_position, expected_start;
     std::optional<std::string> waits_because;
     std::optional<std::int64_t> peak_memory_bytes, cpu_ms;
@@ -114,7 +118,7 @@ BOOST_DESCRIBE_STRUCT(Experiment, (),
                       (experiment_id, status, reason, message, device, requested_by, image, image_digest, exit_code,
                        signal, created_at, started_at, ended_at, time_limit_ms, memory_bytes, priority, is_held, run_at,
                        queue_position, expected_start, waits_because, peak_memory_bytes, cpu_ms, params, inputs, tags,
-                       note, restarted_from))
+                       note, restarted_from, dry_run, dry_run_ms, dry_run_limit_ms))
 }  // namespace
 template <>
 struct MemberDocs<Experiment> {
@@ -122,7 +126,8 @@ struct MemberDocs<Experiment> {
         {"status", "queued, preparing, running, stopping, completed, failed, stopped or timed_out"},
         {"reason",
          "why it ended: user, time_limit, out_of_memory, disk_limit, exit_status, signal, node_lost, lease_lost, "
-         "runner_lost, sandbox_failed or alarm; empty otherwise"},
+         "runner_lost, sandbox_failed or alarm; at_most, twin_lost, too_long or interrupted of a dry run; empty "
+         "otherwise"},
         {"image_digest", "which build of the image; empty for the host's own /usr"},
         {"created_at", "milliseconds of UTC since 1970, as all times here"},
         {"run_at", "not before this; null: as soon as can be"},
@@ -133,7 +138,10 @@ struct MemberDocs<Experiment> {
         {"waits_because", "one sentence; null when it isn't queued"},
         {"params", "what the script finds in labhub.params"},
         {"inputs", "files in /app/input"},
-        {"restarted_from", "the experiment it was started again from; null: none"}};
+        {"restarted_from", "the experiment it was started again from; null: none"},
+        {"dry_run", "whether it runs against a twin of its device"},
+        {"dry_run_ms", "how far a dry run that runs is, in the twin's time; null otherwise"},
+        {"dry_run_limit_ms", "where it ends at the latest, in the twin's time; null where it is no dry run"}};
 };
 namespace {
 
@@ -167,6 +175,9 @@ Experiment describe(const Services& services, const jobs::Job& job) {
         shown.waits_because = turn->place.why;
         shown.expected_start = millis(turn->expected_start);
     }
+    shown.dry_run = job.dry_run.has_value();
+    if (job.dry_run) shown.dry_run_limit_ms = job.dry_run->limit.count();
+    if (const auto progress = services.jobs.dry_run_progress(job.id)) shown.dry_run_ms = progress->elapsed.count();
     shown.peak_memory_bytes = job.peak_memory_bytes;
     shown.cpu_ms = job.cpu_ms;
     shown.params = job.params;
@@ -310,6 +321,7 @@ void add_experiments(std::vector<Operation>& list) {
         &restart));
     add_experiment_labels(list);
     add_experiment_compare(list);
+    add_dry_runs(list);
     add_experiment_results(list);
     add_experiment_logs(list);
     add_experiment_events(list);

@@ -8,6 +8,7 @@
 namespace labhub::coordinator::api {
 
 /// Parts of add_experiments (operations.hpp).
+void add_dry_runs(std::vector<Operation>& list);
 void add_experiment_results(std::vector<Operation>& list);
 void add_experiment_logs(std::vector<Operation>& list);
 void add_experiment_labels(std::vector<Operation>& list);

@@ -13,8 +13,8 @@ namespace labhub::coordinator::api {
 class Router {
   public:
     /// `token` is what a user's `Authorization: Bearer …` must carry.
-    Router(Services& services, std::vector<Operation> operations, std::string token)
-        : services_(services), operations_(std::move(operations)), token_(std::move(token)) {}
+    Router(Services& services, std::vector<Operation> operations, std::string token, Pace::Bounds pace = {})
+        : services_(services), operations_(std::move(operations)), token_(std::move(token)), pace_(pace) {}
 
     /// Never fails: what goes wrong is a response in the hub's error shape.
     Task<http::Response> handle(http::Request request);

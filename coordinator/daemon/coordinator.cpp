@@ -11,6 +11,7 @@
 #include "coordinator/daemon/alarm_wiring.hpp"
 #include "coordinator/daemon/enrolment_watch.hpp"
 #include "coordinator/daemon/groundwork.hpp"
+#include "coordinator/dry_run/dry_runs.hpp"
 #include "coordinator/ingest/ingest.hpp"
 #include "coordinator/loops/reconcilers.hpp"
 #include "coordinator/mirror/mirror.hpp"
@@ -128,16 +129,24 @@ struct Coordinator::Parts {
                 clock,
                 pool,
                 {[this](const JobId& job, UniqueFd listener) { return sandboxes.open(job, std::move(listener)); },
-                 [this](const JobId& job) { sandboxes.close(job); }}}),
+                 [this](const JobId& job) { sandboxes.close(job); }},
+                dry_run_doors()}),
           alarms(executor, std::move(ground.alarms.rules), std::move(ground.alarms.channels),
                  std::move(ground.alarms.courier), {alarm_store, fleet, leases, commander, jobs, clock}),
+          dry_runs(executor,
+                   {std::move(ground.twin), settings.data_dir / "run" / "dry-runs", settings.data_dir / "experiments"},
+                   {fleet, alarms.alarms(), clock,
+                    [this](const JobId& job, std::string reason, std::string message) {
+                        stop_dry_run(job, std::move(reason), std::move(message));
+                    }}),
           services{fleet,      leases,       commander,       jobs,
                    results,    images,       inputs,          recorder,
                    metrics,    broker_watch, alarms.alarms(), alarms.notifier(),
                    *telemetry, live,         exporter,        clock,
                    pool},
           router(services, api::all_operations(), token),
-          reconcilers(executor, clock) {}
+          reconcilers(executor, clock),
+          stops(executor) {}
 
     UniqueFd lock;
     std::string token;
@@ -168,11 +177,15 @@ struct Coordinator::Parts {
     SandboxListeners sandboxes;
     jobs::Engine jobs;
     AlarmWiring alarms;
+    dry_run::DryRuns dry_runs;
     api::Services services;
     api::Router router;
     loops::Reconcilers reconcilers;
+    TaskGroup stops;
 
     void connect();
+    jobs::DryRunDoors dry_run_doors();
+    void stop_dry_run(const JobId& job, std::string reason, std::string message);
     void keep_sandboxes_ready(const Settings& settings);
     Result<void> start_readings(const Settings& settings, std::vector<link::Enrolment> enrolments);
     void start_reconcilers(const Settings& settings);
@@ -191,6 +204,25 @@ void Coordinator::Parts::connect() {
         jobs.remark(job, jobs::event::kRefused, why);
     };
     images.on_default_changed = [this] { launcher->keep_like(jobs.usual_spec()); };
+}
+
+jobs::DryRunDoors Coordinator::Parts::dry_run_doors() {
+    jobs::DryRunDoors doors;
+    doors.check = [this](const DeviceAddress& device) { return dry_runs.check(device); };
+    doors.open = [this](const jobs::Job& job, UniqueFd listener) { return dry_runs.open(job, std::move(listener)); };
+    doors.is_open = [this](const JobId& job) { return dry_runs.is_open(job); };
+    doors.progress = [this](const JobId& job) { return dry_runs.progress(job); };
+    doors.finish = [this](JobId job, jobs::Ending ending) {
+        return dry_runs.finish(std::move(job), std::move(ending));
+    };
+    return doors;
+}
+
+void Coordinator::Parts::stop_dry_run(const JobId& job, std::string reason, std::string message) {
+    auto stop = [](jobs::Engine* engine, JobId id, std::string why, std::string text) -> Task<void> {
+        (void)co_await engine->stop(std::move(id), std::move(why), std::move(text));
+    };
+    stops.spawn("stop of a dry run", stop(&jobs, job, std::move(reason), std::move(message)));
 }
 
 void Coordinator::Parts::keep_sandboxes_ready(const Settings& settings) {
@@ -266,6 +298,8 @@ Task<void> Coordinator::stop() {
     co_await parts_->reconcilers.stop();
     co_await parts_->alarms.stop();
     co_await parts_->jobs.close();
+    co_await parts_->dry_runs.stop();
+    co_await parts_->stops.stop();
     co_await parts_->images.stop();
     co_await parts_->launcher->close();
     co_await parts_->mirror.stop();

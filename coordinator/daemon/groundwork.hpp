@@ -35,7 +35,12 @@ struct Groundwork {
     jobs::EngineSettings engine;
     images::ImageSettings images;
     jobs::InputSettings inputs;
+<<<<<<< HEAD
     runner::LauncherChoice launcher;
+=======
+    std::filesystem::path runner;
+    std::filesystem::path twin;  ///< empty: no dry runs
+>>>>>>> a4d0e37 (wip)
     AlarmParts alarms;
     std::string token;
     std::unique_ptr<sqlite::Writer> writer;

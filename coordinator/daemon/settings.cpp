@@ -134,6 +134,10 @@ Result<fs::path> find_image_program(const fs::path& program) {
     return first_existing("labhub-image", {program.parent_path() / "labhub-image"});
 }
 
+fs::path find_twin(const fs::path& program) {
+    return first_existing("labhub-twin", {program.parent_path() / "labhub-twin"}).value_or(fs::path{});
+}
+
 Result<fs::path> find_declarations(const Settings& settings, const fs::path& program) {
     if (!settings.image_declarations.empty())
         return first_existing("images.declarations", {settings.image_declarations});

@@ -65,6 +65,8 @@ Result<std::filesystem::path> find_python(const Settings& settings, const std::f
 Result<std::filesystem::path> find_runner(const Settings& settings, const std::filesystem::path& program);
 /// labhub-image beside labhub-runner, which is started in the same way. Error not_found.
 Result<std::filesystem::path> find_image_program(const std::filesystem::path& program);
+/// labhub-twin beside this program; empty where there is none: the hub does without dry runs then.
+std::filesystem::path find_twin(const std::filesystem::path& program);
 /// Where images are declared: the settings' folder, else the installed one, else the source tree's. Error not_found.
 Result<std::filesystem::path> find_declarations(const Settings& settings, const std::filesystem::path& program);
 

@@ -42,6 +42,27 @@ Result<void> decode_alarms(const boost::json::object& object, Job& job) {
     return {};
 }
 
+boost::json::value encode_dry_run(const Job& job) {
+    if (!job.dry_run) return nullptr;
+    return boost::json::object{{"limit_ms", job.dry_run->limit.count()},
+                               {"time_limit_ms", job.dry_run->time_limit.count()},
+                               {"has_time_limit", job.dry_run->has_time_limit}};
+}
+
+void decode_dry_run(const boost::json::object& request, Job& job) {
+    const auto* const stored = request.if_contains("dry_run");
+    if (!stored || !stored->is_object()) return;
+    const auto& object = stored->get_object();
+    const auto time = [&](const char* name) {
+        const auto* const found = object.if_contains(name);
+        return std::chrono::milliseconds{found && found->is_int64() ? found->get_int64() : 0};
+    };
+    jobs::DryRunLimits limits{time("limit_ms"), time("time_limit_ms"), false};
+    const auto* const given = object.if_contains("has_time_limit");
+    limits.has_time_limit = given && given->is_bool() && given->get_bool();
+    job.dry_run = limits;
+}
+
 }  // namespace
 
 std::string encode_request(const Job& job) {
@@ -59,6 +80,7 @@ std::string encode_request(const Job& job) {
                                        {"image", job.image},
                                        {"image_digest", job.image_digest},
                                        {"python", job.python},
+                                       {"dry_run", encode_dry_run(job)},
                                        {"environment", std::move(environment)},
                                        {"alarms", std::move(declared)},
                                        {"params", job.params},
@@ -85,6 +107,7 @@ Result<void> decode_request(std::string_view text, Job& job) {
         const auto* found = object.if_contains(name);
         return found && found->is_string() ? std::string(found->get_string()) : std::string{};
     };
+    decode_dry_run(object, job);
     job.image = word("image");
     job.image_digest = word("image_digest");
     job.python = word("python");

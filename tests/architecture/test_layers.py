@@ -46,6 +46,10 @@ RULES = [
     Rule("coordinator/images/", ("coordinator/api/", "coordinator/domain/", "coordinator/store/", "coordinator/loops/",
                                  "coordinator/daemon/", "coordinator/runner/", "shared/http/", "shared/sqlite/"),
          "images are files and programs: who may use which is the domain's"),
+    *(Rule(f"coordinator/{room}/", ("coordinator/dry_run/",), "a dry run is made of the hub's parts; only the daemon makes one")
+      for room in ("api", "domain", "store", "loops", "link", "runner", "notify", "ingest", "mirror")),
+    Rule("coordinator/dry_run/", ("coordinator/daemon/", "coordinator/loops/", "coordinator/mirror/", "coordinator/cli/"),
+         "a hub in miniature has no part of the real one"),
     Rule("coordinator/loops/", ("coordinator/api/", "shared/http/"), "a reconciler drives the domain and serves nobody"),
     Rule("coordinator/broker/", ("coordinator/domain/", "coordinator/api/", "coordinator/store/", "coordinator/daemon/"),
          "the broker's own affairs: a connection to it and its configuration, whatever is said over it"),

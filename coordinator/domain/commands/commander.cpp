@@ -46,6 +46,7 @@ Task<Result<std::vector<Reading>>> Commander::apply(Command command) {
     end_record(record, clock_.utc_now(), outcome);
     if (!outcome && on_refused && !record.job.empty()) on_refused(record.job, asked_text(record) + record.message);
     observe_(record.outcome, std::chrono::duration<double>(clock_.steady_now() - began).count());
+    if (on_record) on_record(record);
     store_.append(std::move(record));
     if (outcome) fleet_.note_applied(device, *outcome);
     co_return outcome;
@@ -110,6 +111,7 @@ Task<Result<std::vector<Reading>>> Commander::hold(DeviceAddress device, std::st
     auto outcome = co_await (*link)->hold(device.device, std::move(principal), reason);
     end_record(record, clock_.utc_now(), outcome);
     if (record.message.empty()) record.message = "hold: " + reason;
+    if (on_record) on_record(record);
     store_.append(std::move(record));
     if (outcome) fleet_.note_applied(device, *outcome);
     co_return outcome;

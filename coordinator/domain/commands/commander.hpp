@@ -43,6 +43,9 @@ class Commander {
     /// Told of each command of a job that was not carried out, and why.
     std::function<void(const JobId&, const std::string& why)> on_refused;
 
+    /// Told of each command, and of each hold, before it is recorded. Unset: nobody is.
+    std::function<void(const store::CommandRecord&)> on_record;
+
     static constexpr std::chrono::milliseconds kDeadline{5'000};
 
   private:

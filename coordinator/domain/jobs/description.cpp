@@ -49,6 +49,7 @@ json::object describe_job(const Job& job) {
         {"signal", job.signal ? json::value(*job.signal) : json::value(nullptr)},
         {"requested_by", job.requested_by},
         {"device", job.device.to_string()},
+        {"dry_run", job.dry_run.has_value()},
         {"node", job.device.node.value},
         {"image", job.image.empty() ? std::string(images::kHostImage) : job.image},
         {"image_digest", job.image_digest},

@@ -67,6 +67,8 @@ Task<Result<Job>> Engine::submit(Submission submission) {
     const bool may_queue = submission.queue;
     auto device = parts_.fleet.device(submission.device);
     if (!device) co_return std::move(device).error();
+    if (submission.dry_run)
+        if (auto possible = parts_.dry_runs.check(submission.device); !possible) co_return std::move(possible).error();
     auto image = parts_.images.choose(submission.image, submission.role);
     if (!image) co_return std::move(image).error();
     auto made = make_job(std::move(submission), parts_.clock.utc_now());
@@ -82,14 +84,16 @@ Task<Result<Job>> Engine::submit(Submission submission) {
     job.inputs = std::move(*found);
     auto acceptable = check_acceptable(job, may_queue);
     if (!acceptable) co_return std::move(acceptable).error();
-    arriving_.emplace(job.id, job.device);  // excludes the id from now on
+    // Excludes the id from now on.
+    arriving_.emplace(job.id, job.dry_run ? DeviceAddress{} : job.device);
     auto queued = happened(to_string(Status::queued), "", job.requested_by);
     auto stored = co_await parts_.store.insert(job, std::move(queued));
     arriving_.erase(job.id);
     if (!stored) co_return std::move(stored).error();
     jobs_[job.id].job = job;
     if (jobs_.contains(job.restarted_from)) remark(job.restarted_from, event::kRestarted, "as " + job.id.value);
-    spdlog::info("experiment {} of {} is queued for {}", job.id.value, job.requested_by, job.device.to_string());
+    spdlog::info("{} {} of {} is queued for {}", job.dry_run ? "dry run" : "experiment", job.id.value, job.requested_by,
+                 job.device.to_string());
     tasks_.spawn("queue", run_queue());
     tasks_.spawn("script check", prepare_script_check(std::move(*image), kUntilNextCheck));
     co_return job;
@@ -108,7 +112,7 @@ Result<void> Engine::check_acceptable(const Job& job, bool may_queue) const {
     if (static_cast<std::size_t>(queued) + arriving_.size() >= settings_.max_queued)
         return Error{ErrorCode::too_many, "the queue is full",
                      "at most " + std::to_string(settings_.max_queued) + " experiments wait"};
-    return may_queue ? Result<void>{} : check_idle(job.device);
+    return may_queue || job.dry_run ? Result<void>{} : check_idle(job.device);
 }
 
 /// Whether nobody holds the device, nor is to hold it next.
@@ -119,7 +123,8 @@ Result<void> Engine::check_idle(const DeviceAddress& device) const {
                      "leave out queue:false to wait behind it"};
     };
     for (const auto& [id, entry] : jobs_)
-        if (entry.job.device == device && entry.job.status == Status::queued) return waited_for(id);
+        if (entry.job.device == device && entry.job.status == Status::queued && !entry.job.dry_run)
+            return waited_for(id);
     for (const auto& [id, wanted] : arriving_)
         if (wanted == device) return waited_for(id);
     return {};
@@ -211,9 +216,13 @@ Task<void> Engine::finish(JobId id, Ending ending) {
             spdlog::error("can't store the end of the lease of {}: {}", id.value, released.error().to_string());
     }
     parts_.api.close(id);
-    if (self->job.started) co_await parts_.recorder.wait_for_readings(self->job.device, ending.time, kReadingsWait);
+    std::string found;
+    if (self->job.dry_run) co_await finish_dry_run(id, &ending, &found);
+    if (self->job.started && !self->job.dry_run)
+        co_await parts_.recorder.wait_for_readings(self->job.device, ending.time, kReadingsWait);
     Job concluded = self->job;
     conclude(concluded, ending);
+    if (!found.empty()) concluded.message += (concluded.message.empty() ? "" : "; ") + found;
     auto ended = happened(to_string(concluded.status), concluded.message);
     auto written = co_await write_results(concluded, ended);
     if (!written) {
@@ -280,8 +289,11 @@ void Engine::runner_hello(runner::Hello hello, UniqueFd listener) {
         (void)socket_->release(hello.job_id);
         return;
     }
-    if (listener && !self->is_finishing) {
-        if (auto opened = parts_.api.open(hello.job_id, std::move(listener)); !opened)
+    if (is_interrupted_dry_run(*self, hello.phase)) {
+        self->job.stop_reason = reason::kInterrupted;
+        self->job.message = "the coordinator was started anew during the dry run, and its twin is gone: start it again";
+    } else if (listener && !self->is_finishing) {
+        if (auto opened = open_api(*self, std::move(listener)); !opened)
             spdlog::error("the API of experiment {} can't be served: {}", hello.job_id.value,
                           opened.error().to_string());
     }

@@ -11,6 +11,7 @@
 
 #include "coordinator/domain/fleet/fleet.hpp"
 #include "coordinator/domain/images/images.hpp"
+#include "coordinator/domain/jobs/dry_run.hpp"
 #include "coordinator/domain/jobs/followers.hpp"
 #include "coordinator/domain/jobs/inputs.hpp"
 #include "coordinator/domain/jobs/job.hpp"
@@ -79,6 +80,7 @@ class Engine {
         const Clock& clock;
         asio::thread_pool& pool;
         SandboxApi api;
+        DryRunDoors dry_runs;
     };
 
     Engine(asio::any_io_executor executor, EngineSettings settings, Parts parts);
@@ -112,6 +114,12 @@ class Engine {
     Task<Result<void>> pause_queue(std::string why, std::string who);
     Task<Result<void>> resume_queue();
     const std::optional<QueuePause>& queue_pause() const { return pause_; }
+    /// Nothing where no dry run of that id goes on.
+    std::optional<DryRunProgress> dry_run_progress(const JobId& id) const {
+        return parts_.dry_runs.progress ? parts_.dry_runs.progress(id) : std::nullopt;
+    }
+    /// Takes a job that another engine runs, to be looked up only: for the hub of its dry run.
+    void know(Job job);
     std::size_t running_count() const { return active_count(); }
     std::size_t running_bound() const { return settings_.max_running; }
     const std::string& launcher() const { return settings_.launcher; }
@@ -185,6 +193,11 @@ class Engine {
     const Turn* look_up(const JobId& id) const;
     Task<void> start_job(JobId id, DeviceAddress device);
     Task<void> launch(JobId id, leases::Lease lease);
+    Task<void> start_dry_run(JobId id);
+    Task<void> start_runner(JobId id);
+    Result<void> open_api(const Entry& entry, UniqueFd listener);
+    bool is_interrupted_dry_run(const Entry& entry, runner::Phase phase) const;
+    Task<void> finish_dry_run(JobId id, Ending* ending, std::string* message);
     Task<void> back_to_queue(JobId id, Error why);
     Result<void> write_job_folder(const Job& job) const;
     runner::JobSpec spec_of(const Job& job) const;

@@ -20,7 +20,8 @@ Waiting waiting_of(const Job& job) {
     waiting.queued_at = job.created;
     waiting.not_before = job.not_before;
     waiting.is_held = job.is_held;
-    waiting.devices = {job.device};
+    if (!job.dry_run) waiting.devices = {job.device};
+    waiting.needs_device = !job.dry_run;
     waiting.cpus = job.limits.cpus;
     waiting.memory_bytes = job.limits.memory_bytes;
     waiting.time_limit = job.limits.time;
@@ -50,10 +51,11 @@ Situation Engine::situation() const {
         const Job& job = entry.job;
         if (job.status == Status::queued && job.stop_reason.empty()) {
             now.waiting.push_back(waiting_of(job));
-            wanted.insert(job.device);
+            if (!job.dry_run) wanted.insert(job.device);
         } else if (is_active(job.status)) {
             const UtcMillis ends_by = job.started.value_or(now.now) + job.limits.time;
-            now.running.push_back({job.requested_by, job.device, job.limits.cpus, job.limits.memory_bytes, ends_by});
+            const DeviceAddress device = job.dry_run ? DeviceAddress{} : job.device;
+            now.running.push_back({job.requested_by, device, job.limits.cpus, job.limits.memory_bytes, ends_by});
             of_jobs.insert(job.device);
         }
     }

@@ -57,7 +57,7 @@ Task<void> Engine::watch_active() {
     std::vector<JobId> unreachable, without_runner;
     for (const auto& [id, entry] : jobs_) {
         if (is_final(entry.job.status) || entry.is_finishing) continue;
-        if (entry.job.stop_reason.empty() && is_node_lost(entry.job)) unreachable.push_back(id);
+        if (entry.job.stop_reason.empty() && !entry.job.dry_run && is_node_lost(entry.job)) unreachable.push_back(id);
         if (!is_active(entry.job.status) || entry.is_starting || !entry.lost_since) continue;
         // A runner takes its lock before it reports for the first time; until then only time tells.
         const bool may_be_starting = !entry.has_reported && now - *entry.lost_since < settings_.runner_grace;

@@ -22,6 +22,7 @@ std::string signal_text(int signal) { return "signal " + std::to_string(signal) 
 Status status_for(std::string_view why, const Ending& ending) {
     if (why == reason::kUser || why == reason::kAlarm) return Status::stopped;
     if (why == reason::kTimeLimit) return Status::timed_out;
+    if (why == reason::kAtMost) return Status::completed;
     if (!why.empty()) return Status::failed;
     return ending.exit_code.value_or(-1) == 0 && ending.signal == 0 ? Status::completed : Status::failed;
 }

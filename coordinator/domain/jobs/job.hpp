@@ -38,6 +38,11 @@ inline constexpr std::string_view kLeaseLost = "lease_lost";
 inline constexpr std::string_view kRunnerLost = "runner_lost";
 inline constexpr std::string_view kSandboxFailed = "sandbox_failed";
 inline constexpr std::string_view kAlarm = "alarm";
+// Of dry runs:
+inline constexpr std::string_view kAtMost = "at_most";
+inline constexpr std::string_view kTwinLost = "twin_lost";
+inline constexpr std::string_view kTooLong = "too_long";
+inline constexpr std::string_view kInterrupted = "interrupted";
 }  // namespace reason
 
 /// What a job may use. The defaults are the old hub's (contract, section 3).
@@ -66,7 +71,14 @@ struct Labels {
     friend bool operator==(const Labels&, const Labels&) = default;
 };
 
-/// An experiment: one script in one sandbox, and the lease of one device.
+/// Of a job that runs against a twin of its device, in the twin's time.
+struct DryRunLimits {
+    std::chrono::milliseconds limit{0};       ///< it ends there
+    std::chrono::milliseconds time_limit{0};  ///< where a real run would end
+    bool has_time_limit = false;              ///< it was asked for, and isn't the default
+};
+
+/// An experiment: one script in one sandbox, and the lease of one device; or a dry run of it, which has no lease.
 struct Job {
     JobId id;
     Status status = Status::queued;
@@ -79,6 +91,7 @@ struct Job {
     std::string image_digest;  ///< the build it got; empty: the host's own /usr
     std::string python;        ///< of the image; empty: the usual one
     Limits limits;
+    std::optional<DryRunLimits> dry_run;  ///< set: it is one; `limits.time` is real time then
     std::map<std::string, std::string> environment;
     std::vector<alarms::ExperimentAlarm> alarms;  ///< watched while it holds its device
     boost::json::object params;                   ///< `labhub.params` in the script

@@ -17,8 +17,9 @@ namespace fs = std::filesystem;
 namespace json = boost::json;
 
 /// What a result holds, in the order it is packed.
-const std::vector<std::string> kEntries{"experiment.json", "script.py",    "stdout.txt", "stderr.txt", "exitcode.txt",
-                                        "telemetry.csv",   "commands.csv", "events.csv", "input",      "output"};
+const std::vector<std::string> kEntries{"experiment.json", "script.py",     "stdout.txt",   "stderr.txt",
+                                        "exitcode.txt",    "telemetry.csv", "commands.csv", "events.csv",
+                                        "dry-run.json",    "input",         "output"};
 
 /// Of an experiment's alarms, the last ones are in its description.
 constexpr std::int64_t kMostAlarmEvents = 1'000;
@@ -100,17 +101,27 @@ Task<Result<void>> Results::write(Job job, std::vector<Event> events) {
 /// What the hub itself knows of the run. Every part is tried; the first failure is returned.
 Task<Result<void>> Results::write_data(Job job, std::vector<Event> events, Stage stage) {
     Result<void> first;
-    if (job.started) {
-        auto telemetry = co_await write_telemetry(job, stage);
-        if (!telemetry) first = std::move(telemetry);
-        auto commands = co_await write_commands(job, stage);
-        if (!commands && first) first = std::move(commands);
+    if (job.started && !job.dry_run) {
+        auto measured = write_measured(job, stage);
+        first = co_await std::move(measured);
     }
     auto told = co_await write_events(job, std::move(events), stage);
     if (!told && first) first = std::move(told);
     auto description = co_await write_description(std::move(job), std::move(stage));
     if (!description && first) first = std::move(description);
     co_return first;
+}
+
+Task<Result<void>> Results::write_measured(Job job, Stage stage) {
+    auto telemetry = co_await write_telemetry(job, stage);
+    auto commands = co_await write_commands(std::move(job), std::move(stage));
+    co_return telemetry ? commands : telemetry;
+}
+
+Task<Result<void>> Results::write_measured(Job job) {
+    const Stage stage{folder_of(job.id), job.ended.value_or(job.created)};
+    auto written = write_measured(std::move(job), stage);
+    co_return co_await std::move(written);
 }
 
 Task<Result<void>> Results::write_telemetry(Job job, Stage stage) {

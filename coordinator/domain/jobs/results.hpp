@@ -42,6 +42,8 @@ class Results {
     /// Completes the folder of an ended job: telemetry.csv, commands.csv, events.csv, experiment.json and results.zip
     /// beside what the runner left. Every part is tried; the first failure is returned.
     Task<Result<void>> write(Job job, std::vector<Event> events);
+    /// telemetry.csv and commands.csv alone: for a dry run, whose readings and commands are elsewhere.
+    Task<Result<void>> write_measured(Job job);
     /// The files of a result, those in output/ too, by name. Blocks.
     Result<std::vector<ResultFile>> list(const JobId& job) const;
     /// The file of that name, as list() gives it. Blocks. Error not_found.
@@ -65,6 +67,7 @@ class Results {
         UtcMillis until;
     };
     Task<Result<void>> write_data(Job job, std::vector<Event> events, Stage stage);
+    Task<Result<void>> write_measured(Job job, Stage stage);
     Task<Result<void>> write_telemetry(Job job, Stage stage);
     Task<Result<void>> write_commands(Job job, Stage stage);
     Task<Result<void>> write_events(Job job, std::vector<Event> events, Stage stage);

@@ -33,7 +33,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kMediaTy
      {".txt", "text/plain"},
      {".xml", "application/xml"},
      {".zip", "application/zip"}}};
-constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kDescriptions{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kDescriptions{
     {{"experiment.json", "The request, its limits, the node, versions, times and the outcome"},
      {"script.py", "The script that was run"},
      {"stdout.txt", "What the script printed"},
@@ -41,7 +41,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kDescript
      {"exitcode.txt", "The script's exit status"},
      {"telemetry.csv", "Every reading of the device during the run"},
      {"commands.csv", "Every change of an actuator during the run: who, when, asked, applied"},
-     {"events.csv", "What happened to the experiment, and what was noted, from its submission to its end"}}};
+     {"events.csv", "What happened to the experiment, and what was noted, from its submission to its end"},
+     {"dry-run.json", "What the dry run found: of a simulated twin of the device, in its time"}}};
 
 /// As a relative URI reference (RFC 3986); every byte but the unreserved ones and / is percent-encoded.
 std::string uri_of(std::string_view name) {

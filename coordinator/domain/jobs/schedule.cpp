@@ -116,6 +116,7 @@ class Pass {
     }
 
     std::string choose_device(const Waiting& job, DeviceAddress& chosen) const {
+        if (!job.needs_device) return {};
         std::string why = "no device there is has what it needs";
         for (const auto& device : job.devices) {
             std::string busy = busy_for(job, device);
@@ -156,7 +157,7 @@ class Pass {
 
     void take(const std::string& user, const DeviceAddress& device, double cpus, std::int64_t memory,
               std::chrono::milliseconds time) {
-        taken_[device] = true;
+        if (!device.node.empty()) taken_[device] = true;
         ++jobs_;
         cpus_ += cpus;
         memory_ += memory;

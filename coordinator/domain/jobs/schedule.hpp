@@ -22,6 +22,7 @@ struct Waiting {
     UtcMillis not_before;  ///< "run at"; in the past: as soon as can be
     bool is_held = false;
     std::vector<DeviceAddress> devices;  ///< any one of these will do, the first free one is taken
+    bool needs_device = true;            ///< false: a dry run
     double cpus = 1;
     std::int64_t memory_bytes = 0;
     std::chrono::milliseconds time_limit{0};
@@ -30,7 +31,7 @@ struct Waiting {
 /// A job that has its device, until it ends.
 struct Running {
     std::string user;
-    DeviceAddress device;
+    DeviceAddress device;  ///< of no node: it has none
     double cpus = 1;
     std::int64_t memory_bytes = 0;
     UtcMillis ends_by;  ///< by its time limit

@@ -46,6 +46,27 @@ Result<void> set_limits(const Submission& submission, Limits& limits) {
     return {};
 }
 
+/// What a dry run may take of real time: minutes, however long it is of its own.
+constexpr std::chrono::minutes kDryRunTime{10};
+
+Result<void> set_dry_run(const Submission& submission, Job& job) {
+    if (submission.at_most && !submission.dry_run)
+        return Error{ErrorCode::malformed, "at_most is for a dry run", "time_limit bounds an experiment"};
+    if (!submission.dry_run) return {};
+    DryRunLimits limits;
+    limits.time_limit = limits.limit = job.limits.time;
+    limits.has_time_limit = submission.time_limit.has_value();
+    if (submission.at_most) {
+        LABHUB_TRY(limits.limit, parse_duration(*submission.at_most));
+        LABHUB_CHECK(check_between("at_most", limits.limit.count(), 1000, std::chrono::milliseconds{kMaxTime}.count(),
+                                   "1s to 90d"));
+        if (limits.has_time_limit) limits.limit = std::min(limits.limit, limits.time_limit);
+    }
+    job.dry_run = limits;
+    job.limits.time = kDryRunTime;
+    return {};
+}
+
 bool is_variable_name(std::string_view name) {
     if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
     for (const char c : name)
@@ -113,6 +134,12 @@ Submission submission_of(const Job& job) {
     Submission again;
     again.device = job.device;
     again.time_limit = std::to_string(job.limits.time.count()) + "ms";
+    if (job.dry_run) {
+        again.dry_run = true;
+        again.at_most = std::to_string(job.dry_run->limit.count()) + "ms";
+        again.time_limit.reset();
+        if (job.dry_run->has_time_limit) again.time_limit = std::to_string(job.dry_run->time_limit.count()) + "ms";
+    }
     again.memory = std::to_string(job.limits.memory_bytes);
     again.output_limit = std::to_string(job.limits.output_bytes);
     again.cpus = job.limits.cpus;
@@ -134,6 +161,7 @@ Result<Job> make_job(Submission submission, UtcMillis now) {
         LABHUB_CHECK(check_name("experiment_id", *submission.id));
     }
     LABHUB_CHECK(set_limits(submission, job.limits));
+    LABHUB_CHECK(set_dry_run(submission, job));
     LABHUB_CHECK(check_environment(submission.environment));
     LABHUB_CHECK(check_params(submission.params));
     LABHUB_CHECK(check_no_clash(submission.params, submission.environment));

@@ -25,12 +25,14 @@ struct Submission {
     std::vector<InputFile> inputs;
     JobId restarted_from;
     Labels labels;
-    std::optional<std::string> image;  ///< left out: the default one
-    std::string role;                  ///< of who asks, for what may be used
-    std::optional<int> priority;       ///< -100 to 100; 0 when left out
-    std::optional<UtcMillis> run_at;   ///< not before
-    bool hold = false;                 ///< wait until it is released
-    bool queue = true;                 ///< false: refuse it at once when the device is leased
+    std::optional<std::string> image;    ///< left out: the default one
+    std::string role;                    ///< of who asks, for what may be used
+    std::optional<int> priority;         ///< -100 to 100; 0 when left out
+    std::optional<UtcMillis> run_at;     ///< not before
+    bool hold = false;                   ///< wait until it is released
+    bool dry_run = false;                ///< against a twin of the device; `time_limit` is of the twin's time
+    std::optional<std::string> at_most;  ///< dry runs: look no further than this
+    bool queue = true;                   ///< false: refuse it at once when the device is leased
 };
 
 /// What a change of labels says; what it leaves out stays.

@@ -46,6 +46,19 @@ std::string why(const Situation& situation, const std::string& id) {
 
 using Ids = std::vector<std::string>;
 
+TEST(Schedule, ADryRunWaitsForASlotAndForNoDevice) {
+    Situation situation = roomy();
+    situation.running.push_back({"ada", device(1), 1, 1, kNow + hours{1}});
+    Waiting dry = job("dry", "ada", {});
+    dry.needs_device = false;
+    Waiting another = job("another", "bob", {});
+    another.needs_device = false;
+    situation.waiting = {dry, another, job("real", "bob", {device(1)})};
+    EXPECT_EQ(started(situation), (Ids{"another", "dry"}));
+    situation.capacity.jobs = 1;
+    EXPECT_EQ(started(situation), Ids{});
+}
+
 TEST(Schedule, StartsTheOneThatHasWaitedLongestForADevice) {
     Situation situation = roomy();
     situation.waiting = {job("young", "ada", {device(1)}, 1), job("old", "ada", {device(1)}, 9)};

@@ -54,6 +54,45 @@ TEST(Submission, TakesLimitsAsPeopleWriteThem) {
     EXPECT_EQ(job->limits.output_bytes, 64LL << 20);
 }
 
+TEST(Submission, ADryRunHasItsTimeLimitInTheTwinsTimeAndMinutesOfTheClock) {
+    Submission wanted = submission();
+    wanted.dry_run = true;
+    wanted.time_limit = "8h";
+    const auto job = make_job(std::move(wanted), UtcMillis{1});
+    ASSERT_TRUE(job) << job.error().to_string();
+    ASSERT_TRUE(job->dry_run.has_value());
+    EXPECT_EQ(job->dry_run->limit, std::chrono::hours{8});
+    EXPECT_EQ(job->dry_run->time_limit, std::chrono::hours{8});
+    EXPECT_TRUE(job->dry_run->has_time_limit);
+    EXPECT_EQ(job->limits.time, std::chrono::minutes{10});
+}
+
+TEST(Submission, ADryRunLooksNoFurtherThanAsked) {
+    Submission wanted = submission();
+    wanted.dry_run = true;
+    wanted.at_most = "8h";
+    auto job = make_job(wanted, UtcMillis{1});
+    ASSERT_TRUE(job) << job.error().to_string();
+    EXPECT_EQ(job->dry_run->limit, std::chrono::hours{8});
+    EXPECT_EQ(job->dry_run->time_limit, std::chrono::hours{1});  // where a real run would end
+    EXPECT_FALSE(job->dry_run->has_time_limit);
+    wanted.time_limit = "30m";
+    job = make_job(wanted, UtcMillis{1});
+    ASSERT_TRUE(job) << job.error().to_string();
+    EXPECT_EQ(job->dry_run->limit, std::chrono::minutes{30});
+}
+
+TEST(Submission, AtMostIsForDryRuns) {
+    Submission wanted = submission();
+    wanted.at_most = "1h";
+    EXPECT_EQ(code_of(wanted), ErrorCode::malformed);
+    wanted.dry_run = true;
+    wanted.at_most = "91d";
+    EXPECT_EQ(code_of(wanted), ErrorCode::out_of_range);
+    wanted.at_most = "soon";
+    EXPECT_EQ(code_of(wanted), ErrorCode::malformed);
+}
+
 TEST(Submission, RefusesWhatCanNotBeMeant) {
     for (const char* const id : {"", "../../etc", "a b", ".hidden", "-rf", "x/y"}) {
         Submission wanted = submission();
