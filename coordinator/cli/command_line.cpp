@@ -119,6 +119,12 @@ class Grammar {
             ->check(CLI::Range(-100, 100));
         command->add_option("--at", run_.at, "Not before then: 2026-02-15T18:00:00+01:00, or +2h")->type_name("TIME");
         add_setup_options(*command, run_.setup);
+        CLI::Option* const dry_run = command->add_flag("--dry-run", run_.is_dry_run,
+                                                       "Run it against a simulated twin of the device, in its time, "
+                                                       "and tell what would go wrong; nothing real is touched");
+        command->add_option("--at-most", run_.at_most, "Of a dry run: look no further, as 8h")
+            ->type_name("TIME")
+            ->needs(dry_run);
         command->footer("Ctrl-C leaves the experiment running; `labhub stop ID` stops it.\n" + std::string(kFooter));
     }
 

@@ -51,6 +51,8 @@ Result<json::object> Run::config() const {
     if (request_.is_held) config["hold"] = true;
     if (request_.priority) config["priority"] = *request_.priority;
     if (!request_.at.empty()) config["run_at"] = request_.at;
+    if (request_.is_dry_run) config["dry_run"] = true;
+    if (!request_.at_most.empty()) config["at_most"] = request_.at_most;
     json::object environment;
     for (const std::string& pair : request_.environment) {
         const std::size_t equals = pair.find('=');
@@ -92,9 +94,10 @@ Task<Result<void>> Run::start() {
         co_return error;
     }
     id_ = text_of(*reply, "experiment_id");
+    const std::string what = request_.is_dry_run ? "dry run " : "experiment ";
     context_.left_behind =
-        "experiment " + id_ + " goes on: `labhub logs " + id_ + " -f` follows it, `labhub stop " + id_ + "` stops it";
-    context_.console.note("experiment " + id_ + " started");
+        what + id_ + " goes on: `labhub logs " + id_ + " -f` follows it, `labhub stop " + id_ + "` stops it";
+    context_.console.note(what + id_ + " started");
     co_return Result<void>();
 }
 
@@ -195,6 +198,7 @@ ExitStatus Run::tell_outcome(const json::object& experiment) const {
 Task<ExitStatus> Run::execute() {
     auto started = co_await start();
     if (!started) co_return context_.give_up(started.error());
+    if (request_.is_dry_run) co_return co_await execute_dry_run();
     auto followed = co_await follow();
     if (!followed) {
         const ExitStatus status = context_.give_up(followed.error());

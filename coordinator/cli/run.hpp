@@ -29,6 +29,8 @@ struct RunRequest {
     bool is_held = false;   ///< waits until it is released
     std::optional<int> priority;
     std::string at;                                               ///< --at as typed
+    bool is_dry_run = false;                                      ///< against a twin of the device
+    std::string at_most;                                          ///< as typed: a dry run looks no further
     std::filesystem::path out;                                    ///< --out; empty: a folder with the experiment's id
     std::chrono::milliseconds patience{std::chrono::minutes{5}};  ///< how long the hub may be away before we give up
 };
@@ -52,6 +54,10 @@ class Run {
     Task<void> show_live();
     Task<Result<void>> fetch();
     ExitStatus tell_outcome(const boost::json::object& experiment) const;
+    // dry_run.cpp
+    Task<Result<boost::json::object>> await_dry_run();
+    ExitStatus tell_dry_run(const boost::json::object& experiment, const Result<boost::json::object>& report) const;
+    Task<ExitStatus> execute_dry_run();
 
     Context& context_;
     RunRequest request_;
