@@ -1,9 +1,11 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 
 #include "coordinator/broker/broker_watch.hpp"
+#include "coordinator/domain/accounts/accounts.hpp"
 #include "coordinator/domain/alarms/alarms.hpp"
 #include "coordinator/domain/commands/commander.hpp"
 #include "coordinator/domain/fleet/fleet.hpp"
@@ -26,6 +28,9 @@ struct Caller {
     Kind kind = Kind::anonymous;
     std::string name;  ///< "admin", or the job's id
     JobId job;         ///< set for jobs
+    std::string role;  ///< set for users
+    bool is_admin = false;
+    std::shared_ptr<accounts::Standing> standing;  ///< of the user's token
 
     /// "user:admin" or "job:01hq…": as leases and the audit trail name it.
     std::string principal() const { return (kind == Kind::job ? "job:" : "user:") + name; }
@@ -40,6 +45,7 @@ struct Call {
 
 /// What the operations work on.
 struct Services {
+    accounts::Accounts& accounts;
     fleet::Fleet& fleet;
     leases::Leases& leases;
     commands::Commander& commander;

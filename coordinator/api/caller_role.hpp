@@ -6,10 +6,10 @@
 
 namespace labhub::coordinator::api {
 
-/// The role by which an image is allowed or not. Whoever has the hub's token is the administrator; a script has no
-/// role, as it starts nothing.
+/// The role by which an image is allowed or not: administrators of whatever role may use all. A script has no role, as
+/// it starts nothing.
 inline std::string role_of(const Caller& caller) {
-    return caller.kind == Caller::Kind::user ? std::string(images::kAdminRole) : std::string{};
+    return caller.is_admin ? std::string(images::kAdminRole) : caller.role;
 }
 
 }  // namespace labhub::coordinator::api

@@ -284,12 +284,13 @@ Task<Result<MessageReply>> stop(Services& services, Call call, Nothing) {
 
 Operation experiment_row(std::string verb, std::string path, std::string id, std::string summary,
                          std::vector<QueryParameter> query) {
+    const bool of_one = path.starts_with("/{id}");
     return Operation{std::move(verb),
                      "/api/experiments" + path,
                      std::move(id),
                      "experiments",
                      std::move(summary),
-                     Access::user,
+                     of_one ? Access::owner : Access::user,
                      std::move(query),
                      {},
                      {},
@@ -309,8 +310,9 @@ void add_experiments(std::vector<Operation>& list) {
                                      {"limit", "at most so many, 1 to 1000; all when left out"},
                                      {"offset", "leave out so many of them first"}}),
                      &list_all));
-    list.push_back(with_handler(experiment_row("GET", "/{id}/status", "getExperimentStatus", "How an experiment is"),
-                                &get_status));
+    Operation status = experiment_row("GET", "/{id}/status", "getExperimentStatus", "How an experiment is");
+    status.access = Access::user;
+    list.push_back(with_handler(std::move(status), &get_status));
     list.push_back(with_handler(
         experiment_row("POST", "/{id}/stop", "stopExperiment", "Stop an experiment; its outputs are kept"), &stop));
     list.push_back(with_handler(experiment_row("DELETE", "/{id}", "deleteExperiment", "The same as stop"), &stop));

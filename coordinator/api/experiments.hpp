@@ -15,7 +15,7 @@ void add_experiment_labels(std::vector<Operation>& list);
 void add_experiment_compare(std::vector<Operation>& list);
 void add_experiment_events(std::vector<Operation>& list);
 
-/// A row of "/api/experiments…" without its handler.
+/// A row of "/api/experiments…" without its handler: for everybody, but for its owner where it is of one experiment.
 Operation experiment_row(std::string verb, std::string path, std::string id, std::string summary,
                          std::vector<QueryParameter> query = {});
 

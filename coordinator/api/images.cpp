@@ -202,12 +202,13 @@ Task<Result<ImageMessage>> remove_one(Services& services, Call call, Nothing) {
 
 Operation row(std::string verb, std::string path, std::string id, std::string summary,
               std::vector<QueryParameter> query = {}) {
+    const bool is_a_look = verb == "GET";
     return Operation{std::move(verb),
                      "/api/images" + path,
                      std::move(id),
                      "images",
                      std::move(summary),
-                     Access::user,
+                     is_a_look ? Access::user : Access::admin,
                      std::move(query),
                      {},
                      {},

@@ -27,7 +27,7 @@ void add_maintenance(std::vector<Operation>& list) {
                                "cleanUp",
                                "maintenance",
                                "Delete ended experiments with their results",
-                               Access::user,
+                               Access::admin,
                                {{"max_age_hours", "those that ended longer ago than this; 24 when left out"}},
                                {},
                                {},

@@ -58,9 +58,7 @@ json::object describe(const Operation& operation) {
                             json::object{{"schema", json::object{{"$ref", "#/components/schemas/Error"}}}}}}}}}};
     described["security"] =
         operation.access == Access::anyone ? json::array{} : json::array{json::object{{"bearer", json::array{}}}};
-    described["x-labhub-access"] = operation.access == Access::anyone ? "anyone"
-                                   : operation.access == Access::user ? "user"
-                                                                      : "user or job";
+    described["x-labhub-access"] = to_string(operation.access);
     return described;
 }
 

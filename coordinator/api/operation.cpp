@@ -2,6 +2,19 @@
 
 namespace labhub::coordinator::api {
 
+std::string_view to_string(Access access) {
+    switch (access) {
+        case Access::anyone: return "anyone";
+        case Access::user: return "user";
+        case Access::user_or_job: return "user or job";
+        case Access::owner: return "owner";
+        case Access::owner_or_job: return "owner or job";
+        case Access::self: return "self";
+        case Access::admin: return "admin";
+    }
+    return "admin";
+}
+
 http::Response success(boost::json::value payload) {
     boost::json::object reply;
     auto& members = payload.as_object();

@@ -11,12 +11,19 @@
 
 namespace labhub::coordinator::api {
 
-/// Who may use an operation. There is no other rule on routes; rules on devices are the domain's.
+/// Who may use an operation. There is no other rule on routes; rules on devices are the domain's. Whoever is no user is
+/// told no more than that.
 enum class Access {
-    anyone,       ///< also without a token
-    user,         ///< a person or program with a token
-    user_or_job,  ///< also a script, from inside its sandbox
+    anyone,        ///< also without a token
+    user,          ///< a person or program with a token
+    user_or_job,   ///< also a script, from inside its sandbox
+    owner,         ///< of the experiment {id} in the path, and administrators
+    owner_or_job,  ///< also that experiment's own script
+    self,          ///< the user {name} in the path, and administrators
+    admin,         ///< users whose role is one of administrators
 };
+/// "user or job", as the OpenAPI document has it.
+std::string_view to_string(Access access);
 
 /// A parameter of the query. One that isn't listed is refused.
 struct QueryParameter {

@@ -6,6 +6,9 @@ std::vector<Operation> all_operations() {
     std::vector<Operation> list;
     add_health(list);
     add_session(list);
+    add_users(list);
+    add_roles(list);
+    add_tokens(list);
     add_nodes(list);
     add_devices(list);
     add_hardware(list);

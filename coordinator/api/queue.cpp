@@ -91,12 +91,13 @@ Task<Result<MessageReply>> resume_queue(Services& services, Call, Nothing) {
 }
 
 Operation queue_row(std::string verb, std::string path, std::string id, std::string summary) {
+    const bool is_a_look = verb == "GET";
     return Operation{std::move(verb),
                      "/api/queue" + path,
                      std::move(id),
                      "queue",
                      std::move(summary),
-                     Access::user,
+                     is_a_look ? Access::user : Access::admin,
                      {},
                      {},
                      {},

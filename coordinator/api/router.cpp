@@ -1,13 +1,10 @@
 #include "coordinator/api/router.hpp"
 
 #include "coordinator/api/metrics.hpp"
-#include "shared/base/secret.hpp"
 #include "shared/base/text.hpp"
 
 namespace labhub::coordinator::api {
 namespace {
-
-constexpr std::string_view kJobListener = "job:";
 
 bool match_path(const std::string& pattern, std::string_view path, std::map<std::string, std::string>& parameters) {
     const auto wanted = split(pattern, '/');
@@ -60,41 +57,14 @@ bool Router::streams_body(std::string_view method, std::string_view path) const 
     return false;
 }
 
-Caller Router::caller_of(const http::Request& request) const {
-    if (request.listener.starts_with(kJobListener)) {
-        std::string id = request.listener.substr(kJobListener.size());
-        return Caller{Caller::Kind::job, id, JobId{id}};
-    }
-    const auto header = request.header("Authorization");
-    constexpr std::string_view kBearer = "Bearer ";
-    if (header && header->starts_with(kBearer) && same_secret(trim(header->substr(kBearer.size())), token_))
-        return Caller{Caller::Kind::user, "admin", {}};
-    return {};
-}
-
-Result<void> Router::check_access(const Operation& operation, const Caller& caller,
-                                  const http::Request& request) const {
-    if (operation.access == Access::anyone || caller.kind == Caller::Kind::user) return {};
-    if (caller.kind == Caller::Kind::job) {
-        if (operation.access == Access::user_or_job) return {};
-        return Error{ErrorCode::forbidden, operation.verb + " " + operation.path + " is not open to scripts",
-                     "a script may read and drive its own device"};
-    }
-    if (request.header("Authorization"))
-        return Error{ErrorCode::unauthenticated, "the token is not valid",
-                     "send 'Authorization: Bearer TOKEN' with the hub's token"};
-    return Error{ErrorCode::unauthenticated, "a token is needed",
-                 "send 'Authorization: Bearer TOKEN' with the hub's token"};
-}
-
 Task<http::Response> Router::handle(http::Request request) {
     const auto began = services_.clock.steady_now();
     const Match found = match(request);
     std::optional<http::Response> refused;
-    if (Caller caller = caller_of(request); caller.kind == Caller::Kind::job)
-        refused = co_await keep_pace(std::move(caller.job));
+    Asking asking = who_asks(request, services_.accounts);
+    if (asking.caller.kind == Caller::Kind::job) refused = co_await keep_pace(asking.caller.job);
     auto response = refused ? std::move(*refused) : http::Response{};
-    if (!refused) response = co_await dispatch(std::move(request), found);
+    if (!refused) response = co_await dispatch(std::move(request), std::move(asking), found);
     const double seconds = std::chrono::duration<double>(services_.clock.steady_now() - began).count();
     services_.metrics.observe_http(found.operation ? found.operation->id : "none", response.status, seconds);
     co_return response;
@@ -111,7 +81,7 @@ Task<std::optional<http::Response>> Router::keep_pace(JobId job) {
     co_return std::nullopt;
 }
 
-Task<http::Response> Router::dispatch(http::Request request, const Match& found) {
+Task<http::Response> Router::dispatch(http::Request request, Asking asking, const Match& found) {
     if (!found.operation) {
         const std::string what = request.method + " " + printable(request.path, 120);
         if (found.allowed.empty()) {
@@ -123,16 +93,17 @@ Task<http::Response> Router::dispatch(http::Request request, const Match& found)
         refused.headers.emplace_back("Allow", found.allowed);
         co_return refused;
     }
-    Caller caller = caller_of(request);
-    if (auto allowed = check_access(*found.operation, caller, request); !allowed) {
+    if (auto allowed = check_access(*found.operation, asking, found.path, services_.jobs); !allowed) {
         auto refused = http::error_response(allowed.error());
         if (refused.status == 401) refused.headers.emplace_back("WWW-Authenticate", "Bearer");
         co_return refused;
     }
     if (auto checked = check_query(*found.operation, request); !checked)
         co_return http::error_response(checked.error());
-    Call call{std::move(caller), found.path, std::move(request)};
-    co_return co_await found.operation->run(services_, std::move(call));
+    auto standing = asking.caller.standing;
+    Call call{std::move(asking.caller), found.path, std::move(request)};
+    auto response = co_await found.operation->run(services_, std::move(call));
+    co_return while_standing(std::move(response), std::move(standing), services_.clock);
 }
 
 }  // namespace labhub::coordinator::api

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/api/authority.hpp"
 #include "coordinator/api/operation.hpp"
 #include "coordinator/api/pace.hpp"
 
@@ -12,9 +13,8 @@ namespace labhub::coordinator::api {
 /// Finds the operation of a request, checks who may use it and runs it. Lives on the main thread.
 class Router {
   public:
-    /// `token` is what a user's `Authorization: Bearer …` must carry.
-    Router(Services& services, std::vector<Operation> operations, std::string token, Pace::Bounds pace = {})
-        : services_(services), operations_(std::move(operations)), token_(std::move(token)), pace_(pace) {}
+    Router(Services& services, std::vector<Operation> operations, Pace::Bounds pace = {})
+        : services_(services), operations_(std::move(operations)), pace_(pace) {}
 
     /// Never fails: what goes wrong is a response in the hub's error shape.
     Task<http::Response> handle(http::Request request);
@@ -28,15 +28,12 @@ class Router {
         std::string allowed;  ///< the verbs the path has, when none was the request's
     };
     Match match(const http::Request& request) const;
-    Caller caller_of(const http::Request& request) const;
-    Result<void> check_access(const Operation& operation, const Caller& caller, const http::Request& request) const;
     /// Waits until the script's request is due; an answer when it is refused.
     Task<std::optional<http::Response>> keep_pace(JobId job);
-    Task<http::Response> dispatch(http::Request request, const Match& found);
+    Task<http::Response> dispatch(http::Request request, Asking asking, const Match& found);
 
     Services& services_;
     std::vector<Operation> operations_;
-    std::string token_;
     Pace pace_;
 };
 

@@ -5,9 +5,19 @@ namespace {
 
 struct CallerReply {
     std::string kind, name;
-    std::optional<std::string> job_id, device;
+    std::optional<std::string> job_id, device, role, full_name, token;
+    bool is_admin = false;
 };
-BOOST_DESCRIBE_STRUCT(CallerReply, (), (kind, name, job_id, device))
+BOOST_DESCRIBE_STRUCT(CallerReply, (), (kind, name, job_id, device, role, full_name, token, is_admin))
+}  // namespace
+template <>
+struct MemberDocs<CallerReply> {
+    static constexpr MemberDoc list[] = {{"kind", "user or job"},
+                                         {"device", "of a job: the one it has leased"},
+                                         {"token", "of a user: the name of the token the request came with"}};
+};
+namespace {
+
 struct SessionReply {
     CallerReply caller;
     std::string version = LABHUB_VERSION;
@@ -23,6 +33,11 @@ Task<Result<SessionReply>> get_session(Services& services, Call call, Nothing) {
         auto job = services.jobs.find(call.caller.job);
         if (!job) co_return std::move(job).error();
         reply.caller.device = (*job)->device.to_string();
+    } else if (const auto user = services.accounts.user(call.caller.name)) {
+        reply.caller.role = call.caller.role;
+        reply.caller.is_admin = call.caller.is_admin;
+        reply.caller.full_name = (*user)->full_name;
+        reply.caller.token = call.caller.standing->token();
     }
     co_return reply;
 }

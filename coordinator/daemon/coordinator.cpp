@@ -98,6 +98,8 @@ struct Coordinator::Parts {
           command_store(*writer),
           alarm_store(*writer),
           image_store(*writer),
+          account_store(*writer),
+          accounts(executor, account_store, clock, token),
           fleet(executor, clock),
           recorder(*telemetry, fleet, executor, clock),
           ingest(ingest_options(settings, ground.enrolments), clock, recorder),
@@ -139,12 +141,25 @@ struct Coordinator::Parts {
                     [this](const JobId& job, std::string reason, std::string message) {
                         stop_dry_run(job, std::move(reason), std::move(message));
                     }}),
-          services{fleet,      leases,       commander,       jobs,
-                   results,    images,       inputs,          recorder,
-                   metrics,    broker_watch, alarms.alarms(), alarms.notifier(),
-                   *telemetry, live,         exporter,        clock,
+          services{accounts,
+                   fleet,
+                   leases,
+                   commander,
+                   jobs,
+                   results,
+                   images,
+                   inputs,
+                   recorder,
+                   metrics,
+                   broker_watch,
+                   alarms.alarms(),
+                   alarms.notifier(),
+                   *telemetry,
+                   live,
+                   exporter,
+                   clock,
                    pool},
-          router(services, api::all_operations(), token),
+          router(services, api::all_operations()),
           reconcilers(executor, clock),
           stops(executor) {}
 
@@ -159,6 +174,8 @@ struct Coordinator::Parts {
     store::CommandStore command_store;
     store::AlarmStore alarm_store;
     store::ImageStore image_store;
+    store::AccountStore account_store;
+    accounts::Accounts accounts;
     fleet::Fleet fleet;
     telemetry::Recorder recorder;
     ingest::Ingest ingest;
@@ -197,6 +214,8 @@ void Coordinator::Parts::connect() {
     leases.on_lost = [this](const leases::Lease& lease, const Error& why) { jobs.lease_lost(lease, why); };
     recorder.ask_ingest([this] { return ingest.counters(); });
     recorder.listen(live.listener());
+    accounts.experiments_of = [this](const std::string& principal) { return jobs.count_of(principal); };
+    accounts.on_changed = [this] { reconcilers.nudge("queue"); };
     images.users = [this](const std::string& digest) { return jobs.users_of_image(digest); };
     server.stream_bodies(
         [this](std::string_view method, std::string_view path) { return router.streams_body(method, path); });
@@ -268,6 +287,8 @@ Task<Result<void>> Coordinator::start() {
     parts_ = std::make_unique<Parts>(context_.get_executor(), settings_, std::move(*ground));
     Parts& parts = *parts_;
     parts.connect();
+    auto accounts_started = co_await parts.accounts.start();
+    if (!accounts_started) co_return accounts_started;
     auto images_started = co_await parts.images.start();
     if (!images_started) co_return images_started;
     auto jobs_started = co_await parts.jobs.start();

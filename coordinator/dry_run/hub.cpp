@@ -45,6 +45,8 @@ Hub::Hub(asio::any_io_executor executor, const Plan& plan, const Clock& clock, a
       command_store(*writer),
       alarm_store(*writer),
       image_store(*writer),
+      account_store(*writer),
+      accounts(executor, account_store, clock, {}),
       fleet(executor, clock),
       leases(fleet, job_store, clock, kLeaseTime),
       commander(fleet, leases, command_store, clock, [](std::string_view, double) {}),
@@ -59,9 +61,9 @@ Hub::Hub(asio::any_io_executor executor, const Plan& plan, const Clock& clock, a
       jobs(executor, {}, {fleet, leases, job_store, recorder, results, launcher, images, inputs, clock, pool, {}, {}}),
       alarms(executor, plan.alarms, alarm_store, fleet, clock, effects(plan)),
       notifier(executor, {}, alarm_store, courier, clock),
-      services{fleet,  leases, commander, jobs,       results, images,   inputs, recorder, metrics,
-               broker, alarms, notifier,  *telemetry, live,    exporter, clock,  pool},
-      router(services, api::all_operations(), {}, kPace) {}
+      services{accounts, fleet,  leases, commander, jobs,       results, images,   inputs, recorder,
+               metrics,  broker, alarms, notifier,  *telemetry, live,    exporter, clock,  pool},
+      router(services, api::all_operations(), kPace) {}
 
 Hub::~Hub() { writer->stop(); }
 

@@ -8,6 +8,7 @@
 #include "coordinator/dry_run/plan.hpp"
 #include "coordinator/notify/courier.hpp"
 #include "coordinator/runner/launcher.hpp"
+#include "coordinator/store/account_store.hpp"
 #include "coordinator/store/alarm_store.hpp"
 #include "coordinator/store/command_store.hpp"
 #include "coordinator/store/image_store.hpp"
@@ -41,6 +42,8 @@ class Hub {
     store::CommandStore command_store;
     store::AlarmStore alarm_store;
     store::ImageStore image_store;
+    store::AccountStore account_store;
+    accounts::Accounts accounts;  ///< of nobody: only the script asks
     fleet::Fleet fleet;
     leases::Leases leases;
     commands::Commander commander;

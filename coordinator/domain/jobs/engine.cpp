@@ -144,6 +144,11 @@ std::vector<const Job*> Engine::list() const {
     return all;
 }
 
+std::size_t Engine::count_of(const std::string& principal) const {
+    return static_cast<std::size_t>(std::count_if(
+        jobs_.begin(), jobs_.end(), [&](const auto& e) { return e.second.job.requested_by == principal; }));
+}
+
 Engine::Entry* Engine::entry(const JobId& id) {
     const auto found = jobs_.find(id);
     return found == jobs_.end() ? nullptr : &found->second;

@@ -99,6 +99,8 @@ class Engine {
     Result<const Job*> find(const JobId& id) const;
     /// Newest first.
     std::vector<const Job*> list() const;
+    /// How many there are of that user.
+    std::size_t count_of(const std::string& principal) const;
 
     /// Where a queued job stands, and when it starts at the latest, as far as can be told.
     struct Turn {
