@@ -5,6 +5,7 @@
 #include "coordinator/cli/alarms_grammar.hpp"
 #include "coordinator/cli/experiments_grammar.hpp"
 #include "coordinator/cli/images_grammar.hpp"
+#include "coordinator/cli/people_grammar.hpp"
 #include "coordinator/cli/telemetry_grammar.hpp"
 
 namespace labhub::cli {
@@ -39,6 +40,7 @@ class Grammar {
         telemetry_.describe(app_);
         alarms_.describe(app_);
         images_.describe(app_);
+        people_.describe(app_);
     }
 
     Result<CommandLine> parse(int count, const char* const* arguments) {
@@ -63,6 +65,7 @@ class Grammar {
         if (auto telemetry = telemetry_.chosen()) line_.command = std::move(*telemetry);
         if (auto alarms = alarms_.chosen()) line_.command = std::move(*alarms);
         if (auto images = images_.chosen()) line_.command = std::move(*images);
+        if (auto people = people_.chosen()) line_.command = std::move(*people);
         return line_;
     }
 
@@ -220,6 +223,7 @@ class Grammar {
     TelemetryGrammar telemetry_;
     AlarmsGrammar alarms_;
     ImagesGrammar images_;
+    PeopleGrammar people_;
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "coordinator/cli/compare.hpp"
 #include "coordinator/cli/experiments.hpp"
 #include "coordinator/cli/images.hpp"
+#include "coordinator/cli/people.hpp"
 #include "coordinator/cli/queue.hpp"
 #include "coordinator/cli/results.hpp"
 #include "coordinator/cli/run.hpp"
@@ -50,7 +51,7 @@ struct CommandLine {
     /// What to ask the hub, unless `up` is set.
     std::variant<NodesCommand, RunRequest, ExperimentsCommand, TagCommand, CompareCommand, LogsRequest, StopCommand,
                  ResultsCommand, VerifyCommand, ReadCommand, SetCommand, HoldCommand, EventsCommand, NoteCommand,
-                 QueueCommand, TelemetryCommand, AlarmsCommand, ImagesCommand>
+                 QueueCommand, TelemetryCommand, AlarmsCommand, ImagesCommand, PeopleCommand>
         command;
     std::optional<up::Settings> up;
     AccessRequest access;

@@ -46,6 +46,7 @@ struct Start {
     Task<ExitStatus> operator()(const TelemetryCommand& telemetry) const { return run_telemetry(context, telemetry); }
     Task<ExitStatus> operator()(const AlarmsCommand& alarms) const { return run_alarms(context, alarms); }
     Task<ExitStatus> operator()(const ImagesCommand& images) const { return run_images(context, images); }
+    Task<ExitStatus> operator()(const PeopleCommand& people) const { return run_people(context, people); }
     Task<ExitStatus> operator()(const HoldCommand& hold) const { return hold_device(context, hold.device); }
 };
 
