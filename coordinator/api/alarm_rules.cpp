@@ -75,6 +75,14 @@ Task<Result<RuleReply>> get_rule(Services& services, Call call, Nothing) {
     co_return reply;
 }
 
+/// Whoever set a rule, and administrators, may replace and remove it: it is there so that somebody is told.
+Result<void> check_setter(const Services& services, const Call& call, const alarms::RuleId& id) {
+    const auto present = services.alarms.rule(id);
+    if (!present || call.caller.is_admin || (*present)->set_by == call.caller.principal()) return {};
+    return Error{ErrorCode::forbidden, "alarm rule '" + printable(id.value, 64) + "' is not yours",
+                 "it is that of " + (*present)->set_by};
+}
+
 Task<Result<RuleReply>> set_rule(Services& services, Call call, AlarmRuleBody body) {
     if (!body.device) {
         auto only = device_of(call, services);
@@ -83,6 +91,7 @@ Task<Result<RuleReply>> set_rule(Services& services, Call call, AlarmRuleBody bo
     }
     auto rule = rule_from(body, services.alarms.settings());
     if (!rule) co_return std::move(rule).error();
+    if (auto may = check_setter(services, call, rule->id); !may) co_return std::move(may).error();
     rule->set_by = call.caller.principal();
     auto set = co_await services.alarms.set_rule(std::move(*rule));
     if (!set) co_return std::move(set).error();
@@ -98,6 +107,7 @@ BOOST_DESCRIBE_STRUCT(RemovedReply, (), (message))
 
 Task<Result<RemovedReply>> remove_rule(Services& services, Call call, Nothing) {
     alarms::RuleId id{call.path["id"]};
+    if (auto may = check_setter(services, call, id); !may) co_return std::move(may).error();
     auto removed = co_await services.alarms.remove_rule(std::move(id));
     if (!removed) co_return std::move(removed).error();
     RemovedReply reply;
