@@ -124,6 +124,18 @@ Task<Result<http::Response>> download(Services& services, Call call, Nothing) {
     co_return file_response(zip, "application/zip", "filename=\"" + zip_name + "\"");
 }
 
+struct MessageReply {
+    std::string message;
+};
+BOOST_DESCRIBE_STRUCT(MessageReply, (), (message))
+
+Task<Result<MessageReply>> remove(Services& services, Call call, Nothing) {
+    JobId id{call.path["id"]};
+    auto removed = co_await services.jobs.remove(std::move(id));
+    if (!removed) co_return std::move(removed).error();
+    co_return MessageReply{"experiment " + call.path["id"] + " is deleted, with its results"};
+}
+
 }  // namespace
 
 void add_experiment_results(std::vector<Operation>& list) {
@@ -137,6 +149,9 @@ void add_experiment_results(std::vector<Operation>& list) {
         experiment_row("GET", "/{id}/results", "getResults", "What an experiment has left so far", {partial}),
         &get_results));
     list.push_back(with_handler(std::move(zip), &download));
+    list.push_back(with_handler(experiment_row("DELETE", "/{id}/results", "deleteResults",
+                                               "Delete an experiment that has ended, with its results"),
+                                &remove));
 }
 
 }  // namespace labhub::coordinator::api

@@ -9,6 +9,7 @@ std::vector<Operation> all_operations() {
     add_users(list);
     add_roles(list);
     add_tokens(list);
+    add_quota(list);
     add_nodes(list);
     add_devices(list);
     add_hardware(list);

@@ -21,6 +21,7 @@ void add_session(std::vector<Operation>& list);
 void add_users(std::vector<Operation>& list);
 void add_roles(std::vector<Operation>& list);
 void add_tokens(std::vector<Operation>& list);
+void add_quota(std::vector<Operation>& list);
 void add_nodes(std::vector<Operation>& list);
 void add_devices(std::vector<Operation>& list);
 void add_documents(std::vector<Operation>& list);

@@ -159,6 +159,10 @@ class Grammar {
             if (results->get_subcommands().empty() && id->empty()) throw CLI::RequiredError("ID");
         });
         commands_.emplace_back(verify, [this](CommandLine& line) { line.command = verify_; });
+        CLI::App* const remove =
+            results->add_subcommand("rm", "Deletes an experiment that has ended, with its results");
+        remove->add_option("ID", results_remove_.id, "The experiment")->required();
+        commands_.emplace_back(remove, [this](CommandLine& line) { line.command = results_remove_; });
     }
 
     void add_queue() {
@@ -210,6 +214,7 @@ class Grammar {
     StopCommand stop_;
     ResultsCommand results_;
     VerifyCommand verify_;
+    ResultsRemoveCommand results_remove_;
     QueueCommand queue_list_{QueueListRequest{}}, queue_hold_{QueueHoldRequest{{}, true}},
         queue_release_{QueueHoldRequest{{}, false}}, queue_pause_{QueuePauseRequest{}},
         queue_resume_{QueueResumeRequest{}};

@@ -27,6 +27,9 @@ struct StopCommand {
 struct VerifyCommand {
     std::string what;  ///< an experiment, or a zip or folder that is here
 };
+struct ResultsRemoveCommand {
+    std::string id;
+};
 struct EventsCommand {
     std::string id;
     bool follow = false;
@@ -50,8 +53,9 @@ struct HoldCommand {
 struct CommandLine {
     /// What to ask the hub, unless `up` is set.
     std::variant<NodesCommand, RunRequest, ExperimentsCommand, TagCommand, CompareCommand, LogsRequest, StopCommand,
-                 ResultsCommand, VerifyCommand, ReadCommand, SetCommand, HoldCommand, EventsCommand, NoteCommand,
-                 QueueCommand, TelemetryCommand, AlarmsCommand, ImagesCommand, PeopleCommand>
+                 ResultsCommand, ResultsRemoveCommand, VerifyCommand, ReadCommand, SetCommand, HoldCommand,
+                 EventsCommand, NoteCommand, QueueCommand, TelemetryCommand, AlarmsCommand, ImagesCommand,
+                 PeopleCommand>
         command;
     std::optional<up::Settings> up;
     AccessRequest access;

@@ -53,11 +53,14 @@ struct TokenRevokeRequest {
     std::string user;
 };
 struct WhoAmIRequest {};
+struct QuotaRequest {
+    std::string user;  ///< empty: whoever asks
+};
 using PeopleCommand = std::variant<UserListRequest, UserShowRequest, UserSetRequest, UserAbleRequest, UserRemoveRequest,
                                    RoleListRequest, RoleSetRequest, RoleRemoveRequest, TokenListRequest,
-                                   TokenNewRequest, TokenRevokeRequest, WhoAmIRequest>;
+                                   TokenNewRequest, TokenRevokeRequest, WhoAmIRequest, QuotaRequest>;
 
-/// `labhub users …`, `labhub roles …`, `labhub tokens …`, `labhub whoami`
+/// `labhub users …`, `labhub roles …`, `labhub tokens …`, `labhub whoami`, `labhub quota`
 Task<ExitStatus> run_people(Context& context, PeopleCommand command);
 
 // Its parts.
@@ -71,7 +74,10 @@ Task<ExitStatus> list_tokens(Context& context, std::string user);
 Task<ExitStatus> new_token(Context& context, TokenNewRequest request);
 Task<ExitStatus> revoke_token(Context& context, TokenRevokeRequest request);
 Task<ExitStatus> show_caller(Context& context);
+Task<ExitStatus> show_quota(Context& context, std::string user);
 
+/// "1.5 GiB"; what is no number as it is.
+std::string size_text(const boost::json::value& bytes);
 /// The body's "quota" of what was typed.
 boost::json::object quota_of(const QuotaWords& words);
 /// "3 running, 10 processor hours in 30d": what is bounded; "–" for nothing.

@@ -41,6 +41,8 @@ void PeopleGrammar::describe(CLI::App& app) {
     describe_roles(app);
     describe_tokens(app);
     word(&app, "whoami", "Says who the hub takes you for", who_am_i_);
+    word(&app, "quota", "What you may have of the hub, and what you have", quota_)
+        ->add_option("USER", quota_.user, "Whose; default your own");
 }
 
 void PeopleGrammar::describe_users(CLI::App& app) {

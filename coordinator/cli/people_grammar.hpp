@@ -11,7 +11,7 @@
 
 namespace labhub::cli {
 
-/// `labhub users …`, `roles …`, `tokens …`, `whoami`, described to CLI11. Must outlive the parse.
+/// `labhub users …`, `roles …`, `tokens …`, `whoami`, `quota`, described to CLI11. Must outlive the parse.
 class PeopleGrammar {
   public:
     void describe(CLI::App& app);
@@ -43,6 +43,7 @@ class PeopleGrammar {
     TokenNewRequest token_new_;
     TokenRevokeRequest token_revoke_;
     WhoAmIRequest who_am_i_;
+    QuotaRequest quota_;
 };
 
 }  // namespace labhub::cli

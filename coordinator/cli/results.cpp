@@ -121,6 +121,11 @@ ExitStatus verify_local_results(Console& console, const fs::path& path) {
     return ExitStatus::failed;
 }
 
+Task<ExitStatus> remove_results(Context& context, std::string id) {
+    auto removed = co_await context.hub.remove(experiment_path(id) + "/results");
+    co_return tell(context, removed);
+}
+
 bool is_local_result(const std::string& what) {
     std::error_code failure;
     return what.find('/') != std::string::npos || what.ends_with(".zip") || fs::exists(what, failure);

@@ -23,6 +23,8 @@ Task<ExitStatus> list_results(Context& context, ResultsCommand command);
 Task<ExitStatus> verify_results(Context& context, std::string id);
 /// `labhub results verify FILE.zip|FOLDER`: the same for what is here; asks no hub.
 ExitStatus verify_local_results(Console& console, const std::filesystem::path& path);
+/// `labhub results rm ID`: the experiment and all it left are deleted on the hub.
+Task<ExitStatus> remove_results(Context& context, std::string id);
 /// Whether that names something here, not an experiment.
 bool is_local_result(const std::string& what);
 

@@ -19,13 +19,6 @@ std::string state_of(const json::object& user) {
     return flag_of(user, "is_admin") ? "administrator" : "";
 }
 
-std::string size_text(const json::value& bytes) {
-    if (!bytes.is_number()) return scalar_text(bytes);
-    const double number = bytes.to_number<double>();
-    constexpr double kGiB = 1 << 30;
-    return number >= kGiB ? scalar_text(number / kGiB) + " GiB" : scalar_text(number / (1 << 20)) + " MiB";
-}
-
 void print_users(Context& context, const json::object& reply) {
     using enum Table::Align;
     Table table({{"USER", left},
@@ -88,6 +81,13 @@ ExitStatus tell_change(Context& context, const Result<json::object>& reply, cons
 }
 
 }  // namespace
+
+std::string size_text(const json::value& bytes) {
+    if (!bytes.is_number()) return scalar_text(bytes);
+    const double number = bytes.to_number<double>();
+    constexpr double kGiB = 1 << 30;
+    return number >= kGiB ? scalar_text(number / kGiB) + " GiB" : scalar_text(number / (1 << 20)) + " MiB";
+}
 
 json::object quota_of(const QuotaWords& words) {
     json::object quota;
@@ -181,6 +181,7 @@ struct Carry {
     Task<ExitStatus> operator()(const TokenNewRequest& token) const { return new_token(context, token); }
     Task<ExitStatus> operator()(const TokenRevokeRequest& token) const { return revoke_token(context, token); }
     Task<ExitStatus> operator()(const WhoAmIRequest&) const { return show_caller(context); }
+    Task<ExitStatus> operator()(const QuotaRequest& quota) const { return show_quota(context, quota.user); }
 };
 
 }  // namespace

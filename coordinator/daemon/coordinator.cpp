@@ -128,6 +128,7 @@ struct Coordinator::Parts {
                 *launcher,
                 images,
                 inputs,
+                accounts,
                 clock,
                 pool,
                 {[this](const JobId& job, UniqueFd listener) { return sandboxes.open(job, std::move(listener)); },

@@ -71,6 +71,7 @@ Result<jobs::EngineSettings> engine_settings(const Settings& settings, const fs:
     engine.max_running = static_cast<std::size_t>(settings.max_running);
     engine.cpus = settings.job_cpus;
     engine.memory = settings.job_memory;
+    engine.usage_half_life = settings.usage_half_life;
     engine.node_lost_after = settings.node_lost_after;
     return engine;
 }

@@ -57,6 +57,9 @@ config::Options options_of(Settings& settings) {
     options.add("jobs.inputs_bytes", &settings.inputs_bytes,
                 "Bytes of all input files that wait for experiments; those nobody uses go after a day",
                 config::range(std::int64_t{1}, std::int64_t{1} << 44));
+    options.add("jobs.usage_half_life", &settings.usage_half_life,
+                "Processor time that was used counts half for its user's fair share after so long",
+                config::range(1min, 24h * 366));
     options.add("jobs.ready_sandboxes", &settings.ready_sandboxes,
                 "Sandboxes made in advance, each for the next job with the default output_limit; 0: none",
                 config::range(0, 16));

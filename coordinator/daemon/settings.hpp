@@ -36,6 +36,7 @@ struct Settings {
     std::chrono::milliseconds image_grace{600'000};
     int max_running = 4;
     double job_cpus = 0;
+    std::chrono::milliseconds usage_half_life{std::chrono::hours{24 * 7}};
     std::int64_t job_memory = 0;
     bool mirror = true;
     int mirror_messages_per_second = 500;

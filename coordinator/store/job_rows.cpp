@@ -58,6 +58,7 @@ Result<Job> read_job(const Statement& row) {
     job.is_held = row.column_int64(21) != 0;
     LABHUB_TRY(job.labels.tags, decode_tags(row.column_text(22), job.id));
     job.labels.note = row.column_text(23);
+    job.result_bytes = optional_column<std::int64_t>(row, 24);
     return job;
 }
 
@@ -109,8 +110,8 @@ Result<void> update_job(Database& database, const Job& job) {
     LABHUB_TRY(auto statement,
                database.prepare(
                    "UPDATE jobs SET status = ?, reason = ?, message = ?, stop_reason = ?, lease_id = ?, runtime = ?, "
-                   "exit_code = ?, signal = ?, peak_memory = ?, cpu_ms = ?, started_ms = ?, ended_ms = ?, is_held = ? "
-                   "WHERE id = ?"));
+                   "exit_code = ?, signal = ?, peak_memory = ?, cpu_ms = ?, started_ms = ?, ended_ms = ?, is_held = ?, "
+                   "result_bytes = ? WHERE id = ?"));
     statement.bind(1, to_string(job.status));
     statement.bind(2, job.reason);
     statement.bind(3, job.message);
@@ -124,7 +125,8 @@ Result<void> update_job(Database& database, const Job& job) {
     bind_time(statement, 11, job.started);
     bind_time(statement, 12, job.ended);
     statement.bind(13, static_cast<std::int64_t>(job.is_held));
-    statement.bind(14, job.id.value);
+    bind_optional(statement, 14, job.result_bytes);
+    statement.bind(15, job.id.value);
     return run(statement);
 }
 
@@ -142,7 +144,7 @@ Result<std::vector<Job>> select_jobs(Database& database) {
         database.prepare("SELECT id, status, reason, message, device, requested_by, request, "
                          "CASE WHEN ended_ms IS NULL THEN script ELSE '' END, secret, stop_reason, lease_id, runtime, "
                          "exit_code, signal, peak_memory, cpu_ms, created_ms, started_ms, ended_ms, priority, "
-                         "not_before_ms, is_held, tags, note "
+                         "not_before_ms, is_held, tags, note, result_bytes "
                          "FROM jobs ORDER BY created_ms, id"));
     std::vector<Job> loaded;
     while (true) {

@@ -1,6 +1,7 @@
 #include "coordinator/store/job_store.hpp"
 
 #include "coordinator/store/job_rows.hpp"
+#include "coordinator/store/job_usage.hpp"
 
 namespace labhub::coordinator::store {
 namespace {
@@ -27,6 +28,7 @@ Result<void> insert_event(Database& database, const JobId& job, const jobs::Even
 
 Result<void> update_with_event(Database& database, const Job& job, const jobs::Event& event, const Listener& listener) {
     LABHUB_CHECK(update_job(database, job));
+    LABHUB_CHECK(record_usage(database, job));
     return insert_event(database, job.id, event, listener);
 }
 
@@ -157,6 +159,16 @@ Task<Result<std::vector<jobs::Event>>> JobStore::events(JobId id, std::int64_t a
 Task<Result<std::int64_t>> JobStore::count_events(JobId id, std::string kind) {
     return writer_.write(
         [id = std::move(id), kind = std::move(kind)](Database& database) { return count_of_kind(database, id, kind); });
+}
+
+Task<Result<std::vector<jobs::UsedInHour>>> JobStore::load_usage(UtcMillis now) {
+    return writer_.write([now](Database& database) { return select_usage(database, now); });
+}
+
+void JobStore::post_result_bytes(JobId id, std::int64_t bytes) {
+    writer_.post([id = std::move(id), bytes](Database& database) {
+        return database.run("UPDATE jobs SET result_bytes = ? WHERE id = ?", bytes, id);
+    });
 }
 
 Task<Result<std::optional<jobs::QueuePause>>> JobStore::load_pause() {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "coordinator/domain/jobs/job.hpp"
+#include "coordinator/domain/jobs/usage.hpp"
 #include "coordinator/domain/leases/lease.hpp"
 #include "shared/runtime/task.hpp"
 #include "shared/sqlite/writer.hpp"
@@ -14,8 +15,9 @@ namespace labhub::coordinator::store {
 
 /// Jobs and the leases they hold, in labhub.db. A transition of a job and of its lease is one transaction, so that no
 /// crash leaves a lease without a job or a job running without a lease; and so is a transition and its event, so that
-/// the record of what happened has no gap. Used from the main thread; the work happens on
-/// the writer's. Failures (disk full, corrupt) come back as they are: nothing has changed then.
+/// the record of what happened has no gap, and its end and what it used, so that no quota forgets it. Used from the
+/// main thread; the work happens on the writer's. Failures (disk full, corrupt) come back as they are: nothing has
+/// changed then.
 class JobStore {
   public:
     explicit JobStore(sqlite::Writer& writer) : writer_(writer) {}
@@ -47,6 +49,10 @@ class JobStore {
 
     /// How many events of that kind a job has.
     Task<Result<std::int64_t>> count_events(JobId id, std::string kind);
+    /// What jobs used of the processors, by user and hour, oldest first; those that are deleted too.
+    Task<Result<std::vector<jobs::UsedInHour>>> load_usage(UtcMillis now);
+    /// For callers that don't wait: a failure is logged.
+    void post_result_bytes(JobId id, std::int64_t bytes);
 
     Task<Result<std::optional<jobs::QueuePause>>> load_pause();
     Task<Result<void>> set_pause(std::optional<jobs::QueuePause> pause);

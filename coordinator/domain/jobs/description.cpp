@@ -48,6 +48,7 @@ json::object describe_job(const Job& job) {
         {"exit_code", job.exit_code ? json::value(*job.exit_code) : json::value(nullptr)},
         {"signal", job.signal ? json::value(*job.signal) : json::value(nullptr)},
         {"requested_by", job.requested_by},
+        {"requester_name", job.requester_name},
         {"device", job.device.to_string()},
         {"dry_run", job.dry_run.has_value()},
         {"node", job.device.node.value},

@@ -20,6 +20,7 @@ Engine::Engine(asio::any_io_executor executor, EngineSettings settings, Parts pa
       settings_(std::move(settings)),
       parts_(std::move(parts)),
       followers_(executor),
+      usage_(settings_.usage_half_life),
       tasks_(executor) {
     parts_.store.listen(followers_.listener());
 }
@@ -32,6 +33,8 @@ Task<Result<void>> Engine::start() {
     auto pause = co_await parts_.store.load_pause();
     if (!pause) co_return std::move(pause).error();
     pause_ = std::move(*pause);
+    auto usage = co_await load_usage();
+    if (!usage) co_return usage;
     for (auto& job : *stored) {
         const JobId id = job.id;
         jobs_[id].job = std::move(job);
@@ -51,6 +54,7 @@ Task<Result<void>> Engine::start() {
     socket_ = std::move(*socket);
     drop_orphans(*open_leases);
     for (const auto& [id, entry] : jobs_) resume(id);
+    tasks_.spawn("sizes of results", count_results());
     if (auto usual = parts_.images.choose(std::nullopt, images::kAdminRole))
         tasks_.spawn("script check", prepare_script_check(std::move(*usual), std::chrono::milliseconds{0}));
     if (active_count() > 0)
@@ -85,7 +89,7 @@ Task<Result<Job>> Engine::submit(Submission submission) {
     auto acceptable = check_acceptable(job, may_queue);
     if (!acceptable) co_return std::move(acceptable).error();
     // Excludes the id from now on.
-    arriving_.emplace(job.id, job.dry_run ? DeviceAddress{} : job.device);
+    arriving_.emplace(job.id, Arriving{job.dry_run ? DeviceAddress{} : job.device, job.requested_by});
     auto queued = happened(to_string(Status::queued), "", job.requested_by);
     auto stored = co_await parts_.store.insert(job, std::move(queued));
     arriving_.erase(job.id);
@@ -112,6 +116,7 @@ Result<void> Engine::check_acceptable(const Job& job, bool may_queue) const {
     if (static_cast<std::size_t>(queued) + arriving_.size() >= settings_.max_queued)
         return Error{ErrorCode::too_many, "the queue is full",
                      "at most " + std::to_string(settings_.max_queued) + " experiments wait"};
+    LABHUB_CHECK(check_user(job, may_queue));
     return may_queue || job.dry_run ? Result<void>{} : check_idle(job.device);
 }
 
@@ -126,7 +131,7 @@ Result<void> Engine::check_idle(const DeviceAddress& device) const {
         if (entry.job.device == device && entry.job.status == Status::queued && !entry.job.dry_run)
             return waited_for(id);
     for (const auto& [id, wanted] : arriving_)
-        if (wanted == device) return waited_for(id);
+        if (wanted.device == device) return waited_for(id);
     return {};
 }
 
@@ -227,6 +232,8 @@ Task<void> Engine::finish(JobId id, Ending ending) {
         co_await parts_.recorder.wait_for_readings(self->job.device, ending.time, kReadingsWait);
     Job concluded = self->job;
     conclude(concluded, ending);
+    if (const auto user = parts_.accounts.user(std::string(accounts::user_of(concluded.requested_by))))
+        concluded.requester_name = (*user)->full_name;
     if (!found.empty()) concluded.message += (concluded.message.empty() ? "" : "; ") + found;
     auto ended = happened(to_string(concluded.status), concluded.message);
     auto written = co_await write_results(concluded, ended);
@@ -236,8 +243,10 @@ Task<void> Engine::finish(JobId id, Ending ending) {
             (concluded.message.empty() ? "" : "; ") + ("the results are incomplete: " + written.error().to_string());
     }
     ended.message = concluded.message;
+    concluded.result_bytes = co_await result_size(id);
     auto stored = co_await parts_.store.update(concluded, std::move(ended));
     if (!stored) spdlog::error("can't store the end of experiment {}: {}", id.value, stored.error().to_string());
+    usage_.add(concluded.requested_by, *concluded.ended, concluded.cpu_ms.value_or(0));
     concluded.labels = self->job.labels;  // they may have changed meanwhile
     self->job = std::move(concluded);
     self->job.script.clear();

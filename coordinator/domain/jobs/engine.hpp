@@ -9,16 +9,19 @@
 
 #include <boost/asio/thread_pool.hpp>
 
+#include "coordinator/domain/accounts/accounts.hpp"
 #include "coordinator/domain/fleet/fleet.hpp"
 #include "coordinator/domain/images/images.hpp"
 #include "coordinator/domain/jobs/dry_run.hpp"
 #include "coordinator/domain/jobs/followers.hpp"
 #include "coordinator/domain/jobs/inputs.hpp"
 #include "coordinator/domain/jobs/job.hpp"
+#include "coordinator/domain/jobs/quota.hpp"
 #include "coordinator/domain/jobs/results.hpp"
 #include "coordinator/domain/jobs/schedule.hpp"
 #include "coordinator/domain/jobs/script_check.hpp"
 #include "coordinator/domain/jobs/submission.hpp"
+#include "coordinator/domain/jobs/usage.hpp"
 #include "coordinator/domain/leases/leases.hpp"
 #include "coordinator/domain/telemetry/recorder.hpp"
 #include "coordinator/runner/job_socket.hpp"
@@ -42,6 +45,7 @@ struct EngineSettings {
     std::chrono::milliseconds node_lost_after{15'000};  ///< a job's node may be out of reach for so long
     std::chrono::milliseconds runner_grace{30'000};     ///< a runner that was started must report within this
     std::chrono::milliseconds stop_grace{5'000};        ///< from SIGTERM to SIGKILL
+    std::chrono::milliseconds usage_half_life{std::chrono::hours{24 * 7}};  ///< of what counts for the fair share
 };
 
 /// What was made of a job that runs.
@@ -77,6 +81,7 @@ class Engine {
         runner::Launcher& launcher;
         images::Images& images;
         Inputs& inputs;
+        const accounts::Accounts& accounts;
         const Clock& clock;
         asio::thread_pool& pool;
         SandboxApi api;
@@ -99,6 +104,8 @@ class Engine {
     Result<const Job*> find(const JobId& id) const;
     /// Newest first.
     std::vector<const Job*> list() const;
+    /// What "user:ada" has of the hub now.
+    Holdings holdings_of(const std::string& user) const;
     /// How many there are of that user.
     std::size_t count_of(const std::string& principal) const;
 
@@ -155,6 +162,8 @@ class Engine {
     std::vector<std::string> users_of_image(const std::string& digest) const;
     /// Deletes ended jobs older than that, with their results. Returns how many.
     Task<Result<std::size_t>> remove_ended(std::chrono::milliseconds max_age);
+    /// Deletes one that has ended, with its results. Errors not_found, conflict.
+    Task<Result<void>> remove(JobId id);
 
     /// Starts what can be started. Idempotent; a reconciler runs it, and every change that may let a job start.
     Task<void> run_queue();
@@ -174,10 +183,22 @@ class Engine {
         std::optional<Steady::time_point> lost_since;  ///< its runner isn't connected
     };
 
+    struct Arriving {
+        DeviceAddress device;
+        std::string user;
+    };
+
     Entry* entry(const JobId& id);
     std::size_t active_count() const;
     Result<void> check_acceptable(const Job& job, bool may_queue) const;
     Result<void> check_idle(const DeviceAddress& device) const;
+    Result<void> check_user(const Job& job, bool may_queue) const;
+    void count(const Job& job, UtcMillis now, Holdings& has) const;
+    void count_past(const std::string& user, UtcMillis now, Holdings& has) const;
+    std::map<std::string, Share> shares(UtcMillis now) const;
+    Task<Result<void>> load_usage();
+    Task<std::optional<std::int64_t>> result_size(JobId id);
+    Task<void> count_results();
     void resume(const JobId& id);
     void drop_orphans(const std::vector<leases::Lease>& open);
     void drop_lease(LeaseId id);
@@ -228,7 +249,7 @@ class Engine {
     EngineSettings settings_;
     Parts parts_;
     std::map<JobId, Entry> jobs_;
-    std::map<JobId, DeviceAddress> arriving_;                            ///< accepted, but not stored yet
+    std::map<JobId, Arriving> arriving_;                                 ///< accepted, but not stored yet
     std::map<std::string, std::shared_ptr<ScriptCheck>> script_checks_;  ///< by the image's digest
     Followers followers_;
     std::map<JobId, std::shared_ptr<Partial>> partials_;
@@ -236,6 +257,7 @@ class Engine {
     bool is_queue_running_ = false;
     bool is_queue_wanted_ = false;
     std::optional<QueuePause> pause_;
+    Usage usage_;
     mutable std::map<JobId, Turn> turns_;                 ///< as of turns_at_
     mutable std::optional<Steady::time_point> turns_at_;  ///< unset: something has changed since
     TaskGroup tasks_;

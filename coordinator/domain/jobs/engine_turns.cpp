@@ -63,6 +63,7 @@ Situation Engine::situation() const {
         if (of_jobs.contains(device)) continue;
         if (Unavailable state = unavailable(device); !state.reason.empty()) now.unavailable[device] = std::move(state);
     }
+    now.shares = shares(now.now);
     return now;
 }
 

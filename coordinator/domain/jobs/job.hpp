@@ -86,6 +86,7 @@ struct Job {
     std::string message;  ///< one sentence for people
     DeviceAddress device;
     std::string requested_by;
+    std::string requester_name;  ///< as people know him; for the description of the result, and only kept there
     std::string script;
     std::string image;         ///< as it was named; empty: from before there were images
     std::string image_digest;  ///< the build it got; empty: the host's own /usr
@@ -109,6 +110,7 @@ struct Job {
     std::optional<int> signal;
     std::optional<std::int64_t> peak_memory_bytes;
     std::optional<std::int64_t> cpu_ms;
+    std::optional<std::int64_t> result_bytes;  ///< of its folder when it had ended; unset: not counted yet
     UtcMillis created;
     std::optional<UtcMillis> started;
     std::optional<UtcMillis> ended;

@@ -248,6 +248,15 @@ void Results::remove_partial(const JobId& job) const {
     fs::remove_all(runner::partial_folder(folder_of(job)), none);
 }
 
+Result<std::int64_t> Results::size_of(const JobId& job) const {
+    std::error_code failure;
+    if (!fs::exists(folder_of(job), failure)) return 0;
+    LABHUB_TRY(const auto files, list(job));
+    std::int64_t bytes = 0;
+    for (const ResultFile& file : files) bytes += file.size;
+    return bytes;
+}
+
 Result<void> Results::remove(const JobId& job) const {
     std::error_code failure;
     fs::remove_all(folder_of(job), failure);

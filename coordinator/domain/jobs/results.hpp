@@ -57,6 +57,8 @@ class Results {
     std::filesystem::path partial_zip_of(const JobId& job) const;
     /// Deletes what write_partial() made. Blocks.
     void remove_partial(const JobId& job) const;
+    /// The bytes of a result's files; 0 where there is no folder. Blocks.
+    Result<std::int64_t> size_of(const JobId& job) const;
     /// Deletes the folder. Blocks.
     Result<void> remove(const JobId& job) const;
 

@@ -226,7 +226,9 @@ json::object add_run(Graph& graph, const json::object& experiment, Parts& parts)
                      {"result", std::move(parts.made)}};
     if (const std::string who = text(experiment, "requested_by"); !who.empty()) {
         const std::string name = who.starts_with("user:") ? who.substr(5) : who;
-        run["agent"] = graph.add("#person-" + uri_of(name), "Person", json::object{{"name", name}});
+        const std::string full_name = text(experiment, "requester_name");
+        run["agent"] = graph.add("#person-" + uri_of(name), "Person",
+                                 json::object{{"name", full_name.empty() ? name : full_name}, {"identifier", name}});
     }
     set_if(run, "description", text(experiment, "note"));
     set_if(run, "startTime", text(times, "started"));

@@ -23,6 +23,8 @@ struct Load {
     }
 };
 
+std::string in_brackets(const std::string& text) { return text.empty() ? "" : " (" + text + ")"; }
+
 double most_cpu_seconds(double cpus, std::chrono::milliseconds time) {
     return cpus * static_cast<double>(time.count()) / 1000.0;
 }
@@ -107,11 +109,13 @@ class Pass {
         const auto found = loads_.find(job.user);
         if (found == loads_.end()) return {};
         const Load& load = found->second;
+        if (!load.share.barred.empty()) return load.share.barred;
         if (load.share.max_running && load.running >= *load.share.max_running)
             return job.user + " has " + std::to_string(load.running) + " of " +
-                   std::to_string(*load.share.max_running) + " jobs running";
+                   std::to_string(*load.share.max_running) + " jobs running" + in_brackets(load.share.max_running_by);
         if (load.share.cpu_hours_left && *load.share.cpu_hours_left * 3600 <= load.cpu_seconds_running)
-            return "the processor hours of " + job.user + " are used up, or bespoken by jobs that run";
+            return "the processor hours of " + job.user + " are used up, or bespoken by jobs that run" +
+                   in_brackets(load.share.cpu_quota);
         return {};
     }
 
@@ -201,8 +205,17 @@ std::optional<UtcMillis> next_change(const Situation& situation) {
     return next;
 }
 
+/// What the job takes of its user's quota up to `time`, if it takes all it may.
+void use_up(Situation& situation, const Running& job, UtcMillis time) {
+    const auto found = situation.shares.find(job.user);
+    if (found == situation.shares.end() || !found->second.cpu_hours_left) return;
+    const auto runs = std::min(time, job.ends_by) - situation.now;
+    *found->second.cpu_hours_left -= most_cpu_seconds(job.cpus, std::max(runs, std::chrono::milliseconds{0})) / 3600;
+}
+
 /// Lets the time pass to `time`.
 void advance(Situation& situation, UtcMillis time) {
+    for (const auto& job : situation.running) use_up(situation, job, time);
     situation.now = time;
     std::erase_if(situation.running, [&](const Running& job) { return job.ends_by <= time; });
     std::erase_if(situation.unavailable,

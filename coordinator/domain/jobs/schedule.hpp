@@ -56,6 +56,9 @@ struct Share {
     double used_cpu_seconds = 0;  ///< of late; the caller lets it decay
     std::optional<std::size_t> max_running;
     std::optional<double> cpu_hours_left;  ///< of the quota; unset: none
+    std::string barred;                    ///< why nothing of his is started; empty: it is
+    std::string max_running_by;            ///< who says so, for people: "role 'student'"
+    std::string cpu_quota;                 ///< likewise: "10 in 7d, by role 'student'"
 };
 
 /// What all jobs share.

@@ -20,7 +20,7 @@ namespace json = boost::json;
 
 const std::string kExperiment = R"({
   "experiment_id": "e1", "status": "failed", "reason": "exit_status", "message": "the script ended with 3",
-  "requested_by": "user:ada", "device": "sim-1/vessel", "node": "sim-1", "image": "host",
+  "requested_by": "user:ada", "requester_name": "Ada Lovelace", "device": "sim-1/vessel", "node": "sim-1", "image": "host",
   "request": {"environment": {"SET POINT": "0.6"}},
   "times": {"created": "2026-02-15T14:00:00.000Z", "started": "2026-02-15T14:00:01.000Z",
             "ended": "2026-02-15T14:05:00.000Z"},
@@ -124,6 +124,7 @@ TEST_F(RoCrate, TheRunSaysWhoWhatWithWhichAndHowItEnded) {
     EXPECT_EQ(run.at("@type"), "CreateAction");
     EXPECT_EQ(run.at("agent").at("@id"), "#person-ada");
     EXPECT_EQ(entities_.at("#person-ada").at("@type"), "Person");
+    EXPECT_EQ(entities_.at("#person-ada").at("name"), "Ada Lovelace");
     EXPECT_EQ(run.at("startTime"), "2026-02-15T14:00:01.000Z");
     EXPECT_EQ(run.at("endTime"), "2026-02-15T14:05:00.000Z");
     EXPECT_EQ(run.at("actionStatus").at("@id"), "http://schema.org/FailedActionStatus");
