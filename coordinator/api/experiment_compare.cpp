@@ -3,6 +3,7 @@
 #include <set>
 
 #include "coordinator/api/experiments.hpp"
+#include "coordinator/domain/jobs/ownership.hpp"
 #include "coordinator/domain/telemetry/comparison.hpp"
 #include "shared/base/sha256.hpp"
 #include "shared/base/text.hpp"
@@ -89,7 +90,8 @@ namespace json = boost::json;
 /// What a run was started with, flat: "params.setpoint" → 0.6.
 using Setup = std::map<std::string, json::value>;
 
-Setup setup_of(const jobs::Job& job, const std::string& script) {
+/// The environment is for whoever may read the experiment's results: it may hold what is nobody else's business.
+Setup setup_of(const jobs::Job& job, const std::string& script, const Caller& caller) {
     Setup setup;
     setup["device"] = job.device.to_string();
     setup["image"] = job.image;
@@ -99,7 +101,9 @@ Setup setup_of(const jobs::Job& job, const std::string& script) {
     setup["memory_bytes"] = job.limits.memory_bytes;
     setup["cpus"] = job.limits.cpus;
     for (const auto& [name, value] : job.params) setup["params." + std::string(name)] = value;
-    for (const auto& [name, value] : job.environment) setup["environment." + name] = value;
+    const jobs::Actor actor{caller.principal(), caller.is_admin};
+    if (jobs::check_owner(job, actor))
+        for (const auto& [name, value] : job.environment) setup["environment." + name] = value;
     for (const auto& input : job.inputs) setup["inputs." + input.name] = input.sha256;
     return setup;
 }
@@ -177,7 +181,7 @@ Task<Result<http::Response>> compare(Services& services, Call call, Nothing) {
         if (!job) co_return job.error();
         const UtcMillis from{run->started_at};
         runs.push_back({(*job)->device, from, from + std::chrono::milliseconds{run->duration_ms}});
-        setups.push_back(setup_of(**job, *script));
+        setups.push_back(setup_of(**job, *script, call.caller));
         reply.runs.push_back(std::move(*run));
     }
     reply.differs = differing(setups);

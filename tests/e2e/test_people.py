@@ -43,6 +43,14 @@ class Ownership(PeopleCase):
         self.assertEqual(self.bob.request("GET", f"/api/experiments/{job}/status")["experiment"]["status"], "completed")
         self.assertIn(job, [e["experiment_id"] for e in self.bob.request("GET", "/api/experiments")["experiments"]])
 
+    def test_a_comparison_tells_nobody_else_of_its_environment(self):
+        jobs = [self.ada.submit(TRIVIAL, environment={"SECRET": f"ada's {number}"}) for number in (1, 2)]
+        for job in jobs:
+            self.lab.wait_end(job)
+        compared = lambda who: {d["name"] for d in who.request("GET", f"/api/experiments/compare?ids={','.join(jobs)}")["differs"]}
+        self.assertEqual(compared(self.ada), {"environment.SECRET"})
+        self.assertEqual(compared(self.bob), set())
+
     def test_nobody_else_stops_holds_or_notes_it(self):
         job = self.ada.submit(SLEEPER, hold=True)
         for what, body in (("stop", {}), ("hold", {}), ("release", {}), ("notes", {"text": "mine now"})):
