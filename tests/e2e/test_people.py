@@ -47,7 +47,7 @@ class Ownership(PeopleCase):
         jobs = [self.ada.submit(TRIVIAL, environment={"SECRET": f"ada's {number}"}) for number in (1, 2)]
         for job in jobs:
             self.lab.wait_end(job)
-        compared = lambda who: {d["name"] for d in who.request("GET", f"/api/experiments/compare?ids={','.join(jobs)}")["differs"]}
+        compared = lambda who: {d["what"] for d in who.request("GET", f"/api/experiments/compare?ids={','.join(jobs)}")["differs"]}
         self.assertEqual(compared(self.ada), {"environment.SECRET"})
         self.assertEqual(compared(self.bob), set())
 
