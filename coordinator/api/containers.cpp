@@ -22,7 +22,7 @@ Task<Result<ContainerList>> list_running(Services& services, Call, Nothing) {
         shown.id = shown.experiment_id = job->id.value;
         shown.name = "experiment-" + job->id.value;
         shown.status = to_string(job->status);
-        shown.device = job->device.to_string();
+        shown.device = job->device_name();
         if (job->started) shown.started_at = job->started->count;
         reply.containers.push_back(std::move(shown));
     }

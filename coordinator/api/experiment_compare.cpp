@@ -93,7 +93,7 @@ using Setup = std::map<std::string, json::value>;
 /// The environment is for whoever may read the experiment's results: it may hold what is nobody else's business.
 Setup setup_of(const jobs::Job& job, const std::string& script, const Caller& caller) {
     Setup setup;
-    setup["device"] = job.device.to_string();
+    setup["device"] = job.device_name();
     setup["image"] = job.image;
     setup["image_digest"] = job.image_digest;
     setup["script"] = sha256_hex(script);
@@ -153,7 +153,7 @@ Result<RunView> run_of(const Services& services, const JobId& id) {
         return Error{ErrorCode::conflict, "the script of experiment '" + id.value + "' has not begun",
                      "it is " + std::string(to_string(job->status))};
     const UtcMillis end = job->ended.value_or(services.clock.utc_now());
-    return RunView{id.value, job->device.to_string(), std::string(to_string(job->status)), job->started->count,
+    return RunView{id.value, job->device_name(), std::string(to_string(job->status)), job->started->count,
                    std::max<std::int64_t>((end - *job->started).count(), 1)};
 }
 

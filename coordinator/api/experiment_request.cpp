@@ -69,6 +69,20 @@ void take_data(ExperimentConfig& config, jobs::Submission& submission) {
 
 }  // namespace
 
+Result<void> apply_device(const Call& call, const ExperimentConfig& config, const Services& services,
+                          jobs::Submission& submission) {
+    submission.device = {};
+    submission.needs = {};
+    if (!config.needs) {
+        LABHUB_TRY(submission.device, device_of(call, services, config.device));
+        return {};
+    }
+    const auto query = call.request.query_value("device");
+    const auto named = config.device || !query ? config.device : std::optional<std::string>(*query);
+    LABHUB_TRY(submission.needs, needs_of(*config.needs, named));
+    return {};
+}
+
 Result<void> apply_config(ExperimentConfig config, const Services& services, jobs::Submission& submission) {
     take(config.image, submission.image);
     LABHUB_CHECK(take_limits(config, submission));

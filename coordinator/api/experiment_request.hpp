@@ -7,6 +7,7 @@
 
 #include "coordinator/api/alarm_body.hpp"
 #include "coordinator/api/call.hpp"
+#include "coordinator/api/needs_body.hpp"
 #include "coordinator/api/schema.hpp"
 #include "coordinator/domain/jobs/submission.hpp"
 
@@ -25,6 +26,7 @@ struct MemberDocs<InputBody> {
 /// How an experiment is to run; every member may be left out.
 struct ExperimentConfig {
     std::optional<std::string> device, image;
+    std::optional<NeedsBody> needs;
     std::optional<boost::json::value> time_limit, memory, output_limit;
     std::optional<double> cpus;
     std::optional<std::map<std::string, std::string>> environment;
@@ -39,12 +41,13 @@ struct ExperimentConfig {
     std::optional<std::vector<ExperimentAlarmBody>> alarms;
 };
 BOOST_DESCRIBE_STRUCT(ExperimentConfig, (),
-                      (device, image, time_limit, memory, output_limit, cpus, environment, params, inputs, tags, note,
-                       queue, hold, priority, run_at, alarms, dry_run, at_most))
+                      (device, needs, image, time_limit, memory, output_limit, cpus, environment, params, inputs, tags,
+                       note, queue, hold, priority, run_at, alarms, dry_run, at_most))
 template <>
 struct MemberDocs<ExperimentConfig> {
     static constexpr MemberDoc list[] = {
         {"device", "node/device; the only one there is when left out"},
+        {"needs", "what the device must have instead; it is chosen when the experiment starts"},
         {"image", "what the script runs in: a name of GET /api/images; the hub's default when left out"},
         {"time_limit", "seconds, or text as '1h30m'; 1h when left out"},
         {"memory", "bytes, or text as '512m'; 512m when left out"},
@@ -70,6 +73,11 @@ struct MemberDocs<ExperimentConfig> {
          "nor touched"},
         {"at_most", "of a dry run: look no further than this of the twin's time; seconds, or text as '8h'"}};
 };
+
+/// The device that `config` names, or what it needs instead; the only device there is where it says neither. Errors
+/// malformed, not_found, conflict, too_large.
+Result<void> apply_device(const Call& call, const ExperimentConfig& config, const Services& services,
+                          jobs::Submission& submission);
 
 /// Puts what `config` says into `submission`; what it leaves out stays as it is there. Parameters are merged: null
 /// takes one out. Errors malformed, out_of_range, not_found, as of the members.

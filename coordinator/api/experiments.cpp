@@ -6,6 +6,7 @@
 
 #include "coordinator/api/caller_role.hpp"
 #include "coordinator/api/experiment_request.hpp"
+#include "coordinator/api/needs_body.hpp"
 #include "coordinator/api/operations.hpp"
 #include "shared/base/text.hpp"
 
@@ -33,7 +34,7 @@ Result<jobs::Submission> submission_of(const Call& call, const Services& service
     submission.id = std::move(request.experiment_id);
     submission.requested_by = call.caller.principal();
     submission.role = role_of(call.caller);
-    LABHUB_TRY(submission.device, device_of(call, services, config.device));
+    LABHUB_CHECK(apply_device(call, config, services, submission));
     LABHUB_CHECK(apply_config(std::move(config), services, submission));
     return submission;
 }
@@ -41,10 +42,10 @@ Result<jobs::Submission> submission_of(const Call& call, const Services& service
 Task<Result<StartReply>> start(Services& services, Call call, StartRequest request) {
     auto submission = submission_of(call, services, std::move(request));
     if (!submission) co_return std::move(submission).error();
-    const std::string device = submission->device.to_string();
     const bool is_dry_run = submission->dry_run;
     auto job = co_await services.jobs.submit(std::move(*submission));
     if (!job) co_return std::move(job).error();
+    const std::string device = to_string(job->needs);
     const std::string what = is_dry_run ? "dry run " + job->id.value + " is queued, for a twin of " + device
                                         : "experiment " + job->id.value + " is queued for " + device;
     co_return StartReply{job->id.value, what};
@@ -76,10 +77,9 @@ Task<Result<StartReply>> restart(Services& services, Call call, RestartRequest r
     submission->role = role_of(call.caller);
     if (request.script_content) submission->script = std::move(*request.script_content);
     ExperimentConfig config = std::move(request.config).value_or(ExperimentConfig{});
-    if (config.device) {
-        auto device = device_of(call, services, config.device);
-        if (!device) co_return std::move(device).error();
-        submission->device = std::move(*device);
+    if (config.device || config.needs) {
+        auto chosen = apply_device(call, config, services, *submission);
+        if (!chosen) co_return std::move(chosen).error();
     }
     auto applied = apply_config(std::move(config), services, *submission);
     if (!applied) co_return std::move(applied).error();
@@ -98,6 +98,7 @@ struct InputView {
 BOOST_DESCRIBE_STRUCT(InputView, (), (name, size, sha256))
 struct Experiment {
     std::string experiment_id, status, reason, message, device, requested_by, image, image_digest;
+    NeedsView needs;
     std::optional<int> exit_code, signal;
     std::int64_t created_at = 0;
     std::optional<std::int64_t> started_at, ended_at;
@@ -115,10 +116,10 @@ struct Experiment {
     std::optional<std::string> restarted_from;
 };
 BOOST_DESCRIBE_STRUCT(Experiment, (),
-                      (experiment_id, status, reason, message, device, requested_by, image, image_digest, exit_code,
-                       signal, created_at, started_at, ended_at, time_limit_ms, memory_bytes, priority, is_held, run_at,
-                       queue_position, expected_start, waits_because, peak_memory_bytes, cpu_ms, params, inputs, tags,
-                       note, restarted_from, dry_run, dry_run_ms, dry_run_limit_ms))
+                      (experiment_id, status, reason, message, device, needs, requested_by, image, image_digest,
+                       exit_code, signal, created_at, started_at, ended_at, time_limit_ms, memory_bytes, priority,
+                       is_held, run_at, queue_position, expected_start, waits_because, peak_memory_bytes, cpu_ms,
+                       params, inputs, tags, note, restarted_from, dry_run, dry_run_ms, dry_run_limit_ms))
 }  // namespace
 template <>
 struct MemberDocs<Experiment> {
@@ -128,6 +129,8 @@ struct MemberDocs<Experiment> {
          "why it ended: user, time_limit, out_of_memory, disk_limit, exit_status, signal, node_lost, lease_lost, "
          "runner_lost, sandbox_failed or alarm; at_most, twin_lost, too_long or interrupted of a dry run; empty "
          "otherwise"},
+        {"device", "node/device; empty while it is not chosen"},
+        {"needs", "what the device must be, or have"},
         {"image_digest", "which build of the image; empty for the host's own /usr"},
         {"created_at", "milliseconds of UTC since 1970, as all times here"},
         {"run_at", "not before this; null: as soon as can be"},
@@ -156,7 +159,8 @@ Experiment describe(const Services& services, const jobs::Job& job) {
     shown.status = to_string(job.status);
     shown.reason = job.reason.empty() ? job.stop_reason : job.reason;
     shown.message = job.message;
-    shown.device = job.device.to_string();
+    shown.device = job.device_name();
+    shown.needs = view_of(job.needs);
     shown.requested_by = job.requested_by;
     shown.image = job.image.empty() ? std::string(images::kHostImage) : job.image;
     shown.image_digest = job.image_digest;

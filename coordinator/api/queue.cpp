@@ -1,4 +1,5 @@
 // The queue as a whole: who is next, and pausing it for maintenance.
+#include "coordinator/api/needs_body.hpp"
 #include "coordinator/api/operations.hpp"
 
 namespace labhub::coordinator::api {
@@ -11,6 +12,7 @@ struct Pause {
 BOOST_DESCRIBE_STRUCT(Pause, (), (reason, who, since))
 struct QueueEntry {
     std::string experiment_id, requested_by, device;
+    NeedsView needs;
     int priority = 0;
     std::int64_t position = 0, queued_at = 0;
     std::optional<std::int64_t> run_at, expected_start;
@@ -18,8 +20,8 @@ struct QueueEntry {
     std::string waits_because;
 };
 BOOST_DESCRIBE_STRUCT(QueueEntry, (),
-                      (experiment_id, requested_by, device, priority, position, queued_at, run_at, expected_start,
-                       is_held, waits_because))
+                      (experiment_id, requested_by, device, needs, priority, position, queued_at, run_at,
+                       expected_start, is_held, waits_because))
 struct QueueReply {
     std::optional<Pause> paused;
     std::int64_t running = 0, running_bound = 0;
@@ -41,7 +43,8 @@ QueueEntry entry_of(const jobs::Job& job, const jobs::Engine::Turn& turn) {
     QueueEntry entry;
     entry.experiment_id = job.id.value;
     entry.requested_by = job.requested_by;
-    entry.device = job.device.to_string();
+    entry.device = job.device_name();
+    entry.needs = view_of(job.needs);
     entry.priority = job.priority;
     entry.position = static_cast<std::int64_t>(turn.place.position);
     entry.queued_at = job.created.count;

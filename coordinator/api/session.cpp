@@ -32,7 +32,7 @@ Task<Result<SessionReply>> get_session(Services& services, Call call, Nothing) {
         reply.caller.job_id = call.caller.job.value;
         auto job = services.jobs.find(call.caller.job);
         if (!job) co_return std::move(job).error();
-        reply.caller.device = (*job)->device.to_string();
+        reply.caller.device = (*job)->device_name();
     } else if (const auto user = services.accounts.user(call.caller.name)) {
         reply.caller.role = call.caller.role;
         reply.caller.is_admin = call.caller.is_admin;

@@ -100,8 +100,19 @@ class Grammar {
     void add_run() {
         CLI::App* const command = add("run", "Runs a script on a device and fetches its results", run_);
         command->add_option("SCRIPT", run_.script, "Python script")->required()->check(CLI::ExistingFile);
-        command->add_option("--device", run_.device, "Which device, as node/device; default the only one")
-            ->type_name("DEVICE");
+        command
+            ->add_option("--device", run_.devices,
+                         "Which device, as node/device; default the only one. Repeated: any one of them")
+            ->type_name("DEVICE")
+            ->expected(1)
+            ->take_all();
+        command
+            ->add_option("--needs", run_.needs,
+                         "Metrics it must have, as ph,stirrer; then any device that has them will do")
+            ->type_name("METRIC")
+            ->expected(1)
+            ->delimiter(',')
+            ->take_all();
         command
             ->add_option("--image", run_.image, "What it runs in, as `labhub images list` names it; default the hub's")
             ->type_name("IMAGE");

@@ -68,7 +68,7 @@ void print_experiments(Context& context, const json::object& reply) {
                  {"TAGS", left}});
     for (const json::object* const each : rows_of(reply, "experiments")) {
         const json::object& row = *each;
-        table.add({text_of(row, "experiment_id"), state_text(row), text_of(row, "device"),
+        table.add({text_of(row, "experiment_id"), state_text(row), device_text(row),
                    time_text(integer_of(row, "created_at"), now),
                    span_text(integer_of(row, "started_at"), integer_of(row, "ended_at"), now),
                    text_of(row, "exit_code"), words_of(array_of(row, "tags"))});

@@ -36,7 +36,7 @@ void print_queue(Context& context, const json::object& reply) {
     for (const json::object* const each : rows_of(reply, "waiting")) {
         const json::object& row = *each;
         table.add({text_of(row, "position"), text_of(row, "experiment_id"), text_of(row, "requested_by"),
-                   text_of(row, "priority"), text_of(row, "device"), time_text(integer_of(row, "expected_start"), now),
+                   text_of(row, "priority"), device_text(row), time_text(integer_of(row, "expected_start"), now),
                    text_of(row, "waits_because")});
     }
     if (table.empty())

@@ -40,9 +40,21 @@ std::string key_readings(const json::object& device) {
     return line;
 }
 
+void Run::set_device(json::object& config) const {
+    const auto& devices = request_.devices;
+    if (request_.needs.empty() && devices.size() < 2) {
+        if (!devices.empty()) config["device"] = devices.front();
+        return;
+    }
+    json::object needs;
+    if (!devices.empty()) needs["device"] = json::array(devices.begin(), devices.end());
+    if (!request_.needs.empty()) needs["metrics"] = json::array(request_.needs.begin(), request_.needs.end());
+    config["needs"] = std::move(needs);
+}
+
 Result<json::object> Run::config() const {
     json::object config;
-    if (!request_.device.empty()) config["device"] = request_.device;
+    set_device(config);
     if (!request_.image.empty()) config["image"] = request_.image;
     if (!request_.time_limit.empty()) config["time_limit"] = request_.time_limit;
     if (!request_.memory.empty()) config["memory"] = request_.memory;

@@ -16,12 +16,13 @@ namespace labhub::cli {
 
 struct RunRequest {
     std::filesystem::path script;
-    std::string again;       ///< `labhub rerun`: the ended experiment that is started again; no script then
-    std::string id;          ///< --id; empty lets the hub choose
-    std::string image;       ///< --image; empty: the hub's default
-    std::string device;      ///< --device; empty: the only one there is
-    std::string time_limit;  ///< as typed: "1h"
-    std::string memory;      ///< as typed: "512m"
+    std::string again;                 ///< `labhub rerun`: the ended experiment that is started again; no script then
+    std::string id;                    ///< --id; empty lets the hub choose
+    std::string image;                 ///< --image; empty: the hub's default
+    std::vector<std::string> devices;  ///< --device; several: one of them; empty: the only one there is
+    std::vector<std::string> needs;    ///< --needs: metrics that the device has
+    std::string time_limit;            ///< as typed: "1h"
+    std::string memory;                ///< as typed: "512m"
     std::optional<double> cpus;
     std::vector<std::string> environment;  ///< "KEY=VALUE"
     SetupRequest setup;
@@ -46,6 +47,7 @@ class Run {
     Task<ExitStatus> execute();
 
   private:
+    void set_device(boost::json::object& config) const;
     Result<boost::json::object> config() const;
     Task<Result<boost::json::object>> start_body();
     Task<Result<void>> start();

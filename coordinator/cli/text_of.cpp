@@ -60,6 +60,24 @@ const boost::json::array& array_of(const boost::json::object& object, std::strin
     return value && value->is_array() ? value->get_array() : none;
 }
 
+std::string device_text(const boost::json::object& experiment) {
+    std::string device = text_of(experiment, "device");
+    if (!device.empty()) return device;
+    const boost::json::object& needs = object_of(experiment, "needs");
+    const auto listed = [&needs](std::string_view key) {
+        std::string text;
+        for (const boost::json::value& each : array_of(needs, key))
+            text += (text.empty() ? "" : ", ") + scalar_text(each);
+        return text;
+    };
+    std::string has = listed("metrics");
+    if (const std::string actuators = listed("actuators"); !actuators.empty())
+        has += (has.empty() ? "" : ", ") + actuators;
+    const std::string named = listed("devices");
+    device = named.empty() ? "any" : "any of " + named;
+    return has.empty() ? device : device + " with " + has;
+}
+
 std::string scalar_text(const boost::json::value& value) {
     if (value.is_null()) return kNothing;
     if (value.is_string()) return std::string(value.get_string());

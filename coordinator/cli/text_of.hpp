@@ -24,6 +24,9 @@ std::vector<const boost::json::object*> rows_of(const boost::json::object& objec
 const boost::json::object& object_of(const boost::json::object& object, std::string_view key);
 const boost::json::array& array_of(const boost::json::object& object, std::string_view key);
 
+/// An experiment's "device", or, while it is not chosen, what it needs: "any with ph, stirrer".
+std::string device_text(const boost::json::object& experiment);
+
 /// A JSON scalar in its shortest form: "true", "0.25", "text", "–" for null; numbers with at most six digits.
 std::string scalar_text(const boost::json::value& value);
 /// "14:03:05" today, "2026-02-15 14:03" on another day, in the machine's time zone; "–" for nothing.

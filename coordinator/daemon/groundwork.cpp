@@ -2,6 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include <spdlog/spdlog.h>
 
@@ -72,6 +75,8 @@ Result<jobs::EngineSettings> engine_settings(const Settings& settings, const fs:
     engine.cpus = settings.job_cpus;
     engine.memory = settings.job_memory;
     engine.usage_half_life = settings.usage_half_life;
+    engine.host_cpus = std::max(0L, ::sysconf(_SC_NPROCESSORS_ONLN));
+    engine.host_memory = std::max(0L, ::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
     engine.node_lost_after = settings.node_lost_after;
     return engine;
 }

@@ -63,6 +63,16 @@ void decode_dry_run(const boost::json::object& request, Job& job) {
     job.dry_run = limits;
 }
 
+/// A job of before there were needs names its device.
+Result<void> decode_needs(const boost::json::object& object, Job& job) {
+    const auto* const stored = object.if_contains("needs");
+    if (stored && stored->is_object()) {
+        LABHUB_TRY(job.needs, jobs::needs_from(stored->get_object()));
+    }
+    if (job.needs.empty()) job.needs.devices = {job.device};
+    return {};
+}
+
 }  // namespace
 
 std::string encode_request(const Job& job) {
@@ -81,6 +91,7 @@ std::string encode_request(const Job& job) {
                                        {"image_digest", job.image_digest},
                                        {"python", job.python},
                                        {"dry_run", encode_dry_run(job)},
+                                       {"needs", jobs::to_json_object(job.needs)},
                                        {"environment", std::move(environment)},
                                        {"alarms", std::move(declared)},
                                        {"params", job.params},
@@ -120,6 +131,7 @@ Result<void> decode_request(std::string_view text, Job& job) {
         for (const auto& entry : environment->get_object())
             if (entry.value().is_string()) job.environment.emplace(entry.key(), entry.value().get_string());
     LABHUB_CHECK(decode_inputs(object, job));
+    LABHUB_CHECK(decode_needs(object, job));
     return decode_alarms(object, job);
 }
 

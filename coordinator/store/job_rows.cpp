@@ -38,7 +38,9 @@ Result<Job> read_job(const Statement& row) {
     LABHUB_TRY(job.status, jobs::status_from(row.column_text(1)));
     job.reason = row.column_text(2);
     job.message = row.column_text(3);
-    LABHUB_TRY(job.device, DeviceAddress::parse(row.column_text(4)));
+    if (const auto device = row.column_text(4); !device.empty()) {
+        LABHUB_TRY(job.device, DeviceAddress::parse(device));
+    }
     job.requested_by = row.column_text(5);
     LABHUB_CHECK(decode_request(row.column_text(6), job));
     job.script = row.column_text(7);
@@ -92,7 +94,7 @@ Result<void> insert_job(Database& database, const Job& job) {
                          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     statement.bind(1, job.id.value);
     statement.bind(2, to_string(job.status));
-    statement.bind(3, job.device.to_string());
+    statement.bind(3, job.device_name());
     statement.bind(4, job.requested_by);
     statement.bind(5, encode_request(job));
     statement.bind(6, job.script);
@@ -111,7 +113,7 @@ Result<void> update_job(Database& database, const Job& job) {
                database.prepare(
                    "UPDATE jobs SET status = ?, reason = ?, message = ?, stop_reason = ?, lease_id = ?, runtime = ?, "
                    "exit_code = ?, signal = ?, peak_memory = ?, cpu_ms = ?, started_ms = ?, ended_ms = ?, is_held = ?, "
-                   "result_bytes = ? WHERE id = ?"));
+                   "result_bytes = ?, device = ? WHERE id = ?"));
     statement.bind(1, to_string(job.status));
     statement.bind(2, job.reason);
     statement.bind(3, job.message);
@@ -126,7 +128,8 @@ Result<void> update_job(Database& database, const Job& job) {
     bind_time(statement, 12, job.ended);
     statement.bind(13, static_cast<std::int64_t>(job.is_held));
     bind_optional(statement, 14, job.result_bytes);
-    statement.bind(15, job.id.value);
+    statement.bind(15, job.device_name());
+    statement.bind(16, job.id.value);
     return run(statement);
 }
 

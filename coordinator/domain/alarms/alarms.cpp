@@ -168,7 +168,7 @@ Result<void> Alarms::check_declared(const DeviceAddress& device, const std::vect
         }
         Rule rule;
         rule.id = RuleId{"declared"};
-        rule.device = device.to_string();
+        rule.device = device.node.empty() ? std::string(Rule::kAnyDevice) : device.to_string();
         rule.metric = one.metric;
         rule.limits = one.limits;
         rule.description = one.description;

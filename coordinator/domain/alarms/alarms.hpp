@@ -94,7 +94,8 @@ class Alarms {
     /// Its alarms clear; they stay until they are acknowledged. Errors not_found, conflict.
     Task<Result<void>> remove_rule(RuleId id);
 
-    /// Whether an experiment may declare these. Errors as set_rule; not_found for a rule that isn't there.
+    /// Whether an experiment may declare these; with no device, one that is not chosen yet. Errors as set_rule;
+    /// not_found for a rule that isn't there.
     Result<void> check_declared(const DeviceAddress& device, const std::vector<ExperimentAlarm>& declared) const;
 
     /// Newest first.

@@ -71,6 +71,7 @@ void Fleet::dismiss(const NodeId& node) {
     for (const auto& [name, device] : found->second.devices) devices.push_back(device.address);
     retire(std::move(found->second.link));
     nodes_.erase(found);
+    ++changes_;
     for (const auto& device : devices)
         if (on_device_born) on_device_born(device);
     tell_waiting();
@@ -290,6 +291,7 @@ void Fleet::device_born(const DeviceAddress& address, UtcMillis time, std::vecto
     device.problem.clear();
     device.metrics = std::move(metrics);
     ++node->births;
+    ++changes_;
     for (const auto& reading : readings) device.latest[reading.metric] = reading;
     if (on_device_born) on_device_born(address);
     if (on_readings) on_readings(address, readings);
@@ -361,6 +363,7 @@ void Fleet::link_connected(const NodeId& id, const rpc::HelloReply& hello) {
     if (!node) return;
     node->version = hello.version();
     ++node->births;  // the version and the devices may be others
+    ++changes_;
     node->boot_id = hello.boot_id();
     if (!node->is_born) node->reason = "connected over SSH, but no readings come from it";
     for (const auto& status : hello.devices()) {

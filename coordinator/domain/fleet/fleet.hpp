@@ -100,6 +100,8 @@ class Fleet {
     /// Errors not_found naming the devices there are; unavailable while its node has not said which it has.
     Result<const Device*> device(const DeviceAddress& address) const;
     std::vector<DeviceAddress> devices() const;
+    /// Grows whenever there may be other devices, or a device may have other metrics.
+    std::uint64_t changes() const { return changes_; }
     /// Whether commands and leases can reach the device now. Error unavailable says why not.
     Result<link::NodeLink*> reach(const DeviceAddress& address) const;
 
@@ -144,6 +146,7 @@ class Fleet {
     const Clock& clock_;
     asio::steady_timer news_;  ///< cancelled to wake those who wait for samples
     std::map<NodeId, Node> nodes_;
+    std::uint64_t changes_ = 0;
     std::uint64_t strangers_ = 0;                           ///< births of nodes that are not enrolled
     std::uint64_t links_ = 0;                               ///< made since the start
     std::vector<std::shared_ptr<link::NodeLink>> retired_;  ///< until their sessions have ended

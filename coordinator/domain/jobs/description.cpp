@@ -28,6 +28,7 @@ json::object describe_request(const Job& job) {
                         {"tmp_bytes", job.limits.tmp_bytes}};
     return json::object{{"params", job.params},
                         {"inputs", std::move(inputs)},
+                        {"needs", to_json_object(job.needs)},
                         {"environment", std::move(environment)},
                         {"limits", std::move(limits)},
                         {"alarms", std::move(alarms)}};
@@ -49,9 +50,9 @@ json::object describe_job(const Job& job) {
         {"signal", job.signal ? json::value(*job.signal) : json::value(nullptr)},
         {"requested_by", job.requested_by},
         {"requester_name", job.requester_name},
-        {"device", job.device.to_string()},
+        {"device", job.has_device() ? json::value(job.device_name()) : json::value(nullptr)},
         {"dry_run", job.dry_run.has_value()},
-        {"node", job.device.node.value},
+        {"node", job.has_device() ? json::value(job.device.node.value) : json::value(nullptr)},
         {"image", job.image.empty() ? std::string(images::kHostImage) : job.image},
         {"image_digest", job.image_digest},
         {"request", describe_request(job)},

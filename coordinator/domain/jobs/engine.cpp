@@ -13,12 +13,16 @@ namespace {
 constexpr std::chrono::seconds kReadingsWait{3};
 constexpr std::chrono::milliseconds kUntilNextCheck{250};
 
+/// What a dry run needs of the lab's devices.
+const Needs kNothing{{DeviceAddress{}}, {}, {}};
+
 }  // namespace
 
 Engine::Engine(asio::any_io_executor executor, EngineSettings settings, Parts parts)
     : executor_(executor),
       settings_(std::move(settings)),
       parts_(std::move(parts)),
+      choices_(parts_.fleet),
       followers_(executor),
       usage_(settings_.usage_half_life),
       tasks_(executor) {
@@ -69,8 +73,8 @@ Task<void> Engine::close() {
 
 Task<Result<Job>> Engine::submit(Submission submission) {
     const bool may_queue = submission.queue;
-    auto device = parts_.fleet.device(submission.device);
-    if (!device) co_return std::move(device).error();
+    auto known = check_devices(submission);
+    if (!known) co_return std::move(known).error();
     if (submission.dry_run)
         if (auto possible = parts_.dry_runs.check(submission.device); !possible) co_return std::move(possible).error();
     auto image = parts_.images.choose(submission.image, submission.role);
@@ -89,7 +93,7 @@ Task<Result<Job>> Engine::submit(Submission submission) {
     auto acceptable = check_acceptable(job, may_queue);
     if (!acceptable) co_return std::move(acceptable).error();
     // Excludes the id from now on.
-    arriving_.emplace(job.id, Arriving{job.dry_run ? DeviceAddress{} : job.device, job.requested_by});
+    arriving_.emplace(job.id, Arriving{job.dry_run ? kNothing : job.needs, job.requested_by});
     auto queued = happened(to_string(Status::queued), "", job.requested_by);
     auto stored = co_await parts_.store.insert(job, std::move(queued));
     arriving_.erase(job.id);
@@ -97,13 +101,14 @@ Task<Result<Job>> Engine::submit(Submission submission) {
     jobs_[job.id].job = job;
     if (jobs_.contains(job.restarted_from)) remark(job.restarted_from, event::kRestarted, "as " + job.id.value);
     spdlog::info("{} {} of {} is queued for {}", job.dry_run ? "dry run" : "experiment", job.id.value, job.requested_by,
-                 job.device.to_string());
+                 to_string(job.needs));
     tasks_.spawn("queue", run_queue());
     tasks_.spawn("script check", prepare_script_check(std::move(*image), kUntilNextCheck));
     co_return job;
 }
 
-Result<void> Engine::check_acceptable(const Job& job, bool may_queue) const {
+Result<void> Engine::check_acceptable(const Job& job, bool may_queue) {
+    LABHUB_CHECK(check_can_be_met(job.limits));
     const std::string choose = "choose another experiment_id, or leave it out";
     if (jobs_.contains(job.id) || arriving_.contains(job.id))
         return Error{ErrorCode::conflict, "an experiment with the id '" + job.id.value + "' exists already", choose};
@@ -117,22 +122,7 @@ Result<void> Engine::check_acceptable(const Job& job, bool may_queue) const {
         return Error{ErrorCode::too_many, "the queue is full",
                      "at most " + std::to_string(settings_.max_queued) + " experiments wait"};
     LABHUB_CHECK(check_user(job, may_queue));
-    return may_queue || job.dry_run ? Result<void>{} : check_idle(job.device);
-}
-
-/// Whether nobody holds the device, nor is to hold it next.
-Result<void> Engine::check_idle(const DeviceAddress& device) const {
-    LABHUB_CHECK(parts_.leases.check_free(device));
-    const auto waited_for = [&](const JobId& by) {
-        return Error{ErrorCode::conflict, device.to_string() + " is waited for by job:" + by.value,
-                     "leave out queue:false to wait behind it"};
-    };
-    for (const auto& [id, entry] : jobs_)
-        if (entry.job.device == device && entry.job.status == Status::queued && !entry.job.dry_run)
-            return waited_for(id);
-    for (const auto& [id, wanted] : arriving_)
-        if (wanted.device == device) return waited_for(id);
-    return {};
+    return may_queue || job.dry_run ? Result<void>{} : check_idle(job);
 }
 
 Result<const Job*> Engine::find(const JobId& id) const {

@@ -12,6 +12,7 @@
 #include "coordinator/domain/accounts/accounts.hpp"
 #include "coordinator/domain/fleet/fleet.hpp"
 #include "coordinator/domain/images/images.hpp"
+#include "coordinator/domain/jobs/device_choice.hpp"
 #include "coordinator/domain/jobs/dry_run.hpp"
 #include "coordinator/domain/jobs/followers.hpp"
 #include "coordinator/domain/jobs/inputs.hpp"
@@ -41,6 +42,8 @@ struct EngineSettings {
     std::size_t max_running = 4;
     double cpus = 0;          ///< of all that run together; 0: no bound
     std::int64_t memory = 0;  ///< bytes, likewise
+    double host_cpus = 0;     ///< what this machine has; 0: nobody knows
+    std::int64_t host_memory = 0;
     std::size_t max_queued = 10'000;
     std::chrono::milliseconds node_lost_after{15'000};  ///< a job's node may be out of reach for so long
     std::chrono::milliseconds runner_grace{30'000};     ///< a runner that was started must report within this
@@ -95,9 +98,9 @@ class Engine {
     /// Ends the engine's own tasks; runners and their jobs live on.
     Task<void> close();
 
-    /// Errors: malformed (also a syntax error, or an import the image hasn't, with line), too_large, out_of_range,
-    /// not_found (device, image), forbidden and corrupt (image), conflict (the id exists; or the device is leased and
-    /// queue is false), too_many.
+    /// Errors: malformed (also a syntax error, or an import the image hasn't, with line), too_large, out_of_range (also
+    /// what can never be given), not_found (device, image), forbidden and corrupt (image), conflict (the id exists; or
+    /// the device is leased and queue is false), too_many.
     Task<Result<Job>> submit(Submission submission);
     /// Error not_found, conflict (has ended already).
     Task<Result<void>> stop(JobId id, std::string reason, std::string message);
@@ -115,7 +118,7 @@ class Engine {
         std::optional<UtcMillis> expected_start;
     };
     /// Nothing when the job isn't queued. At most a second old.
-    std::optional<Turn> turn_of(const Job& job) const;
+    std::optional<Turn> turn_of(const Job& job);
     /// Keeps a queued job from starting until it is released, or lets it start again. Errors not_found, conflict (it
     /// isn't queued any more).
     Task<Result<void>> set_held(JobId id, bool is_held, std::string who);
@@ -184,14 +187,18 @@ class Engine {
     };
 
     struct Arriving {
-        DeviceAddress device;
+        Needs needs;
         std::string user;
     };
 
     Entry* entry(const JobId& id);
     std::size_t active_count() const;
-    Result<void> check_acceptable(const Job& job, bool may_queue) const;
-    Result<void> check_idle(const DeviceAddress& device) const;
+    Result<void> check_devices(Submission& submission);
+    Result<void> choose_for_twin(Submission& submission);
+    Result<void> check_acceptable(const Job& job, bool may_queue);
+    Result<void> check_idle(const Job& job);
+    Result<void> check_idle(const DeviceAddress& device);
+    Result<void> check_can_be_met(const Limits& limits) const;
     Result<void> check_user(const Job& job, bool may_queue) const;
     void count(const Job& job, UtcMillis now, Holdings& has) const;
     void count_past(const std::string& user, UtcMillis now, Holdings& has) const;
@@ -211,9 +218,10 @@ class Engine {
     Task<Result<std::vector<Event>>> all_events(JobId id);
     Task<Result<void>> write_results(Job job, Event end);
     Event happened(std::string_view kind, std::string message = {}, std::string who = {}) const;
-    Situation situation() const;
+    Waiting waiting_of(const Job& job);
+    Situation situation();
     Unavailable unavailable(const DeviceAddress& device) const;
-    const Turn* look_up(const JobId& id) const;
+    const Turn* look_up(const JobId& id);
     Task<void> start_job(JobId id, DeviceAddress device);
     Task<void> launch(JobId id, leases::Lease lease);
     Task<void> start_dry_run(JobId id);
@@ -225,6 +233,7 @@ class Engine {
     Result<void> write_job_folder(const Job& job) const;
     runner::JobSpec spec_of(const Job& job) const;
     bool is_node_lost(const Job& job) const;
+    std::string why_node_lost(const Job& job) const;
     void end_unstarted(const JobId& id);
     void sandbox_failed(const JobId& id, const Error& why);
     void begin_finish(const JobId& id, Ending ending);
@@ -249,7 +258,8 @@ class Engine {
     EngineSettings settings_;
     Parts parts_;
     std::map<JobId, Entry> jobs_;
-    std::map<JobId, Arriving> arriving_;                                 ///< accepted, but not stored yet
+    std::map<JobId, Arriving> arriving_;  ///< accepted, but not stored yet
+    DeviceChoices choices_;
     std::map<std::string, std::shared_ptr<ScriptCheck>> script_checks_;  ///< by the image's digest
     Followers followers_;
     std::map<JobId, std::shared_ptr<Partial>> partials_;
@@ -258,8 +268,8 @@ class Engine {
     bool is_queue_wanted_ = false;
     std::optional<QueuePause> pause_;
     Usage usage_;
-    mutable std::map<JobId, Turn> turns_;                 ///< as of turns_at_
-    mutable std::optional<Steady::time_point> turns_at_;  ///< unset: something has changed since
+    std::map<JobId, Turn> turns_;                 ///< as of turns_at_
+    std::optional<Steady::time_point> turns_at_;  ///< unset: something has changed since
     TaskGroup tasks_;
 };
 

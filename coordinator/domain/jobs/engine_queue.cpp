@@ -50,6 +50,7 @@ Task<void> Engine::start_job(JobId id, DeviceAddress device) {
     if (!lease) co_return;
     self->is_starting = true;
     self->job.status = Status::preparing;
+    self->job.device = device;
     self->job.lease = lease->id;
     co_await launch(id, *lease);
     self->is_starting = false;
@@ -64,6 +65,7 @@ Task<void> Engine::launch(JobId id, leases::Lease lease) {
         spdlog::error("can't store the start of experiment {}: {}", id.value, stored.error().to_string());
         parts_.leases.forget(lease.id);
         self->job.lease = {};
+        self->job.give_up_device();
         self->job.status = Status::queued;
     }
     if (!self->job.stop_reason.empty()) co_return end_unstarted(id);
@@ -109,6 +111,7 @@ Task<void> Engine::back_to_queue(JobId id, Error why) {
     if (!self->job.stop_reason.empty()) co_return end_unstarted(id);
     self->job.status = Status::queued;
     self->job.lease = {};
+    self->job.give_up_device();
     self->lost_since.reset();
     parts_.store.post_update(self->job, happened(to_string(Status::queued), "waits again: " + why.message));
 }

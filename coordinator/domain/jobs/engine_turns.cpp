@@ -12,22 +12,6 @@ namespace {
 
 constexpr std::chrono::seconds kTurnsFor{1};
 
-Waiting waiting_of(const Job& job) {
-    Waiting waiting;
-    waiting.id = job.id;
-    waiting.user = job.requested_by;
-    waiting.priority = job.priority;
-    waiting.queued_at = job.created;
-    waiting.not_before = job.not_before;
-    waiting.is_held = job.is_held;
-    if (!job.dry_run) waiting.devices = {job.device};
-    waiting.needs_device = !job.dry_run;
-    waiting.cpus = job.limits.cpus;
-    waiting.memory_bytes = job.limits.memory_bytes;
-    waiting.time_limit = job.limits.time;
-    return waiting;
-}
-
 }  // namespace
 
 Event Engine::happened(std::string_view kind, std::string message, std::string who) const {
@@ -39,29 +23,50 @@ Event Engine::happened(std::string_view kind, std::string message, std::string w
     return event;
 }
 
-Situation Engine::situation() const {
+Waiting Engine::waiting_of(const Job& job) {
+    Waiting waiting;
+    waiting.id = job.id;
+    waiting.user = job.requested_by;
+    waiting.priority = job.priority;
+    waiting.queued_at = job.created;
+    waiting.not_before = job.not_before;
+    waiting.is_held = job.is_held;
+    waiting.choice = choices_.of(job.needs);
+    waiting.needs_device = !job.dry_run;
+    waiting.cpus = job.limits.cpus;
+    waiting.memory_bytes = job.limits.memory_bytes;
+    waiting.time_limit = job.limits.time;
+    return waiting;
+}
+
+Situation Engine::situation() {
     Situation now;
     now.now = parts_.clock.utc_now();
     now.capacity.jobs = settings_.max_running;
     now.capacity.cpus = settings_.cpus > 0 ? settings_.cpus : std::numeric_limits<double>::infinity();
     now.capacity.memory_bytes = settings_.memory > 0 ? settings_.memory : std::numeric_limits<std::int64_t>::max();
     if (pause_) now.capacity.paused = pause_->reason;
-    std::set<DeviceAddress> of_jobs, wanted;
+    std::set<DeviceAddress> of_jobs;
+    std::set<std::shared_ptr<const DeviceChoice>> wanted;
     for (const auto& [id, entry] : jobs_) {
         const Job& job = entry.job;
         if (job.status == Status::queued && job.stop_reason.empty()) {
             now.waiting.push_back(waiting_of(job));
-            if (!job.dry_run) wanted.insert(job.device);
+            if (!job.dry_run) wanted.insert(now.waiting.back().choice);
         } else if (is_active(job.status)) {
             const UtcMillis ends_by = job.started.value_or(now.now) + job.limits.time;
             const DeviceAddress device = job.dry_run ? DeviceAddress{} : job.device;
             now.running.push_back({job.requested_by, device, job.limits.cpus, job.limits.memory_bytes, ends_by});
-            of_jobs.insert(job.device);
+            if (!job.dry_run) of_jobs.insert(job.device);
         }
     }
-    for (const auto& device : wanted) {
-        if (of_jobs.contains(device)) continue;
-        if (Unavailable state = unavailable(device); !state.reason.empty()) now.unavailable[device] = std::move(state);
+    std::set<DeviceAddress> looked_at = std::move(of_jobs);
+    for (const auto& choice : wanted) {
+        for (const auto& device : choice->devices) {
+            if (!looked_at.insert(device).second) continue;
+            Unavailable state = unavailable(device);
+            if (!state.reason.empty()) now.unavailable[device] = std::move(state);
+        }
     }
     now.shares = shares(now.now);
     return now;
@@ -77,7 +82,7 @@ Unavailable Engine::unavailable(const DeviceAddress& device) const {
     return {};
 }
 
-const Engine::Turn* Engine::look_up(const JobId& id) const {
+const Engine::Turn* Engine::look_up(const JobId& id) {
     const auto now = parts_.clock.steady_now();
     if (!turns_at_ || now - *turns_at_ > kTurnsFor) {
         Situation present = situation();
@@ -97,7 +102,7 @@ const Engine::Turn* Engine::look_up(const JobId& id) const {
     return found == turns_.end() ? nullptr : &found->second;
 }
 
-std::optional<Engine::Turn> Engine::turn_of(const Job& job) const {
+std::optional<Engine::Turn> Engine::turn_of(const Job& job) {
     if (job.status != Status::queued) return std::nullopt;
     const Turn* const turn = look_up(job.id);
     return turn ? std::optional(*turn) : std::nullopt;

@@ -44,12 +44,23 @@ void Engine::drop_lease(LeaseId id) {
     tasks_.spawn("drop lease", drop(parts_.leases, std::move(id)));
 }
 
-/// A queued job waits for its node for as long as that is enrolled; an active one for node_lost_after.
+/// A queued job waits for its node for as long as that is enrolled; an active one for node_lost_after. One that will do
+/// with any device waits for as long as one of those it names may come.
 bool Engine::is_node_lost(const Job& job) const {
+    const auto is_gone = [&](const DeviceAddress& device) { return !parts_.fleet.nodes().contains(device.node); };
+    const auto& named = job.needs.devices;
+    if (!job.has_device()) return !named.empty() && std::all_of(named.begin(), named.end(), is_gone);
     const auto node = parts_.fleet.nodes().find(job.device.node);
     if (node == parts_.fleet.nodes().end()) return true;
     const auto since = node->second.unreachable_since;
     return is_active(job.status) && since && parts_.clock.steady_now() - *since > settings_.node_lost_after;
+}
+
+std::string Engine::why_node_lost(const Job& job) const {
+    if (!job.has_device()) return "no node it names a device of is enrolled any more";
+    const NodeId& node = job.device.node;
+    if (!parts_.fleet.nodes().contains(node)) return "node " + node.value + " is not enrolled any more";
+    return "node " + node.value + " was out of reach for " + format_duration(settings_.node_lost_after);
 }
 
 Task<void> Engine::watch_active() {
@@ -66,10 +77,7 @@ Task<void> Engine::watch_active() {
     for (const auto& id : unreachable) {
         const Entry* const lost = entry(id);
         if (!lost) continue;
-        const NodeId node = lost->job.device.node;
-        std::string message = "node " + node.value + " is not enrolled any more";
-        if (parts_.fleet.nodes().contains(node))
-            message = "node " + node.value + " was out of reach for " + format_duration(settings_.node_lost_after);
+        std::string message = why_node_lost(lost->job);
         (void)co_await stop(id, std::string(reason::kNodeLost), std::move(message));
     }
     for (const auto& id : without_runner) {

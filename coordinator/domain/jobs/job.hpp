@@ -10,6 +10,7 @@
 #include <boost/json/object.hpp>
 
 #include "coordinator/domain/alarms/alarm.hpp"
+#include "coordinator/domain/jobs/needs.hpp"
 #include "shared/base/clock.hpp"
 #include "shared/base/ids.hpp"
 
@@ -84,7 +85,8 @@ struct Job {
     Status status = Status::queued;
     std::string reason;   ///< a word of `reason`, or empty
     std::string message;  ///< one sentence for people
-    DeviceAddress device;
+    Needs needs;
+    DeviceAddress device;  ///< empty: not chosen yet, as it starts on any device that has what it needs
     std::string requested_by;
     std::string requester_name;  ///< as people know him; for the description of the result, and only kept there
     std::string script;
@@ -116,6 +118,11 @@ struct Job {
     std::optional<UtcMillis> ended;
 
     std::string holder() const { return "job:" + id.value; }
+    bool has_device() const { return !device.node.empty(); }
+    /// "sim-1/vessel"; empty while it is not chosen.
+    std::string device_name() const { return has_device() ? device.to_string() : std::string{}; }
+    /// Without a device of its own again, unless it named one.
+    void give_up_device() { device = needs.names_its_device() ? needs.devices.front() : DeviceAddress{}; }
 };
 
 /// One thing that happened to a job. Stored in the transaction that makes it so.

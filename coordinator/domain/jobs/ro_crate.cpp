@@ -215,7 +215,9 @@ std::string why_it_failed(const json::object& experiment) {
 json::object add_run(Graph& graph, const json::object& experiment, Parts& parts) {
     const bool is_done = text(experiment, "status") == "completed";
     const json::object times = part(experiment, "times");
-    json::array used{add_device(graph, experiment)};
+    json::array used;
+    // One that ended before it had been given a device has none.
+    if (!text(experiment, "device").empty()) used.emplace_back(add_device(graph, experiment));
     for (auto& parameter : add_parameters(graph, experiment)) used.emplace_back(std::move(parameter));
     for (const auto& input : parts.of_input) used.emplace_back(input);
     json::object run{{"name", "Run of experiment " + text(experiment, "experiment_id")},
@@ -245,10 +247,11 @@ void add_root(Graph& graph, const json::object& experiment, json::array has_part
                   json::object{{"name", "No licence stated"},
                                {"description", "Ask the person who ran the experiment before using its data"}});
     const std::string ended = text(times, "ended");
+    const std::string device = text(experiment, "device");
     json::object root{{"identifier", id},
                       {"name", "Experiment " + id},
-                      {"description", "Script, logs, readings, commands and outputs of the experiment " + id + " on " +
-                                          text(experiment, "device")},
+                      {"description", "Script, logs, readings, commands and outputs of the experiment " + id +
+                                          (device.empty() ? "" : " on " + device)},
                       {"datePublished", ended.empty() ? text(times, "created") : ended},
                       {"license", std::move(license)},
                       {"hasPart", std::move(has_part)},

@@ -119,20 +119,34 @@ class Pass {
         return {};
     }
 
-    std::string choose_device(const Waiting& job, DeviceAddress& chosen) const {
+    /// Empty when one was chosen. A thousand jobs may want any of a thousand devices: what is lent is passed over once
+    /// for all of them, as nothing comes back within a pass.
+    std::string choose_device(const Waiting& job, DeviceAddress& chosen) {
         if (!job.needs_device) return {};
-        std::string why = "no device there is has what it needs";
-        for (const auto& device : job.devices) {
-            std::string busy = busy_for(job, device);
-            if (busy.empty()) {
-                chosen = device;
-                return {};
-            }
-            why = job.devices.size() == 1
-                      ? std::move(busy)
-                      : "none of " + std::to_string(job.devices.size()) + " devices is free; " + busy;
+        const auto& devices = job.choice->devices;
+        std::size_t& first = first_free_[job.choice.get()];
+        while (first < devices.size() && is_lent(devices[first])) ++first;
+        for (std::size_t i = first; i < devices.size(); ++i) {
+            if (is_lent(devices[i]) || reservation_before(job, devices[i])) continue;
+            chosen = devices[i];
+            return {};
         }
-        return why;
+        if (devices.empty()) return "no device there is has what it needs: " + job.choice->why_none;
+        const std::string busy = busy_for(job, devices.back());
+        return devices.size() == 1 ? busy : "none of " + std::to_string(devices.size()) + " devices is free; " + busy;
+    }
+
+    bool is_lent(const DeviceAddress& device) const {
+        return taken_.contains(device) || situation_.unavailable.contains(device);
+    }
+
+    /// Somebody else's, that begins before the job's time limit would be over.
+    const Reserved* reservation_before(const Waiting& job, const DeviceAddress& device) const {
+        const UtcMillis end = situation_.now + job.time_limit;
+        for (const auto& entry : situation_.reserved)
+            if (entry.device == device && entry.user != job.user && entry.from < end && situation_.now < entry.to)
+                return &entry;
+        return nullptr;
     }
 
     std::string busy_for(const Waiting& job, const DeviceAddress& device) const {
@@ -140,14 +154,10 @@ class Pass {
         if (taken_.contains(device)) return name + " is held by another job";
         if (const auto found = situation_.unavailable.find(device); found != situation_.unavailable.end())
             return name + ": " + found->second.reason;
-        const UtcMillis end = situation_.now + job.time_limit;
-        for (const auto& entry : situation_.reserved) {
-            if (entry.device != device || entry.user == job.user) continue;
-            if (entry.from < end && situation_.now < entry.to)
-                return name + " is reserved for " + entry.user + " from " + to_rfc3339(entry.from) + " to " +
-                       to_rfc3339(entry.to);
-        }
-        return {};
+        const Reserved* const entry = reservation_before(job, device);
+        if (!entry) return {};
+        return name + " is reserved for " + entry->user + " from " + to_rfc3339(entry->from) + " to " +
+               to_rfc3339(entry->to);
     }
 
     std::string lacking_for(const Waiting& job) const {
@@ -185,6 +195,7 @@ class Pass {
     const Situation& situation_;
     std::map<std::string, Load> loads_;
     std::map<DeviceAddress, bool> taken_;
+    std::map<const DeviceChoice*, std::size_t> first_free_;  ///< the devices before it are lent
     std::size_t jobs_ = 0;
     double cpus_ = 0;
     std::int64_t memory_ = 0;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,12 @@
 
 namespace labhub::coordinator::jobs {
 
+/// The devices any one of which will do for a job; the first free one is taken.
+struct DeviceChoice {
+    std::vector<DeviceAddress> devices;
+    std::string why_none;  ///< for people: what is lacking where there is no device
+};
+
 /// A queued job, as far as its turn depends on it.
 struct Waiting {
     JobId id;
@@ -21,8 +28,8 @@ struct Waiting {
     UtcMillis queued_at;
     UtcMillis not_before;  ///< "run at"; in the past: as soon as can be
     bool is_held = false;
-    std::vector<DeviceAddress> devices;  ///< any one of these will do, the first free one is taken
-    bool needs_device = true;            ///< false: a dry run
+    std::shared_ptr<const DeviceChoice> choice;  ///< many jobs may share one
+    bool needs_device = true;                    ///< false: a dry run
     double cpus = 1;
     std::int64_t memory_bytes = 0;
     std::chrono::milliseconds time_limit{0};

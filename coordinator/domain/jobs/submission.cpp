@@ -105,6 +105,20 @@ Result<void> set_turn(const Submission& submission, UtcMillis now, Job& job) {
     return {};
 }
 
+/// What is watched must be there to be watched.
+Result<void> set_needs(const Submission& submission, Job& job) {
+    job.needs = submission.needs;
+    if (job.needs.empty()) {
+        job.needs.devices = {submission.device};
+    } else {
+        for (const auto& alarm : submission.alarms)
+            if (alarm.rule.empty()) job.needs.metrics.push_back(alarm.metric);
+    }
+    LABHUB_CHECK(check_needs(job.needs));
+    job.give_up_device();
+    return {};
+}
+
 }  // namespace
 
 Result<std::int64_t> parse_bytes(std::string_view text) {
@@ -132,7 +146,10 @@ Result<std::int64_t> parse_bytes(std::string_view text) {
 
 Submission submission_of(const Job& job) {
     Submission again;
-    again.device = job.device;
+    if (job.needs.names_its_device())
+        again.device = job.needs.devices.front();
+    else
+        again.needs = job.needs;
     again.time_limit = std::to_string(job.limits.time.count()) + "ms";
     if (job.dry_run) {
         again.dry_run = true;
@@ -168,8 +185,8 @@ Result<Job> make_job(Submission submission, UtcMillis now) {
     LABHUB_CHECK(check_input_names(submission.inputs));
     LABHUB_TRY(job.labels, checked_labels(std::move(submission.labels)));
     LABHUB_CHECK(set_turn(submission, now, job));
+    LABHUB_CHECK(set_needs(submission, job));
     job.id = JobId{submission.id ? *submission.id : new_id()};
-    job.device = std::move(submission.device);
     job.requested_by = std::move(submission.requested_by);
     job.script = std::move(submission.script);
     job.environment = std::move(submission.environment);

@@ -9,10 +9,11 @@
 
 namespace labhub::coordinator::jobs {
 
-/// What a person asks for, as it came in; everything but the script and the device may be left out.
+/// What a person asks for, as it came in; everything but the script and the device, or what it needs, may be left out.
 struct Submission {
     std::string script;
-    DeviceAddress device;
+    DeviceAddress device;  ///< that one; empty: `needs` says which will do
+    Needs needs;
     std::string requested_by;
     std::optional<std::string> id;
     std::optional<std::string> time_limit;    ///< "1h30m", or seconds

@@ -20,7 +20,7 @@ TEST(CommandLine, ReadsRunWithItsLimits) {
     ASSERT_TRUE(line) << line.error().to_string();
     const auto& run = std::get<RunRequest>(line->command);
     EXPECT_EQ(run.script, "/proc/self/maps");
-    EXPECT_EQ(run.device, "sim-1/vessel");
+    EXPECT_EQ(run.devices, std::vector<std::string>{"sim-1/vessel"});
     EXPECT_EQ(run.time_limit, "1h");
     EXPECT_EQ(run.memory, "512m");
     EXPECT_EQ(run.out, "here");
@@ -29,6 +29,16 @@ TEST(CommandLine, ReadsRunWithItsLimits) {
     EXPECT_FALSE(run.is_queued);
     EXPECT_TRUE(std::get<RunRequest>(parse({"run", "/proc/self/maps"})->command).is_queued);
     EXPECT_TRUE(line->is_json);
+}
+
+TEST(CommandLine, ReadsWhatARunNeeds) {
+    const auto line = parse(
+        {"run", "--device", "a/v", "--needs", "ph,stirrer", "--device", "b/v", "--needs", "do", "/proc/self/maps"});
+    ASSERT_TRUE(line) << line.error().to_string();
+    const auto& run = std::get<RunRequest>(line->command);
+    EXPECT_EQ(run.devices, (std::vector<std::string>{"a/v", "b/v"}));
+    EXPECT_EQ(run.needs, (std::vector<std::string>{"ph", "stirrer", "do"}));
+    EXPECT_EQ(run.script, "/proc/self/maps");
 }
 
 TEST(CommandLine, TakesJsonBeforeAndAfterTheCommand) {

@@ -47,6 +47,15 @@ TEST(TextOf, WritesTimesAsPeopleReadThem) {
     EXPECT_EQ(scalar_text(nullptr), "–");
 }
 
+TEST(DeviceText, SaysWhatIsNeededWhileNoDeviceIsChosen) {
+    const auto shown = [](const char* text) { return device_text(parse_json(text)->as_object()); };
+    EXPECT_EQ(shown(R"({"device":"a/v","needs":{"devices":["a/v"],"metrics":[],"actuators":[]}})"), "a/v");
+    EXPECT_EQ(shown(R"({"device":"","needs":{"devices":[],"metrics":["ph"],"actuators":["stirrer"]}})"),
+              "any with ph, stirrer");
+    EXPECT_EQ(shown(R"({"device":"","needs":{"devices":["a/v","b/v"],"metrics":[],"actuators":[]}})"),
+              "any of a/v, b/v");
+}
+
 TEST(NodeWarnings, SayWhatASpoolHadNoRoomFor) {
     const UtcMillis now{1'700'000'000'000};
     const auto warnings = [&](const char* spool) {

@@ -74,6 +74,49 @@ jobs::Event some_event(std::string kind) {
     return event;
 }
 
+TEST_F(Store, KeepsWhatAJobNeedsAndWhichDeviceItWasGiven) {
+    jobs::Job job = some_job("j1");
+    job.device = {};
+    job.needs = jobs::Needs{{}, {"ph"}, {"stirrer"}};
+    const auto reread = [this] {
+        const auto writer = open();
+        return run(JobStore(*writer).load());
+    };
+    {
+        const auto writer = open();
+        ASSERT_TRUE(run(JobStore(*writer).insert(job, some_event("queued"))));
+    }
+    auto loaded = reread();
+    ASSERT_TRUE(loaded) << loaded.error().to_string();
+    EXPECT_FALSE(loaded->front().has_device());
+    EXPECT_EQ(loaded->front().needs, job.needs);
+    {
+        const auto writer = open();
+        job.device = kVessel;
+        job.status = jobs::Status::preparing;
+        ASSERT_TRUE(run(JobStore(*writer).update_with_new_lease(job, some_lease("l1"), some_event("preparing"))));
+    }
+    loaded = reread();
+    ASSERT_TRUE(loaded) << loaded.error().to_string();
+    EXPECT_EQ(loaded->front().device, kVessel);
+}
+
+TEST_F(Store, TakesTheDeviceOfAJobOfBeforeThereWereNeedsAsTheOneItNames) {
+    {
+        const auto writer = open();
+        JobStore store(*writer);
+        ASSERT_TRUE(run(store.insert(some_job("j1"), some_event("queued"))));
+        ASSERT_TRUE(run(writer->write([](sqlite::Database& database) {
+            return database.execute("UPDATE jobs SET request = json_remove(request, '$.needs')");
+        })));
+    }
+    const auto writer = open();
+    const auto loaded = run(JobStore(*writer).load());
+    ASSERT_TRUE(loaded) << loaded.error().to_string();
+    EXPECT_TRUE(loaded->front().needs.names_its_device());
+    EXPECT_EQ(loaded->front().needs.devices.front(), kVessel);
+}
+
 TEST_F(Store, GivesAJobBackAsItWasAfterARestart) {
     jobs::Job job = some_job("j1");
     {

@@ -21,7 +21,7 @@ Waiting job(const std::string& id, const std::string& user, std::vector<DeviceAd
     made.id = JobId{id};
     made.user = user;
     made.queued_at = kNow - std::chrono::seconds{age_s};
-    made.devices = std::move(devices);
+    made.choice = std::make_shared<const DeviceChoice>(DeviceChoice{std::move(devices), "no device has metric 'ph'"});
     made.memory_bytes = 1;
     made.time_limit = hours{1};
     return made;
@@ -125,6 +125,35 @@ TEST(Schedule, TakesTheFirstFreeOfItsDevices) {
     EXPECT_EQ(schedule.starts[0].device, device(2));
 }
 
+TEST(Schedule, ManyThatWantAnyOfTheSameGetOneEach) {
+    Situation situation = roomy();
+    situation.waiting = {job("a", "ada", {device(1), device(2), device(3)}, 9), job("b", "ada", {}, 8),
+                         job("c", "ada", {}, 7), job("d", "ada", {}, 6)};
+    for (auto& each : situation.waiting) each.choice = situation.waiting.front().choice;
+    const Schedule schedule = make_schedule(situation);
+    ASSERT_EQ(schedule.starts.size(), 3u);
+    for (int number = 1; number <= 3; ++number)
+        EXPECT_EQ(schedule.starts[static_cast<std::size_t>(number - 1)].device, device(number));
+    EXPECT_EQ(why(situation, "d"), "none of 3 devices is free; n3/vessel is held by another job");
+}
+
+TEST(Schedule, DeviceReservedForOneIsFreeForItsOwnerBehindHim) {
+    Situation situation = roomy();
+    situation.reserved = {{device(1), "bob", kNow - hours{1}, kNow + hours{1}}};
+    situation.waiting = {job("adas", "ada", {device(1), device(2)}, 9), job("bobs", "bob", {}, 1)};
+    situation.waiting[1].choice = situation.waiting[0].choice;
+    const Schedule schedule = make_schedule(situation);
+    ASSERT_EQ(schedule.starts.size(), 2u);
+    EXPECT_EQ(schedule.starts[0].device, device(2));
+    EXPECT_EQ(schedule.starts[1].device, device(1));
+}
+
+TEST(Schedule, SaysWhatNoDeviceHas) {
+    Situation situation = roomy();
+    situation.waiting = {job("picky", "ada", {})};
+    EXPECT_EQ(why(situation, "picky"), "no device there is has what it needs: no device has metric 'ph'");
+}
+
 TEST(Schedule, NothingHeldNotDueOrOverItsQuotaStarts) {
     Situation situation = roomy();
     situation.running = {{"cy", device(9), 1, 1, kNow + hours{1}}};
@@ -221,8 +250,13 @@ class AnySituation {
     DeviceAddress any_device() { return device(upto(5)); }
 
     void add_job(int number) {
-        Waiting made = job("j" + std::to_string(number), user(), {}, upto(100));
-        for (int count = upto(3); count > 0; --count) made.devices.push_back(any_device());
+        std::vector<DeviceAddress> devices;
+        const std::string of = user();
+        const int age = upto(100);
+        for (int count = upto(3); count > 0; --count) devices.push_back(any_device());
+        Waiting made = job("j" + std::to_string(number), of, std::move(devices), age);
+        // Some want the same as one before them.
+        if (upto(3) == 0 && !situation.waiting.empty()) made.choice = situation.waiting.back().choice;
         made.priority = upto(2);
         made.cpus = 0.5 * (1 + upto(5));
         made.memory_bytes = upto(5);
@@ -252,7 +286,8 @@ void expect_sound(const Situation& situation, const Schedule& schedule) {
         EXPECT_FALSE(schedule.waits.contains(id));
         EXPECT_FALSE(its.is_held || its.not_before > situation.now);
         EXPECT_TRUE(situation.capacity.paused.empty());
-        EXPECT_NE(std::find(its.devices.begin(), its.devices.end(), given), its.devices.end());
+        const auto& wanted = its.choice->devices;
+        EXPECT_NE(std::find(wanted.begin(), wanted.end(), given), wanted.end());
         EXPECT_TRUE(devices.insert(given).second) << given.to_string() << " is given twice";
         EXPECT_FALSE(situation.unavailable.contains(given));
         for (const auto& entry : situation.reserved)

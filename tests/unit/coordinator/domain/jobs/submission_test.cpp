@@ -93,6 +93,34 @@ TEST(Submission, AtMostIsForDryRuns) {
     EXPECT_EQ(code_of(wanted), ErrorCode::malformed);
 }
 
+TEST(Submission, HasItsDeviceWhereItNamesOneAndNoneWhereItNeedsSomething) {
+    const auto named = make_job(submission(), UtcMillis{1});
+    ASSERT_TRUE(named);
+    EXPECT_EQ(named->device_name(), "n1/vessel");
+    Submission wanted = submission();
+    wanted.device = {};
+    wanted.needs.metrics = {"stirrer", "ph"};
+    auto open = make_job(std::move(wanted), UtcMillis{1});
+    ASSERT_TRUE(open) << open.error().to_string();
+    EXPECT_FALSE(open->has_device());
+    EXPECT_EQ(open->needs.metrics, (std::vector<std::string>{"ph", "stirrer"}));
+    open->device = DeviceAddress{NodeId{"n2"}, "vessel"};
+    open->give_up_device();
+    EXPECT_EQ(open->device_name(), "");
+}
+
+TEST(Submission, NeedsWhatItsAlarmsWatch) {
+    Submission wanted = submission();
+    wanted.device = {};
+    wanted.needs.metrics = {"stirrer"};
+    wanted.alarms.resize(2);
+    wanted.alarms[0].metric = "ph";
+    wanted.alarms[1].rule = alarms::RuleId{"bath-hot"};
+    const auto job = make_job(std::move(wanted), UtcMillis{1});
+    ASSERT_TRUE(job) << job.error().to_string();
+    EXPECT_EQ(job->needs.metrics, (std::vector<std::string>{"ph", "stirrer"}));
+}
+
 TEST(Submission, RefusesWhatCanNotBeMeant) {
     for (const char* const id : {"", "../../etc", "a b", ".hidden", "-rf", "x/y"}) {
         Submission wanted = submission();
