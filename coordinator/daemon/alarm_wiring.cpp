@@ -31,9 +31,10 @@ AlarmWiring::AlarmWiring(asio::any_io_executor executor, alarms::Alarms::Setting
                          notify::NotifierSettings channels, std::unique_ptr<notify::Courier> courier, Others others)
     : others_(others),
       courier_(std::move(courier)),
+      outbox_(others.store),
       alarms_(executor, with_channels(std::move(settings), channels), others.store, others.fleet, others.clock,
               effects()),
-      notifier_(executor, std::move(channels), others.store, *courier_, others.clock),
+      notifier_(executor, std::move(channels), outbox_, *courier_, others.clock),
       tasks_(executor) {}
 
 alarms::Effects AlarmWiring::effects() {

@@ -31,6 +31,7 @@ class AlarmWiring {
     Task<void> stop();
 
     alarms::Alarms& alarms() { return alarms_; }
+    notify::Courier& courier() { return *courier_; }
     const notify::Notifier& notifier() const { return notifier_; }
 
   private:
@@ -43,6 +44,7 @@ class AlarmWiring {
 
     Others others_;
     std::unique_ptr<notify::Courier> courier_;
+    notify::AlarmOutbox outbox_;
     alarms::Alarms alarms_;
     notify::Notifier notifier_;
     TaskGroup tasks_;

@@ -32,6 +32,7 @@ struct Channel {
     alarm::Severity at_least = alarm::Severity::minor;
     std::variant<Webhook, Mail> how;
     std::filesystem::path ca_file;  ///< certificates to trust; empty: the system's
+    bool tells_of_reservations = true;
 };
 
 }  // namespace labhub::coordinator::notify

@@ -74,38 +74,60 @@ std::string mail_date(UtcMillis now) {
 }
 
 /// The same for a message that is sent again, so that a receiver can tell.
-std::string id_of(const Channel& channel, const std::vector<Event>& events) {
-    return "labhub-" + channel.name + "-" + std::to_string(events.front().number) + "-" +
+template <class AnyEvent>
+std::string id_of(std::string_view what, const Channel& channel, const std::vector<AnyEvent>& events) {
+    return "labhub-" + std::string(what) + channel.name + "-" + std::to_string(events.front().number) + "-" +
            std::to_string(events.back().number) + "-" + std::to_string(events.back().time.count);
 }
 
-std::string mail_text(const Channel& channel, const Mail& mail, const std::vector<Event>& events, UtcMillis now) {
+/// What a letter says, whatever it is about.
+struct Content {
+    std::string id, subject, text;
+    std::string hint;  ///< for a mail: what the reader can do
+    std::string_view severity;
+    std::size_t count = 0;
+    json::array events;
+};
+
+std::string mail_text(const Mail& mail, const Content& content, UtcMillis now) {
     std::string receivers;
     for (const auto& to : mail.to) receivers += (receivers.empty() ? "" : ", ") + header_value(to);
     std::string text = "Date: " + mail_date(now) + "\r\nFrom: " + header_value(mail.from) + "\r\nTo: " + receivers +
-                       "\r\nSubject: " + header_value("[labhub] " + subject_of(events)) + "\r\nMessage-ID: <" +
-                       id_of(channel, events) +
+                       "\r\nSubject: " + header_value("[labhub] " + content.subject) + "\r\nMessage-ID: <" +
+                       content.id +
                        "@labhub.invalid>\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: "
                        "text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n";
-    const std::string body =
-        base64(text_of(events) + "\nAcknowledge with `labhub alarms ack ID`; see `labhub alarms list`.\n");
+    const std::string body = base64(content.text + "\n" + content.hint + "\n");
     for (std::size_t i = 0; i < body.size(); i += kLineLength) text += body.substr(i, kLineLength) + "\r\n";
     return text;
 }
 
-std::string webhook_body(const Channel& channel, const std::vector<Event>& events) {
-    json::array listed;
-    for (std::size_t i = 0; i < std::min(events.size(), kMostListed); ++i)
-        listed.push_back(alarms::to_json_object(events[i]));
-    const std::string text = text_of(events);
+std::string webhook_body(Content content) {
     return to_json(json::object{{"source", "labhub"},
-                                {"id", id_of(channel, events)},
-                                {"severity", alarm::to_string(worst_of(events))},
-                                {"subject", subject_of(events)},
-                                {"text", text},     // what Slack, Mattermost and Teams show
-                                {"content", text},  // what Discord shows
-                                {"count", events.size()},
-                                {"events", std::move(listed)}});
+                                {"id", content.id},
+                                {"severity", content.severity},
+                                {"subject", content.subject},
+                                {"text", content.text},     // what Slack, Mattermost and Teams show
+                                {"content", content.text},  // what Discord shows
+                                {"count", content.count},
+                                {"events", std::move(content.events)}});
+}
+
+Letter letter_with(const Channel& channel, Content content, UtcMillis now) {
+    Letter letter;
+    letter.channel = channel;
+    if (const auto* const mail = std::get_if<Mail>(&channel.how))
+        letter.text = mail_text(*mail, content, now);
+    else
+        letter.text = webhook_body(std::move(content));
+    return letter;
+}
+
+template <class AnyEvent>
+json::array listed(const std::vector<AnyEvent>& events) {
+    json::array list;
+    for (std::size_t i = 0; i < std::min(events.size(), kMostListed); ++i) list.push_back(to_json_object(events[i]));
+    return list;
 }
 
 }  // namespace
@@ -153,13 +175,31 @@ std::string text_of(const std::vector<Event>& events) {
 }
 
 Letter letter_of(const Channel& channel, const std::vector<Event>& events, UtcMillis now) {
-    Letter letter;
-    letter.channel = channel;
-    if (const auto* const mail = std::get_if<Mail>(&channel.how))
-        letter.text = mail_text(channel, *mail, events, now);
-    else
-        letter.text = webhook_body(channel, events);
-    return letter;
+    Content content;
+    content.id = id_of("", channel, events);
+    content.subject = subject_of(events);
+    content.text = text_of(events);
+    content.hint = "Acknowledge with `labhub alarms ack ID`; see `labhub alarms list`.";
+    content.severity = alarm::to_string(worst_of(events));
+    content.count = events.size();
+    content.events = listed(events);
+    return letter_with(channel, std::move(content), now);
+}
+
+Letter letter_of(const Channel& channel, const std::vector<reservations::Event>& events, UtcMillis now) {
+    Content content;
+    content.id = id_of("reservations-", channel, events);
+    content.subject = events.front().message;
+    if (events.size() > 1) content.subject += " (and " + std::to_string(events.size() - 1) + " more)";
+    for (std::size_t i = 0; i < std::min(events.size(), kMostListed); ++i)
+        content.text += events[i].message + "  (" + events[i].reservation.value + ")\n";
+    if (events.size() > kMostListed)
+        content.text += "… and " + std::to_string(events.size() - kMostListed) + " more.\n";
+    content.hint = "See `labhub reservations`; `labhub unreserve ID` gives one up.";
+    content.severity = alarm::to_string(alarm::Severity::none);
+    content.count = events.size();
+    content.events = listed(events);
+    return letter_with(channel, std::move(content), now);
 }
 
 }  // namespace labhub::coordinator::notify

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "coordinator/domain/alarms/alarm.hpp"
+#include "coordinator/domain/reservations/reservation.hpp"
 #include "coordinator/notify/channel.hpp"
 #include "coordinator/notify/courier.hpp"
 
@@ -20,6 +21,7 @@ std::string text_of(const std::vector<alarms::Event>& events);
 
 /// The letter by which the channel tells of these events (at least one) in one message. `now` is the date of a mail.
 Letter letter_of(const Channel& channel, const std::vector<alarms::Event>& events, UtcMillis now);
+Letter letter_of(const Channel& channel, const std::vector<reservations::Event>& events, UtcMillis now);
 
 /// A header's value: control characters are gone, and what isn't ASCII is written as RFC 2047 has it.
 std::string header_value(std::string_view text);

@@ -2,12 +2,9 @@
 
 #include <spdlog/spdlog.h>
 
-#include "coordinator/notify/message.hpp"
-
 namespace labhub::coordinator::notify {
 namespace {
 
-constexpr std::int64_t kMostEvents = 1'000;  // told of in one message; kMostListed of them one by one
 constexpr std::chrono::hours kRateWindow{1};
 
 Task<bool> is_cancelled() {
@@ -17,11 +14,11 @@ Task<bool> is_cancelled() {
 
 }  // namespace
 
-Notifier::Notifier(asio::any_io_executor executor, NotifierSettings settings, store::AlarmStore& store,
-                   Courier& courier, const Clock& clock)
+Notifier::Notifier(asio::any_io_executor executor, NotifierSettings settings, Outbox& outbox, Courier& courier,
+                   const Clock& clock)
     : executor_(executor),
       settings_(std::move(settings)),
-      store_(store),
+      outbox_(outbox),
       courier_(courier),
       clock_(clock),
       tasks_(executor) {
@@ -32,9 +29,11 @@ Notifier::Notifier(asio::any_io_executor executor, NotifierSettings settings, st
 Task<Result<void>> Notifier::start() {
     std::vector<std::string> names;
     for (const auto& line : lines_) names.push_back(line->channel.name);
-    auto dropped = co_await store_.keep_channels(std::move(names));
+    auto dropped = co_await outbox_.keep_channels(std::move(names));
     if (!dropped) co_return std::move(dropped).error();
-    if (*dropped > 0) spdlog::warn("{} notifications waited for channels that are not configured any more", *dropped);
+    if (*dropped > 0)
+        spdlog::warn("{} notifications of {} waited for channels that are not told of them any more", *dropped,
+                     outbox_.subject());
     for (const auto& line : lines_) tasks_.spawn("notify " + line->channel.name, serve(line.get()));
     co_return Result<void>{};
 }
@@ -71,7 +70,8 @@ Task<void> Notifier::wait_for_rate(Line* line) {
 void Notifier::failed(Line& line, const Error& error) {
     ++line.state.failed;
     if (line.state.problem != error.to_string())
-        spdlog::error("channel {} can't tell of alarms, trying again: {}", line.channel.name, error.to_string());
+        spdlog::error("channel {} can't tell of {}, trying again: {}", line.channel.name, outbox_.subject(),
+                      error.to_string());
     line.state.problem = error.to_string();
 }
 
@@ -80,18 +80,14 @@ Task<void> Notifier::wait_after(Line* line, Error error) {
     co_await sleep_for(line->backoff.next());
 }
 
-Task<void> Notifier::deliver(Line* line, std::vector<alarms::Event> events) {
-    const UtcMillis oldest_told = clock_.utc_now() - settings_.give_up_after;
-    const std::int64_t last = events.back().number;
-    const auto too_old = std::erase_if(events, [&](const alarms::Event& event) { return event.time < oldest_told; });
-    if (too_old > 0) {
-        line->state.given_up += too_old;
-        spdlog::error("channel {} could not tell of {} events for {}: given up", line->channel.name, too_old,
+Task<void> Notifier::deliver(Line* line, Batch batch) {
+    if (batch.given_up > 0) {
+        line->state.given_up += batch.given_up;
+        spdlog::error("channel {} could not tell of {} events for {}: given up", line->channel.name, batch.given_up,
                       format_duration(settings_.give_up_after));
     }
-    if (!events.empty()) {
-        Letter letter = letter_of(line->channel, events, clock_.utc_now());
-        auto sent = co_await courier_.send(std::move(letter));
+    if (batch.letter) {
+        auto sent = co_await courier_.send(std::move(*batch.letter));
         if (!sent) co_return co_await wait_after(line, sent.error());
         line->sent.push_back(clock_.steady_now());
         ++line->state.delivered;
@@ -99,7 +95,7 @@ Task<void> Notifier::deliver(Line* line, std::vector<alarms::Event> events) {
     line->state.problem.clear();
     line->backoff.reset();
     while (true) {
-        auto noted = co_await store_.delivered(line->channel.name, last);
+        auto noted = co_await outbox_.delivered(line->channel.name, batch.last);
         if (noted) co_return;
         co_await wait_after(line, noted.error());
         if (co_await is_cancelled()) co_return;
@@ -111,22 +107,23 @@ Task<void> Notifier::serve(Line* line) {
     while (true) {
         if (must_wait) co_await wait_for_news(line);
         if (co_await is_cancelled()) co_return;
-        auto first = co_await store_.undelivered(line->channel.name, 1);
-        must_wait = first && first->empty();
-        if (!first) co_await wait_after(line, first.error());
+        auto has_news = co_await outbox_.has_news(line->channel.name);
+        must_wait = has_news && !*has_news;
+        if (!has_news) co_await wait_after(line, has_news.error());
         if (must_wait) {  // and nothing is left that could have failed
             line->state.problem.clear();
             line->backoff.reset();
         }
-        if (!first || must_wait) continue;
+        if (!has_news || must_wait) continue;
         co_await sleep_for(settings_.group_window);
         co_await wait_for_rate(line);
         if (co_await is_cancelled()) co_return;
-        auto events = co_await store_.undelivered(line->channel.name, kMostEvents);
-        if (!events)
-            co_await wait_after(line, events.error());
-        else if (!events->empty())
-            co_await deliver(line, std::move(*events));
+        const UtcMillis now = clock_.utc_now();
+        auto batch = co_await outbox_.pack(line->channel, now - settings_.give_up_after, now);
+        if (!batch)
+            co_await wait_after(line, batch.error());
+        else if (*batch)
+            co_await deliver(line, std::move(**batch));
     }
 }
 

@@ -9,7 +9,7 @@
 
 #include "coordinator/notify/channel.hpp"
 #include "coordinator/notify/courier.hpp"
-#include "coordinator/store/alarm_store.hpp"
+#include "coordinator/notify/outbox.hpp"
 #include "shared/base/clock.hpp"
 #include "shared/runtime/backoff.hpp"
 #include "shared/runtime/task_group.hpp"
@@ -32,12 +32,12 @@ struct ChannelState {
     std::string problem;                      ///< why the last attempt failed; empty: it didn't
 };
 
-/// Tells people of alarms: takes what the store's outbox holds for each channel, groups it, sends it, and only then
+/// Tells people: takes what the outbox holds for each channel, groups it, sends it, and only then
 /// forgets it, so that neither a restart nor a dead mail server loses one (a message may come twice: it has the same id
 /// then). Each channel works for itself. Lives on the main thread.
 class Notifier {
   public:
-    Notifier(asio::any_io_executor executor, NotifierSettings settings, store::AlarmStore& store, Courier& courier,
+    Notifier(asio::any_io_executor executor, NotifierSettings settings, Outbox& outbox, Courier& courier,
              const Clock& clock);
 
     /// Forgets what waits for channels that are gone, and begins with what waits for the others. Error: the store's.
@@ -65,13 +65,13 @@ class Notifier {
     Task<void> serve(Line* line);
     Task<void> wait_for_news(Line* line);
     Task<void> wait_for_rate(Line* line);
-    Task<void> deliver(Line* line, std::vector<alarms::Event> events);
+    Task<void> deliver(Line* line, Batch batch);
     void failed(Line& line, const Error& error);
     Task<void> wait_after(Line* line, Error error);
 
     asio::any_io_executor executor_;
     NotifierSettings settings_;
-    store::AlarmStore& store_;
+    Outbox& outbox_;
     Courier& courier_;
     const Clock& clock_;
     std::vector<std::unique_ptr<Line>> lines_;

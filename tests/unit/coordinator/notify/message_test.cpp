@@ -48,6 +48,28 @@ TEST(NotifyMessage, IsJsonForAWebhook) {
     EXPECT_EQ(object.at("text"), object.at("content"));
 }
 
+TEST(NotifyMessage, TellsOfReservationsInTheSameForm) {
+    reservations::Event event;
+    event.number = 7;
+    event.kind = reservations::event::kReminder;
+    event.reservation = reservations::ReservationId{"r1"};
+    event.device = DeviceAddress{NodeId{"sim-1"}, "vessel"};
+    event.owner = "user:ada";
+    event.message = "sim-1/vessel is reserved for user:ada in 15m";
+    Channel channel{"chat", alarm::Severity::minor, Webhook{"http://127.0.0.1/", ""}, {}};
+    const auto body = parse_json(letter_of(channel, std::vector{event, event}, UtcMillis{0}).text);
+    ASSERT_TRUE(body);
+    const auto& object = body->as_object();
+    EXPECT_EQ(object.at("id").as_string(), "labhub-reservations-chat-7-7-0");
+    EXPECT_EQ(object.at("subject").as_string(), "sim-1/vessel is reserved for user:ada in 15m (and 1 more)");
+    EXPECT_EQ(object.at("severity").as_string(), "none");
+    EXPECT_EQ(object.at("events").as_array()[1].as_object().at("reservation").as_string(), "r1");
+    channel.how = Mail{"smtp://127.0.0.1", "hub@example.org", {"ada@example.org"}, "", "", Mail::Tls::none};
+    EXPECT_NE(
+        letter_of(channel, std::vector{event}, UtcMillis{0}).text.find("Subject: [labhub] sim-1/vessel is reserved"),
+        std::string::npos);
+}
+
 TEST(NotifyMessage, HasNoHeaderOfItsContents) {
     EXPECT_EQ(header_value("one\r\nBcc: everyone@example.org"), "one  Bcc: everyone@example.org");
     const std::string encoded = header_value("Temperatur über 45 °C");

@@ -21,6 +21,7 @@ class NotifierTest : public testing::Test {
         EXPECT_TRUE(sqlite::migrate(*database, store::main_migrations::migrations()));
         writer_ = std::move(*sqlite::Writer::start(std::move(*database)));
         store_ = std::make_unique<store::AlarmStore>(*writer_);
+        outbox_ = std::make_unique<AlarmOutbox>(*store_);
         settings_.channels = {{"chat", alarm::Severity::minor, Webhook{receiver_.url(), ""}, {}}};
         settings_.group_window = milliseconds{30};
         settings_.first_retry = milliseconds{10};
@@ -32,7 +33,7 @@ class NotifierTest : public testing::Test {
     }
 
     void start() {
-        notifier_ = std::make_unique<Notifier>(io_.get_executor(), settings_, *store_, *courier_, clock_);
+        notifier_ = std::make_unique<Notifier>(io_.get_executor(), settings_, *outbox_, *courier_, clock_);
         ASSERT_TRUE(labhub::test::run_task(io_, notifier_->start()));
     }
     void stop() {
@@ -85,6 +86,7 @@ class NotifierTest : public testing::Test {
     std::unique_ptr<Courier> courier_;
     std::unique_ptr<sqlite::Writer> writer_;
     std::unique_ptr<store::AlarmStore> store_;
+    std::unique_ptr<AlarmOutbox> outbox_;
     NotifierSettings settings_;
     std::unique_ptr<Notifier> notifier_;
 };
