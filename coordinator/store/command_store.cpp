@@ -42,39 +42,57 @@ Result<void> insert(Database& database, const CommandRecord& record) {
     return {};
 }
 
+constexpr const char* kColumns = "id, principal, job_id, asked_ms, answered_ms, asked, applied, outcome, message";
+
+Result<CommandRecord> read_record(const sqlite::Statement& row, const DeviceAddress& device) {
+    CommandRecord record;
+    record.id = CommandId{std::string(row.column_text(0))};
+    record.device = device;
+    record.principal = row.column_text(1);
+    record.job = JobId{std::string(row.column_text(2))};
+    record.asked_at = UtcMillis{row.column_int64(3)};
+    record.answered_at = UtcMillis{row.column_int64(4)};
+    LABHUB_TRY(record.asked, decode_values(row.column_text(5)));
+    LABHUB_TRY(record.applied, decode_values(row.column_text(6)));
+    record.outcome = row.column_text(7);
+    record.message = row.column_text(8);
+    return record;
+}
+
 Result<std::vector<CommandRecord>> select(Database& database, const DeviceAddress& device, UtcMillis from,
                                           UtcMillis to) {
-    LABHUB_TRY(
-        auto statement,
-        database.prepare(
-            "SELECT id, principal, job_id, asked_ms, answered_ms, asked, applied, outcome, message FROM commands "
-            "WHERE device = ? AND asked_ms BETWEEN ? AND ? ORDER BY asked_ms, rowid"));
-    statement.bind(1, device.to_string());
-    statement.bind(2, from.count);
-    statement.bind(3, to.count);
+    LABHUB_TRY(auto statement, database.prepare(std::string("SELECT ") + kColumns +
+                                                " FROM commands WHERE device = ? AND asked_ms BETWEEN ? AND ? "
+                                                "ORDER BY asked_ms, rowid"));
+    statement.bind_all(device.to_string(), from, to);
     std::vector<CommandRecord> records;
     while (true) {
         LABHUB_TRY(const bool row, statement.step());
         if (!row) return records;
-        CommandRecord record;
-        record.id = CommandId{std::string(statement.column_text(0))};
-        record.device = device;
-        record.principal = statement.column_text(1);
-        record.job = JobId{std::string(statement.column_text(2))};
-        record.asked_at = UtcMillis{statement.column_int64(3)};
-        record.answered_at = UtcMillis{statement.column_int64(4)};
-        LABHUB_TRY(record.asked, decode_values(statement.column_text(5)));
-        LABHUB_TRY(record.applied, decode_values(statement.column_text(6)));
-        record.outcome = statement.column_text(7);
-        record.message = statement.column_text(8);
+        LABHUB_TRY(auto record, read_record(statement, device));
         records.push_back(std::move(record));
     }
+}
+
+Result<std::optional<CommandRecord>> select_last(Database& database, const DeviceAddress& device) {
+    LABHUB_TRY(auto statement, database.prepare(std::string("SELECT ") + kColumns +
+                                                " FROM commands WHERE device = ? AND outcome = 'applied' "
+                                                "ORDER BY asked_ms DESC, rowid DESC LIMIT 1"));
+    statement.bind(1, device.to_string());
+    LABHUB_TRY(const bool row, statement.step());
+    if (!row) return std::optional<CommandRecord>{};
+    LABHUB_TRY(auto record, read_record(statement, device));
+    return std::optional(std::move(record));
 }
 
 }  // namespace
 
 void CommandStore::append(CommandRecord record) {
     writer_.post([record = std::move(record)](Database& database) { return insert(database, record); });
+}
+
+Task<Result<std::optional<CommandRecord>>> CommandStore::last_applied(DeviceAddress device) {
+    return writer_.write([device = std::move(device)](Database& database) { return select_last(database, device); });
 }
 
 Task<Result<std::vector<CommandRecord>>> CommandStore::of_device(DeviceAddress device, UtcMillis from, UtcMillis to) {

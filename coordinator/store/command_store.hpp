@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,8 @@ class CommandStore {
     /// Queues the record; it is on disk within the writer's group commit. A failure is logged: the agent's own audit
     /// trail has the command too.
     void append(CommandRecord record);
+    /// The last command that the device carried out.
+    Task<Result<std::optional<CommandRecord>>> last_applied(DeviceAddress device);
     /// The commands to one device in [from, to], in the order they were asked.
     Task<Result<std::vector<CommandRecord>>> of_device(DeviceAddress device, UtcMillis from, UtcMillis to);
 

@@ -72,6 +72,7 @@ Task<Result<std::vector<Reading>>> Commander::send(Command command) {
 Result<void> Commander::check(Command& command) const {
     LABHUB_TRY(const fleet::Device* const device, fleet_.device(command.device));
     if (may_command && !command.job.empty()) LABHUB_CHECK(may_command(command.job));
+    if (may_use && command.job.empty()) LABHUB_CHECK(may_use(command.device, command.principal));
     if (command.setpoints.empty())
         return Error{ErrorCode::malformed, "no values to set", "give at least one metric and its value"};
     // A device that hasn't been born since the coordinator started is known by its node's greeting only.

@@ -39,6 +39,8 @@ class Commander {
 
     /// Asked before each command of a job; its Error is the answer. Unset: all may.
     std::function<Result<void>(const JobId&)> may_command;
+    /// Asked before each command by hand, likewise.
+    std::function<Result<void>(const DeviceAddress&, const std::string& principal)> may_use;
 
     /// Told of each command of a job that was not carried out, and why.
     std::function<void(const JobId&, const std::string& why)> on_refused;

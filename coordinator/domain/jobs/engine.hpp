@@ -172,6 +172,13 @@ class Engine {
     Task<void> run_queue();
     /// Looks after active jobs whose runner or node is away. Idempotent; a reconciler runs it.
     Task<void> watch_active();
+    /// What others have reserved of these devices, and what the jobs' users have. Unset: nothing is reserved.
+    std::function<std::vector<Reserved>(const std::set<DeviceAddress>&)> reserved;
+    /// The job that holds the device, or that is about to; nullptr: none does.
+    const Job* job_on(const DeviceAddress& device) const;
+    /// Whether that user has a job on the device, has had one on it since then, or has one in the queue that would do
+    /// with it and may start before `until`.
+    bool has_use_for(const DeviceAddress& device, const std::string& user, UtcMillis since, UtcMillis until);
     /// A lease was lost on its node: its job ends.
     void lease_lost(const leases::Lease& lease, const Error& why);
 
@@ -197,7 +204,8 @@ class Engine {
     Result<void> choose_for_twin(Submission& submission);
     Result<void> check_acceptable(const Job& job, bool may_queue);
     Result<void> check_idle(const Job& job);
-    Result<void> check_idle(const DeviceAddress& device);
+    Result<void> check_idle(const DeviceAddress& device, const Job& job);
+    std::optional<Reserved> reserved_before(const Job& job, const DeviceAddress& device) const;
     Result<void> check_can_be_met(const Limits& limits) const;
     Result<void> check_user(const Job& job, bool may_queue) const;
     void count(const Job& job, UtcMillis now, Holdings& has) const;

@@ -58,13 +58,18 @@ Result<void> Engine::check_idle(const Job& job) {
     Result<void> busy = Error{ErrorCode::conflict, "no device there is has what it needs: " + choice->why_none,
                               "leave out queue:false to wait for one"};
     for (const auto& device : choice->devices)
-        if (busy = check_idle(device); busy) return busy;
+        if (busy = check_idle(device, job); busy) return busy;
     return busy;
 }
 
 /// Whether nobody holds the device, nor is to hold it next.
-Result<void> Engine::check_idle(const DeviceAddress& device) {
+Result<void> Engine::check_idle(const DeviceAddress& device, const Job& job) {
     LABHUB_CHECK(parts_.leases.check_free(device));
+    if (const auto entry = reserved_before(job, device))
+        return Error{ErrorCode::conflict,
+                     device.to_string() + " is reserved for " + entry->user + " from " + to_rfc3339(entry->from) +
+                         " to " + to_rfc3339(entry->to),
+                     "give it a shorter time_limit, or leave out queue:false to wait for its end"};
     const auto waited_for = [&](const JobId& by) {
         return Error{ErrorCode::conflict, device.to_string() + " is waited for by job:" + by.value,
                      "leave out queue:false to wait behind it"};
@@ -79,6 +84,34 @@ Result<void> Engine::check_idle(const DeviceAddress& device) {
     for (const auto& [id, other] : arriving_)
         if (is_wanted(other.needs)) return waited_for(id);
     return {};
+}
+
+/// What another has reserved of the device before the job's time limit would be over.
+std::optional<Reserved> Engine::reserved_before(const Job& job, const DeviceAddress& device) const {
+    if (!reserved) return std::nullopt;
+    const UtcMillis now = parts_.clock.utc_now();
+    for (const auto& entry : reserved({device}))
+        if (entry.user != job.requested_by && entry.from < now + job.limits.time && now < entry.to) return entry;
+    return std::nullopt;
+}
+
+const Job* Engine::job_on(const DeviceAddress& device) const {
+    for (const auto& [id, entry] : jobs_)
+        if (is_active(entry.job.status) && entry.job.device == device) return &entry.job;
+    return nullptr;
+}
+
+bool Engine::has_use_for(const DeviceAddress& device, const std::string& user, UtcMillis since, UtcMillis until) {
+    for (const auto& [id, entry] : jobs_) {
+        const Job& job = entry.job;
+        if (job.requested_by != user) continue;
+        const bool is_on_it = job.device == device && job.started && job.ended.value_or(since) >= since;
+        if (is_on_it || (is_active(job.status) && job.device == device)) return true;
+        if (job.status != Status::queued || job.is_held || job.not_before >= until) continue;
+        const auto choice = choices_.of(job.needs);
+        if (std::find(choice->devices.begin(), choice->devices.end(), device) != choice->devices.end()) return true;
+    }
+    return false;
 }
 
 }  // namespace labhub::coordinator::jobs

@@ -33,9 +33,10 @@ Task<void> Engine::run_queue() {
         const std::vector<Start> starts = make_schedule(situation()).starts;
         for (const auto& [id, device] : starts) {
             const Entry* const next = entry(id);
-            // While another was started this one may have been stopped or held, or everything paused.
+            // While another was started this one may have been stopped or held, the device reserved, or everything
+            // paused.
             if (!next || next->job.status != Status::queued || !next->job.stop_reason.empty()) continue;
-            if (next->job.is_held || pause_) continue;
+            if (next->job.is_held || pause_ || reserved_before(next->job, device)) continue;
             co_await start_job(id, device);
         }
     }

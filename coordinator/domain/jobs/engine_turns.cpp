@@ -60,15 +60,17 @@ Situation Engine::situation() {
             if (!job.dry_run) of_jobs.insert(job.device);
         }
     }
-    std::set<DeviceAddress> looked_at = std::move(of_jobs);
+    std::set<DeviceAddress> looked_at = std::move(of_jobs), wanted_devices;
     for (const auto& choice : wanted) {
         for (const auto& device : choice->devices) {
+            wanted_devices.insert(device);
             if (!looked_at.insert(device).second) continue;
             Unavailable state = unavailable(device);
             if (!state.reason.empty()) now.unavailable[device] = std::move(state);
         }
     }
     now.shares = shares(now.now);
+    if (reserved) now.reserved = reserved(wanted_devices);
     return now;
 }
 

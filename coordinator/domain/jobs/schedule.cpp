@@ -7,8 +7,8 @@
 namespace labhub::coordinator::jobs {
 namespace {
 
-/// How often a forecast looks at a waiting job, all together: about 20 ms. With a thousand that wait it tells of the
-/// next some hundred.
+/// How often a forecast looks at a waiting job or a reservation, all together: about 20 ms. With a thousand that wait
+/// it tells of the next some hundred.
 constexpr std::size_t kMostLooks = 20'000;
 
 /// What a user has had so far, as the order of turns sees it.
@@ -64,6 +64,7 @@ class Pass {
   public:
     explicit Pass(const Situation& situation) : situation_(situation) {
         for (const auto& [user, share] : situation.shares) loads_[user].share = share;
+        for (const auto& entry : situation.reserved) reserved_[entry.device].push_back(&entry);
         for (const auto& job : situation.running)
             take(job.user, job.device, job.cpus, job.memory_bytes, job.ends_by - situation.now);
     }
@@ -72,8 +73,12 @@ class Pass {
         Schedule schedule;
         Turns turns(situation_, loads_);
         while (const Waiting* const job = turns.next()) {
+            in_the_way_ = nullptr;
             const std::string why = start(*job, schedule);
-            if (!why.empty()) schedule.waits[job->id].why = why;
+            if (why.empty()) continue;
+            Place& place = schedule.waits[job->id];
+            place.why = why;
+            if (in_the_way_) place.reservation = in_the_way_->id;
         }
         number(schedule);
         return schedule;
@@ -143,21 +148,22 @@ class Pass {
     /// Somebody else's, that begins before the job's time limit would be over.
     const Reserved* reservation_before(const Waiting& job, const DeviceAddress& device) const {
         const UtcMillis end = situation_.now + job.time_limit;
-        for (const auto& entry : situation_.reserved)
-            if (entry.device == device && entry.user != job.user && entry.from < end && situation_.now < entry.to)
-                return &entry;
+        const auto found = reserved_.find(device);
+        if (found == reserved_.end()) return nullptr;
+        for (const Reserved* const entry : found->second)
+            if (entry->user != job.user && entry->from < end && situation_.now < entry->to) return entry;
         return nullptr;
     }
 
-    std::string busy_for(const Waiting& job, const DeviceAddress& device) const {
+    std::string busy_for(const Waiting& job, const DeviceAddress& device) {
         const std::string name = device.to_string();
         if (taken_.contains(device)) return name + " is held by another job";
         if (const auto found = situation_.unavailable.find(device); found != situation_.unavailable.end())
             return name + ": " + found->second.reason;
-        const Reserved* const entry = reservation_before(job, device);
-        if (!entry) return {};
-        return name + " is reserved for " + entry->user + " from " + to_rfc3339(entry->from) + " to " +
-               to_rfc3339(entry->to);
+        in_the_way_ = reservation_before(job, device);
+        if (!in_the_way_) return {};
+        return name + " is reserved for " + in_the_way_->user + " from " + to_rfc3339(in_the_way_->from) + " to " +
+               to_rfc3339(in_the_way_->to);
     }
 
     std::string lacking_for(const Waiting& job) const {
@@ -195,6 +201,8 @@ class Pass {
     const Situation& situation_;
     std::map<std::string, Load> loads_;
     std::map<DeviceAddress, bool> taken_;
+    std::map<DeviceAddress, std::vector<const Reserved*>> reserved_;
+    const Reserved* in_the_way_ = nullptr;                   ///< of the job that is looked at
     std::map<const DeviceChoice*, std::size_t> first_free_;  ///< the devices before it are lent
     std::size_t jobs_ = 0;
     double cpus_ = 0;
@@ -244,7 +252,8 @@ std::map<JobId, UtcMillis> forecast(Situation situation, std::chrono::hours hori
     const UtcMillis last = situation.now + horizon;
     std::erase_if(situation.waiting, [](const Waiting& job) { return job.is_held; });
     advance(situation, situation.now);
-    for (std::size_t looks = 0; looks < kMostLooks && !situation.waiting.empty(); looks += situation.waiting.size()) {
+    for (std::size_t looks = 0; looks < kMostLooks && !situation.waiting.empty();
+         looks += situation.waiting.size() + situation.reserved.size()) {
         std::map<JobId, DeviceAddress> started;
         for (auto& [job, device] : make_schedule(situation).starts) started.emplace(job, device);
         for (const auto& job : situation.waiting) {

@@ -55,6 +55,7 @@ struct Reserved {
     DeviceAddress device;
     std::string user;
     UtcMillis from, to;
+    std::string id = {};  ///< the reservation's
 };
 
 /// What one user has a right to, and has had. A user that isn't named has the default of each.
@@ -94,8 +95,9 @@ struct Start {
 
 /// Where a job that can't start yet stands.
 struct Place {
-    std::size_t position = 0;  ///< 1 for the next
-    std::string why;           ///< one sentence for people
+    std::size_t position = 0;      ///< 1 for the next
+    std::string why;               ///< one sentence for people
+    std::string reservation = {};  ///< the id of the one that is in its way; empty: none is
 };
 
 struct Schedule {

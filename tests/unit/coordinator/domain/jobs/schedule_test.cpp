@@ -148,6 +148,16 @@ TEST(Schedule, DeviceReservedForOneIsFreeForItsOwnerBehindHim) {
     EXPECT_EQ(schedule.starts[1].device, device(1));
 }
 
+TEST(Schedule, NamesTheReservationThatIsInTheWay) {
+    Situation situation = roomy();
+    situation.reserved = {{device(1), "bob", kNow + minutes{30}, kNow + hours{2}, "r1"}};
+    situation.waiting = {job("adas", "ada", {device(1)}), job("picky", "ada", {})};
+    const Schedule schedule = make_schedule(situation);
+    EXPECT_EQ(schedule.waits.at(JobId{"adas"}).reservation, "r1");
+    EXPECT_EQ(schedule.waits.at(JobId{"picky"}).reservation, "");
+    EXPECT_EQ(forecast(situation).at(JobId{"adas"}), kNow + hours{2});
+}
+
 TEST(Schedule, SaysWhatNoDeviceHas) {
     Situation situation = roomy();
     situation.waiting = {job("picky", "ada", {})};
