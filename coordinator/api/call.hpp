@@ -12,6 +12,7 @@
 #include "coordinator/domain/images/images.hpp"
 #include "coordinator/domain/jobs/engine.hpp"
 #include "coordinator/domain/leases/leases.hpp"
+#include "coordinator/domain/reservations/reservations.hpp"
 #include "coordinator/domain/telemetry/export.hpp"
 #include "coordinator/domain/telemetry/recorder.hpp"
 #include "coordinator/domain/telemetry/stream.hpp"
@@ -50,6 +51,7 @@ struct Services {
     leases::Leases& leases;
     commands::Commander& commander;
     jobs::Engine& jobs;
+    reservations::Reservations& reservations;
     jobs::Results& results;
     images::Images& images;
     jobs::Inputs& inputs;

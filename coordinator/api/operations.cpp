@@ -16,6 +16,7 @@ std::vector<Operation> all_operations() {
     add_experiments(list);
     add_inputs(list);
     add_queue(list);
+    add_reservations(list);
     add_containers(list);
     add_alarms(list);
     add_telemetry(list);

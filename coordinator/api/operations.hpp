@@ -13,6 +13,7 @@ void add_alarms(std::vector<Operation>& list);
 void add_experiments(std::vector<Operation>& list);
 void add_inputs(std::vector<Operation>& list);
 void add_queue(std::vector<Operation>& list);
+void add_reservations(std::vector<Operation>& list);
 void add_containers(std::vector<Operation>& list);
 void add_telemetry(std::vector<Operation>& list);
 void add_images(std::vector<Operation>& list);

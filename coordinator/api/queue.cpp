@@ -10,6 +10,11 @@ struct Pause {
     std::int64_t since = 0;
 };
 BOOST_DESCRIBE_STRUCT(Pause, (), (reason, who, since))
+struct InTheWay {
+    std::string id, owner, device;
+    std::int64_t from = 0, to = 0;
+};
+BOOST_DESCRIBE_STRUCT(InTheWay, (), (id, owner, device, from, to))
 struct QueueEntry {
     std::string experiment_id, requested_by, device;
     NeedsView needs;
@@ -18,10 +23,11 @@ struct QueueEntry {
     std::optional<std::int64_t> run_at, expected_start;
     bool is_held = false;
     std::string waits_because;
+    std::optional<InTheWay> reservation;
 };
 BOOST_DESCRIBE_STRUCT(QueueEntry, (),
                       (experiment_id, requested_by, device, needs, priority, position, queued_at, run_at,
-                       expected_start, is_held, waits_because))
+                       expected_start, is_held, waits_because, reservation))
 struct QueueReply {
     std::optional<Pause> paused;
     std::int64_t running = 0, running_bound = 0;
@@ -29,6 +35,12 @@ struct QueueReply {
 };
 BOOST_DESCRIBE_STRUCT(QueueReply, (), (paused, running, running_bound, waiting))
 }  // namespace
+template <>
+struct MemberDocs<QueueEntry> {
+    static constexpr MemberDoc list[] = {{"device", "node/device; empty while it is not chosen"},
+                                         {"queued_at", "milliseconds of UTC since 1970, as all times here"},
+                                         {"reservation", "the one that holds it up; null: none does"}};
+};
 template <>
 struct MemberDocs<QueueReply> {
     static constexpr MemberDoc list[] = {
@@ -39,7 +51,14 @@ struct MemberDocs<QueueReply> {
 };
 namespace {
 
-QueueEntry entry_of(const jobs::Job& job, const jobs::Engine::Turn& turn) {
+std::optional<InTheWay> in_the_way(const reservations::Reservations& calendar, const std::string& id) {
+    const auto found = calendar.kept().find(reservations::ReservationId{id});
+    if (id.empty() || found == calendar.kept().end()) return std::nullopt;
+    const auto& it = found->second;
+    return InTheWay{it.id.value, it.owner, it.device.to_string(), it.from.count, it.to.count};
+}
+
+QueueEntry entry_of(const Services& services, const jobs::Job& job, const jobs::Engine::Turn& turn) {
     QueueEntry entry;
     entry.experiment_id = job.id.value;
     entry.requested_by = job.requested_by;
@@ -52,6 +71,7 @@ QueueEntry entry_of(const jobs::Job& job, const jobs::Engine::Turn& turn) {
     if (turn.expected_start) entry.expected_start = turn.expected_start->count;
     entry.is_held = job.is_held;
     entry.waits_because = turn.place.why;
+    entry.reservation = in_the_way(services.reservations, turn.place.reservation);
     return entry;
 }
 
@@ -62,7 +82,7 @@ Task<Result<QueueReply>> get_queue(Services& services, Call, Nothing) {
     reply.running = static_cast<std::int64_t>(services.jobs.running_count());
     reply.running_bound = static_cast<std::int64_t>(services.jobs.running_bound());
     for (const jobs::Job* job : services.jobs.list())
-        if (const auto turn = services.jobs.turn_of(*job)) reply.waiting.push_back(entry_of(*job, *turn));
+        if (const auto turn = services.jobs.turn_of(*job)) reply.waiting.push_back(entry_of(services, *job, *turn));
     std::sort(reply.waiting.begin(), reply.waiting.end(),
               [](const QueueEntry& a, const QueueEntry& b) { return a.position < b.position; });
     co_return reply;

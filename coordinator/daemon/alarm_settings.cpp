@@ -55,6 +55,7 @@ void describe_webhook(config::Options& item, WebhookSettings& hook) {
     item.add("token_file", &hook.token_file, "File with a token, sent as Authorization: Bearer");
     item.add("ca_file", &hook.ca_file, "Certificates to trust; empty: the system's");
     item.add("severity", &hook.severity, "Tells of alarms at least so severe", severity());
+    item.add("reservations", &hook.reservations, "Tells of reservations that are about to begin, or are released");
 }
 
 void describe_mail(config::Options& item, MailSettings& mail) {
@@ -69,6 +70,7 @@ void describe_mail(config::Options& item, MailSettings& mail) {
     item.add("password_file", &mail.password_file, "File the password is in");
     item.add("ca_file", &mail.ca_file, "Certificates to trust; empty: the system's");
     item.add("severity", &mail.severity, "Tells of alarms at least so severe", severity());
+    item.add("reservations", &mail.reservations, "Tells of reservations that are about to begin, or are released");
 }
 
 Result<std::string> read_secret(const std::filesystem::path& file) {
@@ -112,6 +114,7 @@ Result<notify::Channel> channel_of(const WebhookSettings& from) {
     notify::Channel channel;
     channel.name = from.name;
     channel.ca_file = from.ca_file;
+    channel.tells_of_reservations = from.reservations;
     LABHUB_TRY(channel.at_least, alarm::severity_from(from.severity));
     if (from.url.empty() == from.url_file.empty())
         return Error{ErrorCode::malformed, "it needs an address", "either url or url_file"};
@@ -133,6 +136,7 @@ Result<notify::Channel> channel_of(const MailSettings& from) {
     notify::Channel channel;
     channel.name = from.name;
     channel.ca_file = from.ca_file;
+    channel.tells_of_reservations = from.reservations;
     LABHUB_TRY(channel.at_least, alarm::severity_from(from.severity));
     notify::Mail mail;
     mail.server = from.server;

@@ -27,6 +27,7 @@ struct WebhookSettings {
     std::string name, url;
     std::filesystem::path url_file, token_file, ca_file;
     std::string severity = "minor";
+    bool reservations = true;
 };
 
 struct MailSettings {
@@ -34,6 +35,7 @@ struct MailSettings {
     std::vector<std::string> to;
     std::filesystem::path password_file, ca_file;
     std::string tls = "required", severity = "minor";
+    bool reservations = true;
 };
 
 /// [alarms] of the configuration file.

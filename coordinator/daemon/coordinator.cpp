@@ -11,6 +11,7 @@
 #include "coordinator/daemon/alarm_wiring.hpp"
 #include "coordinator/daemon/enrolment_watch.hpp"
 #include "coordinator/daemon/groundwork.hpp"
+#include "coordinator/daemon/reservation_wiring.hpp"
 #include "coordinator/dry_run/dry_runs.hpp"
 #include "coordinator/ingest/ingest.hpp"
 #include "coordinator/loops/reconcilers.hpp"
@@ -100,6 +101,7 @@ struct Coordinator::Parts {
           image_store(*writer),
           account_store(*writer),
           accounts(executor, account_store, clock, token),
+          reservation_store(*writer),
           fleet(executor, clock),
           recorder(*telemetry, fleet, executor, clock),
           ingest(ingest_options(settings, ground.enrolments), clock, recorder),
@@ -134,32 +136,19 @@ struct Coordinator::Parts {
                 {[this](const JobId& job, UniqueFd listener) { return sandboxes.open(job, std::move(listener)); },
                  [this](const JobId& job) { sandboxes.close(job); }},
                 dry_run_doors()}),
-          alarms(executor, std::move(ground.alarms.rules), std::move(ground.alarms.channels),
-                 std::move(ground.alarms.courier), {alarm_store, fleet, leases, commander, jobs, clock}),
+          alarms(executor, std::move(ground.alarms.rules), ground.alarms.channels, std::move(ground.alarms.courier),
+                 {alarm_store, fleet, leases, commander, jobs, clock}),
           dry_runs(executor,
                    {std::move(ground.twin), settings.data_dir / "run" / "dry-runs", settings.data_dir / "experiments"},
                    {fleet, alarms.alarms(), clock,
                     [this](const JobId& job, std::string reason, std::string message) {
                         stop_dry_run(job, std::move(reason), std::move(message));
                     }}),
-          services{accounts,
-                   fleet,
-                   leases,
-                   commander,
-                   jobs,
-                   results,
-                   images,
-                   inputs,
-                   recorder,
-                   metrics,
-                   broker_watch,
-                   alarms.alarms(),
-                   alarms.notifier(),
-                   *telemetry,
-                   live,
-                   exporter,
-                   clock,
-                   pool},
+          reservations(executor, std::move(ground.reservations), std::move(ground.alarms.channels),
+                       {reservation_store, command_store, fleet, leases, commander, jobs, alarms.courier(), clock}),
+          services{accounts,   fleet,  leases,   commander, jobs,         reservations.calendar(), results,
+                   images,     inputs, recorder, metrics,   broker_watch, alarms.alarms(),         alarms.notifier(),
+                   *telemetry, live,   exporter, clock,     pool},
           router(services, api::all_operations()),
           reconcilers(executor, clock),
           stops(executor) {}
@@ -177,6 +166,7 @@ struct Coordinator::Parts {
     store::ImageStore image_store;
     store::AccountStore account_store;
     accounts::Accounts accounts;
+    store::ReservationStore reservation_store;
     fleet::Fleet fleet;
     telemetry::Recorder recorder;
     ingest::Ingest ingest;
@@ -196,6 +186,7 @@ struct Coordinator::Parts {
     jobs::Engine jobs;
     AlarmWiring alarms;
     dry_run::DryRuns dry_runs;
+    ReservationWiring reservations;
     api::Services services;
     api::Router router;
     loops::Reconcilers reconcilers;
@@ -296,6 +287,8 @@ Task<Result<void>> Coordinator::start() {
     if (!jobs_started) co_return jobs_started;
     auto alarms_started = co_await parts.alarms.start(parts.reconcilers);
     if (!alarms_started) co_return alarms_started;
+    auto reservations_started = co_await parts.reservations.start(parts.reconcilers);
+    if (!reservations_started) co_return reservations_started;
     if (settings_.ready_sandboxes > 0) parts.keep_sandboxes_ready(settings_);
     // Before any node is talked to; requests are heard only after this function, which waits no more.
     auto port = parts.server.listen(listen.first, listen.second, "public");
@@ -318,6 +311,7 @@ Task<void> Coordinator::stop() {
     if (!parts_) co_return;
     co_await parts_->server.stop();
     co_await parts_->reconcilers.stop();
+    co_await parts_->reservations.stop();
     co_await parts_->alarms.stop();
     co_await parts_->jobs.close();
     co_await parts_->dry_runs.stop();

@@ -124,6 +124,7 @@ Result<Groundwork> lay_groundwork(const Settings& settings, const fs::path& prog
     ground.twin = find_twin(program);
 >>>>>>> a4d0e37 (wip)
     LABHUB_TRY(ground.alarms, alarm_parts(settings.alarms));
+    LABHUB_TRY(ground.reservations, reservation_settings_of(settings.reservations, ground.alarms.channels.channels));
     LABHUB_TRY(ground.token, load_or_create_token(settings.data_dir / "admin-token"));
     auto writer = open_database(settings.data_dir / "labhub.db");
     if (!writer) return writer.error().within("labhub.db");

@@ -9,6 +9,7 @@
 #include "coordinator/daemon/settings.hpp"
 #include "coordinator/domain/alarms/alarms.hpp"
 #include "coordinator/domain/jobs/engine.hpp"
+#include "coordinator/domain/reservations/reservations.hpp"
 #include "coordinator/link/enrolment.hpp"
 #include "coordinator/notify/courier.hpp"
 #include "coordinator/notify/notifier.hpp"
@@ -42,6 +43,7 @@ struct Groundwork {
     std::filesystem::path twin;  ///< empty: no dry runs
 >>>>>>> a4d0e37 (wip)
     AlarmParts alarms;
+    reservations::Settings reservations;
     std::string token;
     std::unique_ptr<sqlite::Writer> writer;
     std::unique_ptr<store::TelemetryStore> telemetry;

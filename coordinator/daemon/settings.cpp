@@ -78,6 +78,7 @@ config::Options options_of(Settings& settings) {
     options.add("mirror.refresh", &settings.mirror_refresh,
                 "An unchanged value is shown again, with its new time, after so long", config::range(1s, 24h));
     add_alarm_options(options, settings.alarms);
+    add_reservation_options(options, settings.reservations);
     add_telemetry_options(options, settings.telemetry);
     return options;
 }

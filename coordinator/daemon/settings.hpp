@@ -6,6 +6,7 @@
 #include <string>
 
 #include "coordinator/daemon/alarm_settings.hpp"
+#include "coordinator/daemon/reservation_settings.hpp"
 #include "coordinator/daemon/telemetry_settings.hpp"
 #include "shared/base/result.hpp"
 #include "shared/config/options.hpp"
@@ -47,6 +48,7 @@ struct Settings {
     std::chrono::milliseconds node_lost_after{15'000};
     std::chrono::milliseconds lease_time_to_live{30'000};
     AlarmSettings alarms;
+    ReservationSettings reservations;
     TelemetrySettings telemetry;
 
     std::filesystem::path ssh_key_path() const { return ssh_key.empty() ? data_dir / "ssh_ed25519_key" : ssh_key; }
