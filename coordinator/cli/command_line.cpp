@@ -6,6 +6,7 @@
 #include "coordinator/cli/experiments_grammar.hpp"
 #include "coordinator/cli/images_grammar.hpp"
 #include "coordinator/cli/people_grammar.hpp"
+#include "coordinator/cli/reservations_grammar.hpp"
 #include "coordinator/cli/telemetry_grammar.hpp"
 
 namespace labhub::cli {
@@ -41,6 +42,7 @@ class Grammar {
         alarms_.describe(app_);
         images_.describe(app_);
         people_.describe(app_);
+        reservations_.describe(app_);
     }
 
     Result<CommandLine> parse(int count, const char* const* arguments) {
@@ -66,6 +68,7 @@ class Grammar {
         if (auto alarms = alarms_.chosen()) line_.command = std::move(*alarms);
         if (auto images = images_.chosen()) line_.command = std::move(*images);
         if (auto people = people_.chosen()) line_.command = std::move(*people);
+        if (auto reservations = reservations_.chosen()) line_.command = std::move(*reservations);
         return line_;
     }
 
@@ -240,6 +243,7 @@ class Grammar {
     AlarmsGrammar alarms_;
     ImagesGrammar images_;
     PeopleGrammar people_;
+    ReservationsGrammar reservations_;
 };
 
 }  // namespace

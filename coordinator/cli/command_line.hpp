@@ -12,6 +12,7 @@
 #include "coordinator/cli/images.hpp"
 #include "coordinator/cli/people.hpp"
 #include "coordinator/cli/queue.hpp"
+#include "coordinator/cli/reservations.hpp"
 #include "coordinator/cli/results.hpp"
 #include "coordinator/cli/run.hpp"
 #include "coordinator/cli/telemetry.hpp"
@@ -55,7 +56,7 @@ struct CommandLine {
     std::variant<NodesCommand, RunRequest, ExperimentsCommand, TagCommand, CompareCommand, LogsRequest, StopCommand,
                  ResultsCommand, ResultsRemoveCommand, VerifyCommand, ReadCommand, SetCommand, HoldCommand,
                  EventsCommand, NoteCommand, QueueCommand, TelemetryCommand, AlarmsCommand, ImagesCommand,
-                 PeopleCommand>
+                 PeopleCommand, ReservationsCommand>
         command;
     std::optional<up::Settings> up;
     AccessRequest access;

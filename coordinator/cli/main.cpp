@@ -48,6 +48,9 @@ struct Start {
     Task<ExitStatus> operator()(const AlarmsCommand& alarms) const { return run_alarms(context, alarms); }
     Task<ExitStatus> operator()(const ImagesCommand& images) const { return run_images(context, images); }
     Task<ExitStatus> operator()(const PeopleCommand& people) const { return run_people(context, people); }
+    Task<ExitStatus> operator()(const ReservationsCommand& reservations) const {
+        return run_reservations(context, reservations);
+    }
     Task<ExitStatus> operator()(const HoldCommand& hold) const { return hold_device(context, hold.device); }
 };
 

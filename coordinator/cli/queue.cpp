@@ -1,5 +1,6 @@
 #include "coordinator/cli/queue.hpp"
 
+#include "coordinator/cli/calendar.hpp"
 #include "coordinator/cli/hub_stream.hpp"
 #include "coordinator/cli/reply.hpp"
 #include "coordinator/cli/text_of.hpp"
@@ -22,6 +23,17 @@ void tell_state(Context& context, const json::object& queue) {
                              "; `labhub queue resume` goes on");
 }
 
+/// The reason, with the times of a reservation as people here read them.
+std::string why_text(const json::object& row) {
+    const std::string why = text_of(row, "waits_because");
+    const json::object& reservation = object_of(row, "reservation");
+    if (reservation.empty()) return why;
+    const CalendarEntry entry = calendar_entry_of(reservation);
+    const auto others = why.find("; ");
+    return (others == std::string::npos ? "" : why.substr(0, others + 2)) + entry.device + " is reserved for " +
+           person_text(entry.owner) + " " + when_text(entry.from, entry.to) + " (" + entry.id + ")";
+}
+
 void print_queue(Context& context, const json::object& reply) {
     tell_state(context, reply);
     const UtcMillis now = context.clock.utc_now();
@@ -37,7 +49,7 @@ void print_queue(Context& context, const json::object& reply) {
         const json::object& row = *each;
         table.add({text_of(row, "position"), text_of(row, "experiment_id"), text_of(row, "requested_by"),
                    text_of(row, "priority"), device_text(row), time_text(integer_of(row, "expected_start"), now),
-                   text_of(row, "waits_because")});
+                   why_text(row)});
     }
     if (table.empty())
         context.console.note("nothing waits");
