@@ -1,7 +1,6 @@
 // The devices' calendar: who has reserved what and when, and making, moving and giving up reservations.
 #include "coordinator/api/reservations.hpp"
 
-#include "coordinator/api/caller_role.hpp"
 #include "coordinator/api/operations.hpp"
 #include "coordinator/domain/telemetry/query_time.hpp"
 #include "shared/base/text.hpp"
@@ -69,7 +68,7 @@ ReservationView view_of(const Reservation& reservation, UtcMillis now) {
 
 /// The one place that says who changes a reservation: whoever made it, or an administrator.
 Result<void> check_may_change(const Caller& caller, const Reservation& reservation) {
-    if (caller.principal() == reservation.owner || role_of(caller) == images::kAdminRole) return {};
+    if (caller.principal() == reservation.owner || caller.is_admin) return {};
     return Error{ErrorCode::forbidden, "reservation " + reservation.id.value + " is of " + reservation.owner,
                  "only its owner, or an administrator, can change or delete it"};
 }
