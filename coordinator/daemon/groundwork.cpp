@@ -116,13 +116,9 @@ Result<Groundwork> lay_groundwork(const Settings& settings, const fs::path& prog
     ground.inputs.folder = fs::absolute(settings.data_dir) / "inputs";
     ground.inputs.most_bytes = settings.input_bytes;
     ground.inputs.most_bytes_of_all = settings.inputs_bytes;
-<<<<<<< HEAD
     LABHUB_TRY(ground.launcher, choose_launcher(settings, program, executor));
     ground.engine.launcher = std::string(ground.launcher.launcher->name()) + ": " + ground.launcher.why;
-=======
-    LABHUB_TRY(ground.runner, find_runner(settings, program));
     ground.twin = find_twin(program);
->>>>>>> a4d0e37 (wip)
     LABHUB_TRY(ground.alarms, alarm_parts(settings.alarms));
     LABHUB_TRY(ground.reservations, reservation_settings_of(settings.reservations, ground.alarms.channels.channels));
     LABHUB_TRY(ground.token, load_or_create_token(settings.data_dir / "admin-token"));

@@ -36,12 +36,8 @@ struct Groundwork {
     jobs::EngineSettings engine;
     images::ImageSettings images;
     jobs::InputSettings inputs;
-<<<<<<< HEAD
     runner::LauncherChoice launcher;
-=======
-    std::filesystem::path runner;
     std::filesystem::path twin;  ///< empty: no dry runs
->>>>>>> a4d0e37 (wip)
     AlarmParts alarms;
     reservations::Settings reservations;
     std::string token;

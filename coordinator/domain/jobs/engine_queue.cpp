@@ -90,16 +90,11 @@ Task<void> Engine::start_runner(JobId id) {
     if (!written) co_return sandbox_failed(id, written.error());
     // Its runner may have reported by the time that start() returns.
     self->lost_since = parts_.clock.steady_now();
-<<<<<<< HEAD
     auto starting = parts_.launcher.start(parts_.results.folder_of(id));
     auto started = co_await std::move(starting);
     if (!started) co_return sandbox_failed(id, started.error());
-    spdlog::info("experiment {} holds {}; {} is preparing its sandbox", id.value, self->job.device.to_string(),
-                 *started);
-=======
-    spdlog::info("experiment {} {} {}; runner {} is preparing its sandbox", id.value,
+    spdlog::info("experiment {} {} {}; {} is preparing its sandbox", id.value,
                  self->job.dry_run ? "gets a twin of" : "holds", self->job.device.to_string(), *started);
->>>>>>> a4d0e37 (wip)
 }
 
 /// The node went away between the look and the grant: the job waits again, as if nothing had been.
