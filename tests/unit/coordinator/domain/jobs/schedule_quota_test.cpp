@@ -18,7 +18,7 @@ Waiting job(const std::string& id, const std::string& user, int of_device) {
     made.id = JobId{id};
     made.user = user;
     made.queued_at = kNow;
-    made.devices = {device(of_device)};
+    made.choice = std::make_shared<const DeviceChoice>(DeviceChoice{{device(of_device)}, ""});
     made.time_limit = hours{1};
     return made;
 }
