@@ -104,6 +104,8 @@ class Rules:
         if kind == "note":
             job.notes = [text for text in job.notes if text != event["message"]]
             return
+        if kind in ("labelled", "restarted", "alarm", "command_refused"):
+            return
         if kind in ("held", "released"):
             if job.last != "queued":
                 self.breach((kind, job.id), f"{job.id} was {kind} while {job.last}")

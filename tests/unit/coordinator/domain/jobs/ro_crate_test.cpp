@@ -21,7 +21,8 @@ namespace json = boost::json;
 const std::string kExperiment = R"({
   "experiment_id": "e1", "status": "failed", "reason": "exit_status", "message": "the script ended with 3",
   "requested_by": "user:ada", "requester_name": "Ada Lovelace", "device": "sim-1/vessel", "node": "sim-1", "image": "host",
-  "request": {"environment": {"SET POINT": "0.6"}},
+  "request": {"environment": {"SET POINT": "0.6"}, "params": {"setpoint": 0.6, "pumps": ["A"], "none": null}},
+  "tags": ["growth", "yeast"], "note": "first of all",
   "times": {"created": "2026-02-15T14:00:00.000Z", "started": "2026-02-15T14:00:01.000Z",
             "ended": "2026-02-15T14:05:00.000Z"},
   "versions": {"labhub": "0.1.0", "runtime": "crun 1.8", "agent": "0.1.0"},
@@ -36,7 +37,9 @@ class RoCrate : public testing::Test {
         ASSERT_TRUE(write_file(folder_ / "stdout.txt", "1\n"));
         ASSERT_TRUE(write_file(folder_ / "output/a b%.csv", "a,b\n"));
         ASSERT_TRUE(write_file(folder_ / "output/plots/line\nbreak.png", std::string(200'000, 'x')));
-        ASSERT_TRUE(write_zip(folder_, {"experiment.json", "script.py", "stdout.txt", "output"},
+        fs::create_directories(folder_ / "input");
+        ASSERT_TRUE(write_file(folder_ / "input/feed.csv", "t\n"));
+        ASSERT_TRUE(write_zip(folder_, {"experiment.json", "script.py", "stdout.txt", "input", "output"},
                               folder_ / "results.zip", crate_of(folder_)));
         const auto crate = parse_json(*read_file(folder_ / kCrateName));
         ASSERT_TRUE(crate) << crate.error().to_string();
@@ -75,6 +78,22 @@ class RoCrate : public testing::Test {
     json::object crate_;
     std::map<std::string, json::object> entities_;
 };
+
+TEST_F(RoCrate, TellsParametersInputFilesTagsAndNote) {
+    EXPECT_EQ(entities_.at("#param-setpoint").at("value"), 0.6);
+    EXPECT_EQ(entities_.at("#param-pumps").at("value"), "[\"A\"]");
+    EXPECT_EQ(entities_.at("#param-none").at("value"), "null");
+    EXPECT_EQ(entities_.at("input/feed.csv").at("sha256"), sha256_hex("t\n"));
+    EXPECT_EQ(entities_.at("input/").at("hasPart").as_array().size(), 1u);
+    std::set<std::string> used, made;
+    references(entities_.at("#run").at("object"), used);
+    references(entities_.at("#run").at("result"), made);
+    EXPECT_TRUE(used.contains("input/feed.csv"));
+    EXPECT_TRUE(used.contains("#param-setpoint"));
+    EXPECT_FALSE(made.contains("input/feed.csv"));
+    EXPECT_EQ(entities_.at("./").at("keywords").as_array().size(), 2u);
+    EXPECT_EQ(entities_.at("#run").at("description"), "first of all");
+}
 
 TEST_F(RoCrate, BeginsWithItsContextDescriptorAndRoot) {
     EXPECT_EQ(crate_.at("@context").as_array().at(0), "https://w3id.org/ro/crate/1.1/context");

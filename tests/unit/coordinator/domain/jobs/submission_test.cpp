@@ -39,6 +39,58 @@ TEST(Submission, GivesAJobWithTheOldHubsLimits) {
     EXPECT_EQ(job->secret.size(), 32u);
 }
 
+TEST(Submission, ChecksWhatAScriptIsGivenAndFoundBy) {
+    Submission wanted = submission();
+    wanted.params = {{"setpoint", 0.6}};
+    wanted.inputs = {{"feed.csv", 0, std::string(64, 'a')}};
+    wanted.labels = {{"b", "a", "b"}, "note"};
+    const auto job = make_job(wanted, UtcMillis{1});
+    ASSERT_TRUE(job) << job.error().to_string();
+    EXPECT_EQ(job->params, wanted.params);
+    EXPECT_EQ(job->inputs, wanted.inputs);
+    EXPECT_EQ(job->labels.tags, (std::vector<std::string>{"a", "b"}));
+    Submission clash = wanted;
+    clash.environment = {{"LABHUB_PARAM_SETPOINT", "1"}};
+    EXPECT_EQ(code_of(clash), ErrorCode::conflict);
+    Submission elsewhere = wanted;
+    elsewhere.inputs.front().name = "../feed.csv";
+    EXPECT_EQ(code_of(elsewhere), ErrorCode::malformed);
+    Submission unheard = wanted;
+    unheard.labels.tags = {"a b"};
+    EXPECT_EQ(code_of(unheard), ErrorCode::malformed);
+}
+
+TEST(Submission, AsksForTheSameAgain) {
+    Submission wanted = submission();
+    wanted.time_limit = "90s";
+    wanted.memory = "64m";
+    wanted.output_limit = "8m";
+    wanted.cpus = 0.5;
+    wanted.priority = 7;
+    wanted.environment = {{"X", "1"}};
+    wanted.params = {{"setpoint", 0.6}};
+    wanted.labels = {{"series"}, "the first"};
+    auto first = make_job(wanted, UtcMillis{1});
+    ASSERT_TRUE(first) << first.error().to_string();
+    first->image = "python";
+    Submission again = submission_of(*first);
+    EXPECT_EQ(again.image, "python");
+    again.script = first->script;
+    const auto second = make_job(std::move(again), UtcMillis{2});
+    ASSERT_TRUE(second) << second.error().to_string();
+    EXPECT_EQ(second->limits.time, first->limits.time);
+    EXPECT_EQ(second->limits.memory_bytes, first->limits.memory_bytes);
+    EXPECT_EQ(second->limits.output_bytes, first->limits.output_bytes);
+    EXPECT_EQ(second->limits.cpus, 0.5);
+    EXPECT_EQ(second->priority, 7);
+    EXPECT_EQ(second->environment, first->environment);
+    EXPECT_EQ(second->params, first->params);
+    EXPECT_EQ(second->restarted_from, first->id);
+    EXPECT_EQ(second->labels.tags, first->labels.tags);
+    EXPECT_EQ(second->labels.note, "") << "the note was about the other one";
+    EXPECT_NE(second->id, first->id);
+}
+
 TEST(Submission, TakesLimitsAsPeopleWriteThem) {
     Submission wanted = submission();
     wanted.id = "run-7";
