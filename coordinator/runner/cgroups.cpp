@@ -8,6 +8,7 @@
 #include <charconv>
 #include <thread>
 
+#include "coordinator/runner/freezer.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/text.hpp"
 
@@ -75,20 +76,27 @@ ResourceUse Cgroup::use() const {
     return use;
 }
 
+bool Cgroup::kill_once() const {
+    bool empty = true;
+    for (const auto& folder : folders_) {
+        const auto members = read_file(folder / "cgroup.procs");
+        if (!members) continue;
+        for (const auto line : split(*members, '\n')) {
+            const auto pid = static_cast<pid_t>(number_in(line));
+            if (pid <= 1) continue;
+            empty = false;
+            ::kill(pid, SIGKILL);
+        }
+    }
+    return empty;
+}
+
 bool Cgroup::kill_all(std::chrono::milliseconds limit) const {
     const auto deadline = std::chrono::steady_clock::now() + limit;
     while (true) {
-        bool empty = true;
-        for (const auto& folder : folders_) {
-            const auto members = read_file(folder / "cgroup.procs");
-            if (!members) continue;
-            for (const auto line : split(*members, '\n')) {
-                const auto pid = static_cast<pid_t>(number_in(line));
-                if (pid <= 1) continue;
-                empty = false;
-                ::kill(pid, SIGKILL);
-            }
-        }
+        const bool empty = kill_once();
+        for (const auto& folder : folders_)
+            if (const auto freezer = Freezer::of(folder)) (void)freezer->thaw();
         if (empty || std::chrono::steady_clock::now() >= deadline) return empty;
         std::this_thread::sleep_for(kKillPause);
     }

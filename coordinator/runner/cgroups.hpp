@@ -27,7 +27,12 @@ class Cgroup {
     explicit Cgroup(const std::string& path);
 
     ResourceUse use() const;
-    /// SIGKILL to every process in it, again until none is left or `limit` has passed. True when it is empty.
+    /// The cgroup's folder in each hierarchy, whether it is there or not.
+    const std::vector<std::filesystem::path>& folders() const { return folders_; }
+    /// One SIGKILL to every process in it. True when there was none.
+    bool kill_once() const;
+    /// SIGKILL to every process in it, again until none is left or `limit` has passed, and what is frozen is thawed to
+    /// die. True when it is empty.
     bool kill_all(std::chrono::milliseconds limit) const;
     /// Removes it. True when nothing of it is left.
     bool remove() const;

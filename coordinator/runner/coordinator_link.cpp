@@ -105,6 +105,8 @@ void CoordinatorLink::obey(const std::string& frame) {
         events_.on_stop(message.stop().reason(), std::chrono::milliseconds{message.stop().grace_ms()});
     if (message.has_released()) events_.on_released();
     if (message.has_take_snapshot()) events_.on_take_snapshot(message.take_snapshot().most_bytes());
+    if (message.has_pause()) events_.on_pause(std::chrono::milliseconds{message.pause().limit_ms()});
+    if (message.has_resume()) events_.on_resume();
 }
 
 void CoordinatorLink::send(const std::string& bytes) {
@@ -127,6 +129,12 @@ void CoordinatorLink::report(const SnapshotTaken& taken) {
 void CoordinatorLink::report(const Ended& ended) {
     labhub::runner::FromRunner message;
     *message.mutable_ended() = to_wire(ended);
+    send(framed(message));
+}
+
+void CoordinatorLink::report(const PauseState& state) {
+    labhub::runner::FromRunner message;
+    *message.mutable_pause_state() = to_wire(state);
     send(framed(message));
 }
 

@@ -18,6 +18,8 @@ struct CoordinatorLinkEvents {
     std::function<void(std::string reason, std::chrono::milliseconds grace)> on_stop;
     std::function<void()> on_released;
     std::function<void(std::uint64_t most_bytes)> on_take_snapshot;
+    std::function<void(std::chrono::milliseconds limit)> on_pause;
+    std::function<void()> on_resume;
 };
 
 /// The runner's end of the conversation with the coordinator. Connects, and again whenever the connection is lost, for
@@ -34,6 +36,7 @@ class CoordinatorLink {
     void report(const Started& started);
     void report(const Ended& ended);
     void report(const SnapshotTaken& taken);
+    void report(const PauseState& state);
 
   private:
     using Local = asio::local::stream_protocol;

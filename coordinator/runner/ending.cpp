@@ -33,6 +33,7 @@ void name_our_own_cause(Ended& ended, const std::string& cause, const Limits& li
         return explain(ended, cause,
                        "the script ran into its time limit of " +
                            format_duration(std::chrono::milliseconds{limits.time_limit_ms}));
+    if (cause == "pause_limit") return explain(ended, cause, "the script was paused for longer than the hub allows");
     if (cause == "disk_limit")
         return explain(ended, cause,
                        "the script wrote more than the " + mebibytes(limits.output_bytes) + " of output it may");

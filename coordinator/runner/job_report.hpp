@@ -46,6 +46,13 @@ struct SnapshotTaken {
     std::string failure;             ///< why there is none; empty: it is there
 };
 
+/// Whether every process of the sandbox is stopped by the kernel's freezer.
+struct PauseState {
+    bool is_frozen = false;
+    UtcMillis time;
+    std::string failure;  ///< why it could not be frozen as asked; empty: it could
+};
+
 /// What is known of a job's run: the file JOB_DIR/runner.json, replaced as one step at each change, so that nothing is
 /// lost whoever dies.
 struct RunnerState {

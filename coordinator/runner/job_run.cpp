@@ -74,8 +74,12 @@ JobRun::JobRun(asio::io_context& context, JobSpec spec, JobFolders folders, Runt
              [this] { return sandbox_ && state_.phase != Phase::ended ? sandbox_->listener() : -1; },
              [this](std::string reason, std::chrono::milliseconds grace) { end_script(reason, grace); },
              [this] { released_ = true, release_timer_.cancel(); },
-             [this](std::uint64_t most_bytes) { take_snapshot(most_bytes); }}),
+             [this](std::uint64_t most_bytes) { take_snapshot(most_bytes); },
+             [this](std::chrono::milliseconds limit) { pause(limit); }, [this] { pausing_.resume(); }}),
       tasks_(context.get_executor()),
+      pausing_(context.get_executor(), tasks_,
+               {[this] { return find_freezer(); }, [this](const PauseState& now) { on_pause_changed(now); },
+                [this] { end_script("pause_limit", std::chrono::milliseconds{spec_.limits.grace_ms}); }}),
       link_tasks_(context.get_executor()) {
     state_.job_id = spec_.job_id;
     state_.pid = ::getpid();
@@ -234,12 +238,12 @@ void JobRun::on_started() {
     save();
     tasks_.spawn("time limit", watch_time());
     if (sandbox_->disk_limit_by() == "polling") tasks_.spawn("output limit", watch_output());
-    if (!facts_.cause.empty()) tell_init_to_terminate();
+    if (!facts_.cause.empty()) tell_init(LABHUB_INIT_TERMINATE);
 }
 
 Task<void> JobRun::watch_time() {
     const std::chrono::milliseconds limit{spec_.limits.time_limit_ms};
-    co_await sleep_for(limit);
+    co_await pausing_.run_for(limit);
     const auto cancelled = co_await asio::this_coro::cancellation_state;
     if (cancelled.cancelled() == asio::cancellation_type::none)
         end_script("time_limit", std::chrono::milliseconds{spec_.limits.grace_ms});
@@ -274,11 +278,14 @@ void JobRun::end_script(const std::string& cause, std::chrono::milliseconds grac
     spdlog::info("ending the script: {}", facts_.cause);
     kill_timer_.expires_at(deadline);
     tasks_.spawn("kill", kill_later());
-    if (state_.phase == Phase::running && grace.count() > 0) tell_init_to_terminate();
+    if (grace.count() <= 0) return;
+    if (state_.phase == Phase::running) tell_init(LABHUB_INIT_TERMINATE);
+    // What is frozen gets its grace too, and can use it.
+    pausing_.end();
 }
 
-void JobRun::tell_init_to_terminate() {
-    const labhub_init_message message{LABHUB_INIT_TERMINATE, 0};
+void JobRun::tell_init(char kind) {
+    const labhub_init_message message{kind, 0};
     (void)!::send(lifeline_.native_handle(), &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -291,10 +298,13 @@ Task<void> JobRun::kill_later() {
     kill_sandbox();
 }
 
-/// The end of a pid namespace's first process is the end of all in it.
+/// The end of a pid namespace's first process is the end of all in it. What is frozen is thawed last, so that none of
+/// it runs once more.
 void JobRun::kill_sandbox() {
     killed_ = true;
     if (init_ > 0) ::kill(init_, SIGKILL);
+    if (sandbox_ && pausing_.state().is_frozen) sandbox_->cgroup().kill_once();
+    pausing_.end();
 }
 
 void JobRun::take_snapshot(std::uint64_t most_bytes) {
@@ -309,6 +319,7 @@ void JobRun::take_snapshot(std::uint64_t most_bytes) {
 
 void JobRun::finish() {
     snapshot_.stop();
+    pausing_.end();
     if (sandbox_) {
         facts_.use = sandbox_->resource_use();
         facts_.output_full = sandbox_->is_output_full();
@@ -347,7 +358,7 @@ void JobRun::save() {
 }
 
 Hello JobRun::hello() const {
-    return Hello{spec_.job_id, spec_.secret, state_.pid, state_.phase, state_.started, state_.ended};
+    return Hello{spec_.job_id, spec_.secret, state_.pid, state_.phase, state_.started, state_.ended, pausing_.state()};
 }
 
 void run_job(JobSpec spec, JobFolders folders, RuntimeChoice choice, Result<Sandbox> sandbox,

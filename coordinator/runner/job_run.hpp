@@ -12,6 +12,7 @@
 #include "coordinator/runner/ending.hpp"
 #include "coordinator/runner/job_folders.hpp"
 #include "coordinator/runner/log_file.hpp"
+#include "coordinator/runner/pausing.hpp"
 #include "coordinator/runner/sandbox.hpp"
 #include "coordinator/runner/snapshot.hpp"
 #include "shared/runtime/task_group.hpp"
@@ -31,9 +32,9 @@ struct StandingSandbox {
     StreamPairs streams;
 };
 
-/// One job from the runtime's start to the coordinator's Released: stdio into the logs, the time limit, stops, the
-/// reports, and the result folder at the end. Single-threaded; owned by main. Whatever fails after construction ends
-/// the job as `sandbox_failed` with a complete result folder.
+/// One job from the runtime's start to the coordinator's Released: stdio into the logs, the time limit, stops, pauses,
+/// the reports, and the result folder at the end. Single-threaded; owned by main. Whatever fails after construction
+/// ends the job as `sandbox_failed` with a complete result folder.
 class JobRun {
   public:
     /// `sandbox` may be an error: then the job ends at once, with that as its message. `standing`: it has waited and
@@ -62,7 +63,10 @@ class JobRun {
 
     void on_started();
     void end_script(const std::string& cause, std::chrono::milliseconds grace);
-    void tell_init_to_terminate();
+    void tell_init(char kind);
+    void pause(std::chrono::milliseconds limit);
+    Result<Freezer> find_freezer() const;
+    void on_pause_changed(const PauseState& now);
     void kill_sandbox();
     void take_snapshot(std::uint64_t most_bytes);
     void finish();
@@ -88,7 +92,8 @@ class JobRun {
     int open_logs_ = 0;
     Snapshot snapshot_;
     CoordinatorLink link_;
-    TaskGroup tasks_;       // while the sandbox lives
+    TaskGroup tasks_;  // while the sandbox lives
+    Pausing pausing_;
     TaskGroup link_tasks_;  // until the coordinator has the end
 };
 

@@ -197,6 +197,7 @@ class JobSocket::Impl {
         const Hello said = hello;
         events_.on_hello(std::move(hello), std::move(connection->received));
         if (said.started) events_.on_started(said.job_id, *said.started);
+        if (said.pause) events_.on_pause_state(said.job_id, *said.pause);
         if (said.ended) events_.on_ended(said.job_id, *said.ended);
     }
 
@@ -205,6 +206,7 @@ class JobSocket::Impl {
         if (message.has_ended()) events_.on_ended(connection.job, from_wire(message.ended()));
         if (message.has_snapshot_taken() && events_.on_snapshot)
             events_.on_snapshot(connection.job, from_wire(message.snapshot_taken()));
+        if (message.has_pause_state()) events_.on_pause_state(connection.job, from_wire(message.pause_state()));
     }
 
     std::filesystem::path path_;
@@ -242,15 +244,29 @@ Result<void> JobSocket::stop_job(const JobId& job, std::string reason, std::chro
     labhub::runner::ToRunner message;
     message.mutable_stop()->set_reason(std::move(reason));
     message.mutable_stop()->set_grace_ms(static_cast<std::uint32_t>(grace.count()));
-    Connection* connection = impl_->find(job);
-    if (connection && connection->send(message)) return {};
-    return Error{ErrorCode::unavailable, "the runner of job " + job.value + " is not connected"};
+    return send(job, message);
+}
+
+Result<void> JobSocket::pause_job(const JobId& job, std::chrono::milliseconds limit) {
+    labhub::runner::ToRunner message;
+    message.mutable_pause()->set_limit_ms(static_cast<std::uint64_t>(limit.count()));
+    return send(job, message);
+}
+
+Result<void> JobSocket::resume_job(const JobId& job) {
+    labhub::runner::ToRunner message;
+    message.mutable_resume();
+    return send(job, message);
 }
 
 Result<void> JobSocket::release(const JobId& job) {
     labhub::runner::ToRunner message;
     message.mutable_released();
-    Connection* connection = impl_->find(job);
+    return send(job, message);
+}
+
+Result<void> JobSocket::send(const JobId& job, const labhub::runner::ToRunner& message) {
+    Connection* const connection = impl_->find(job);
     if (connection && connection->send(message)) return {};
     return Error{ErrorCode::unavailable, "the runner of job " + job.value + " is not connected"};
 }

@@ -13,6 +13,10 @@
 #include "shared/base/result.hpp"
 #include "shared/runtime/task.hpp"
 
+namespace labhub::runner {
+class ToRunner;
+}
+
 namespace labhub::coordinator::runner {
 
 /// A runner's first message on each connection.
@@ -21,8 +25,9 @@ struct Hello {
     std::string secret;
     pid_t pid = 0;
     Phase phase = Phase::preparing;
-    std::optional<Started> started;  ///< when running or ended
-    std::optional<Ended> ended;      ///< when ended
+    std::optional<Started> started;   ///< when running or ended
+    std::optional<Ended> ended;       ///< when ended
+    std::optional<PauseState> pause;  ///< unset: a runner of an older version, which can't pause
 };
 
 /// What JobSocket tells its owner; all on its executor. Every event may come more than once for a job (a runner says
@@ -39,6 +44,8 @@ struct JobSocketEvents {
     std::function<void(JobId, Ended)> on_ended;
     /// The copy of a running job's outputs that was asked for is there, or can't be.
     std::function<void(JobId, SnapshotTaken)> on_snapshot;
+    /// The sandbox was frozen or thawed, or could not be. Follows on_hello too, where the runner can.
+    std::function<void(JobId, PauseState)> on_pause_state;
     /// The connection is gone: the runner died (see is_runner_alive), or it will connect again.
     std::function<void(JobId)> on_lost;
 };
@@ -59,6 +66,11 @@ class JobSocket {
     /// Asks the runner to end its job: SIGTERM, after `grace` SIGKILL. `reason` comes back in Ended. Error unavailable
     /// when the runner is not connected now: say it again at its next on_hello.
     Result<void> stop_job(const JobId& job, std::string reason, std::chrono::milliseconds grace);
+    /// Asks the runner to freeze its sandbox, for at most `limit`; then it ends the job as "pause_limit". Told again is
+    /// fine. Error unavailable as above.
+    Result<void> pause_job(const JobId& job, std::chrono::milliseconds limit);
+    /// Asks it to let the script go on, likewise.
+    Result<void> resume_job(const JobId& job);
     /// The end is stored: the runner may exit. Error unavailable as above.
     Result<void> release(const JobId& job);
     /// Asks for a copy of the outputs so far, of at most so many bytes: see on_snapshot. A runner of an earlier version
@@ -70,6 +82,7 @@ class JobSocket {
 
   private:
     class Impl;
+    Result<void> send(const JobId& job, const labhub::runner::ToRunner& message);
     explicit JobSocket(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };

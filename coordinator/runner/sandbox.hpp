@@ -58,6 +58,7 @@ class Sandbox {
     /// The output folder as seen by this process.
     const std::filesystem::path& output() const { return sources_.output; }
     bool is_output_full() const;
+    const Cgroup& cgroup() const { return cgroup_; }
     ResourceUse resource_use() const { return cgroup_.use(); }
     /// Deletes the container, its cgroup and the sandbox's folder. The outputs must have been brought out.
     void dismantle();

@@ -36,6 +36,14 @@ labhub::runner::Ended to_wire(const Ended& ended) {
     return wire;
 }
 
+labhub::runner::PauseState to_wire(const PauseState& state) {
+    labhub::runner::PauseState wire;
+    wire.set_is_frozen(state.is_frozen);
+    wire.set_time_ms(state.time.count);
+    wire.set_failure(state.failure);
+    return wire;
+}
+
 labhub::runner::Hello to_wire(const Hello& hello) {
     labhub::runner::Hello wire;
     wire.set_protocol(kRunnerProtocol);
@@ -45,6 +53,7 @@ labhub::runner::Hello to_wire(const Hello& hello) {
     wire.set_phase(static_cast<labhub::runner::Phase>(hello.phase));
     if (hello.started) *wire.mutable_started() = to_wire(*hello.started);
     if (hello.ended) *wire.mutable_ended() = to_wire(*hello.ended);
+    if (hello.pause) *wire.mutable_pause_state() = to_wire(*hello.pause);
     return wire;
 }
 
@@ -57,6 +66,10 @@ Ended from_wire(const labhub::runner::Ended& wire) {
                  wire.message(),   wire.peak_memory_bytes(), wire.cpu_ms()};
 }
 
+PauseState from_wire(const labhub::runner::PauseState& wire) {
+    return PauseState{wire.is_frozen(), {wire.time_ms()}, wire.failure()};
+}
+
 Result<Hello> from_wire(const labhub::runner::Hello& wire) {
     if (wire.protocol() != kRunnerProtocol)
         return Error{ErrorCode::unsupported, "a runner speaks protocol " + std::to_string(wire.protocol()),
@@ -64,9 +77,10 @@ Result<Hello> from_wire(const labhub::runner::Hello& wire) {
     LABHUB_CHECK(check_name("job id", wire.job_id()));
     if (!labhub::runner::Phase_IsValid(wire.phase()))
         return Error{ErrorCode::malformed, "a runner is in no known phase"};
-    Hello hello{JobId{wire.job_id()}, wire.secret(), wire.pid(), static_cast<Phase>(wire.phase()), {}, {}};
+    Hello hello{JobId{wire.job_id()}, wire.secret(), wire.pid(), static_cast<Phase>(wire.phase()), {}, {}, {}};
     if (wire.has_started()) hello.started = from_wire(wire.started());
     if (wire.has_ended()) hello.ended = from_wire(wire.ended());
+    if (wire.has_pause_state()) hello.pause = from_wire(wire.pause_state());
     return hello;
 }
 

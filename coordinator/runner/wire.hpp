@@ -12,11 +12,13 @@ inline constexpr std::uint32_t kRunnerProtocol = 1;
 
 labhub::runner::Started to_wire(const Started& started);
 labhub::runner::Ended to_wire(const Ended& ended);
+labhub::runner::PauseState to_wire(const PauseState& state);
 labhub::runner::Hello to_wire(const Hello& hello);
 labhub::runner::SnapshotTaken to_wire(const SnapshotTaken& taken);
 SnapshotTaken from_wire(const labhub::runner::SnapshotTaken& taken);
 Started from_wire(const labhub::runner::Started& started);
 Ended from_wire(const labhub::runner::Ended& ended);
+PauseState from_wire(const labhub::runner::PauseState& state);
 /// Error unsupported for another protocol number, malformed for a job id that can't be one.
 Result<Hello> from_wire(const labhub::runner::Hello& hello);
 

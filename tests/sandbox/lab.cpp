@@ -111,12 +111,14 @@ JobSocketEvents Lab::events() {
         ++heard.hellos;
         heard.runner = hello.pid;
         heard.lost = false;
+        heard.pause = hello.pause;
         if (!listener) return;
         servers_->spawn("listener", serve(hello.job_id, ::dup(listener.get())));
         heard.listener = std::move(listener);
     };
     events.on_started = [this](JobId job, Started started) { heard_[job].started = std::move(started); };
     events.on_ended = [this](JobId job, Ended ended) { heard_[job].ended = std::move(ended); };
+    events.on_pause_state = [this](JobId job, PauseState state) { heard_[job].pause = std::move(state); };
     events.on_lost = [this](JobId job) { heard_[job].lost = true; };
     return events;
 }

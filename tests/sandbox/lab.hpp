@@ -25,6 +25,7 @@ struct Heard {
     UniqueFd listener;
     std::optional<Started> started;
     std::optional<Ended> ended;
+    std::optional<PauseState> pause;
 };
 
 /// A coordinator in the small: the real JobSocket and launcher, and a server on each job's listener that answers every

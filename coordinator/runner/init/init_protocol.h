@@ -13,6 +13,7 @@ enum labhub_init_kind {
     LABHUB_INIT_NOT_STARTED = 'X', /* from init: execve failed, value is errno */
     LABHUB_INIT_ENDED = 'E',       /* from init: the program has ended, value is its wait status */
     LABHUB_INIT_TERMINATE = 'T',   /* from the runner: send the program SIGTERM */
+    LABHUB_INIT_RESUMED = 'C',     /* from the runner: it was paused and is no more; send the program SIGCONT */
     /* From the runner, to an init that was started without a program and waits for one. Value is the number of
      * arguments; after the struct come that many arguments and then the environment, each ended by a NUL. */
     LABHUB_INIT_RUN = 'R'

@@ -3,9 +3,10 @@
  * whose other end the runner holds: the lifeline. (Standard input is that socket where the runtime passes no other.)
  * Without a program it waits to be told one there, once.
  *
- * Starts the program, hands SIGTERM on to it, reaps every orphan, and when the program has ended kills whatever it left
- * behind, so that nothing outlives the script. When the lifeline breaks (the runner died, however), everything is
- * killed at once: no sandbox runs unwatched. Exits with the program's status, 128 + signal where a signal ended it.
+ * Starts the program, hands SIGTERM on to it, sends it SIGCONT after a pause, reaps every orphan, and when the program
+ * has ended kills whatever it left behind, so that nothing outlives the script. When the lifeline breaks (the runner
+ * died, however), everything is killed at once: no sandbox runs unwatched. Exits with the program's status, 128 +
+ * signal where a signal ended it.
  *
  * Messages are struct message (init_protocol.h). Static and without allocation: it starts in well under a millisecond
  * and needs nothing of the root it runs in.
@@ -127,6 +128,7 @@ static void obey_runner(pid_t program) {
         _exit(128 + SIGKILL);
     }
     if (message.kind == LABHUB_INIT_TERMINATE) kill(program, SIGTERM);
+    if (message.kind == LABHUB_INIT_RESUMED) kill(program, SIGCONT);
 }
 
 static void obey_signal(int signals, pid_t program) {

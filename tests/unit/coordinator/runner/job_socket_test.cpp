@@ -46,6 +46,7 @@ class Sockets : public ::testing::Test {
         };
         events.on_started = [this](JobId, Started started) { started_ = std::move(started); };
         events.on_ended = [this](JobId, Ended ended) { ended_ = std::move(ended); };
+        events.on_pause_state = [this](JobId, PauseState state) { pause_state_ = std::move(state); };
         events.on_lost = [this](JobId) { ++losses_; };
         events.on_snapshot = [this](JobId, SnapshotTaken taken) { snapshot_ = std::move(taken); };
         auto opened = JobSocket::open(context_.get_executor(), path_, std::move(events));
@@ -66,7 +67,9 @@ class Sockets : public ::testing::Test {
                                       stop_reason_ = std::move(reason), stop_grace_ = grace;
                                   },
                                   [this] { released_ = true; },
-                                  [this](std::uint64_t most_bytes) { snapshot_asked_ = most_bytes; }});
+                                  [this](std::uint64_t most_bytes) { snapshot_asked_ = most_bytes; },
+                                  [this](std::chrono::milliseconds limit) { pause_limit_ = limit; },
+                                  [this] { resumed_ = true; }});
         runner_->spawn("link", link_->run());
     }
     void hang_up() {
@@ -88,16 +91,18 @@ class Sockets : public ::testing::Test {
     std::unique_ptr<CoordinatorLink> link_;
     std::unique_ptr<TaskGroup> runner_;
     std::string secret_ = "right", stop_reason_;
-    Hello said_{JobId{"job-1"}, "right", 4242, Phase::preparing, {}, {}};
+    Hello said_{JobId{"job-1"}, "right", 4242, Phase::preparing, {}, {}, {}};
     int passed_ = -1, hellos_ = 0, losses_ = 0;
     Hello last_hello_;
     UniqueFd listener_;
     std::optional<Started> started_;
     std::optional<Ended> ended_;
     std::chrono::milliseconds stop_grace_{};
-    bool released_ = false;
+    bool released_ = false, resumed_ = false;
     std::uint64_t snapshot_asked_ = 0;
     std::optional<SnapshotTaken> snapshot_;
+    std::optional<PauseState> pause_state_;
+    std::chrono::milliseconds pause_limit_{};
 };
 
 TEST_F(Sockets, ASnapshotIsAskedForAndAnswered) {
@@ -167,6 +172,31 @@ TEST_F(Sockets, ReportsAndCommandsGoBothWays) {
     ASSERT_TRUE(until([&] { return released_; }));
     EXPECT_EQ(stop_reason_, "user");
     EXPECT_EQ(stop_grace_, std::chrono::milliseconds{1500});
+}
+
+TEST_F(Sockets, PausesAreAskedForAndAnswered) {
+    said_.pause = PauseState{true, {3}, ""};
+    open();
+    call();
+    ASSERT_TRUE(until([&] { return hellos_ == 1; }));
+    ASSERT_TRUE(last_hello_.pause && pause_state_);
+    EXPECT_TRUE(pause_state_->is_frozen);
+    ASSERT_TRUE(socket_->pause_job(JobId{"job-1"}, std::chrono::hours{24 * 365}));
+    ASSERT_TRUE(socket_->resume_job(JobId{"job-1"}));
+    ASSERT_TRUE(until([&] { return resumed_; }));
+    EXPECT_EQ(pause_limit_, std::chrono::hours{24 * 365});
+    link_->report(PauseState{false, {4}, "no freezer"});
+    ASSERT_TRUE(until([&] { return pause_state_->failure == "no freezer"; }));
+    EXPECT_FALSE(pause_state_->is_frozen);
+    EXPECT_EQ(pause_state_->time.count, 4);
+}
+
+TEST_F(Sockets, RunnerThatKnowsNoPausesSaysNothingOfThem) {
+    open();
+    call();
+    ASSERT_TRUE(until([&] { return hellos_ == 1; }));
+    EXPECT_FALSE(last_hello_.pause);
+    EXPECT_FALSE(pause_state_);
 }
 
 TEST_F(Sockets, LateCoordinatorHearsTheWholeStory) {
