@@ -25,13 +25,11 @@ template <>
 struct MemberDocs<EventBody> {
     static constexpr MemberDoc list[] = {{"number", "rising; ask with after=NUMBER for what came since"},
                                          {"kind",
-                                          "a status, held, released, note, labelled (tags or note changed), "
+                                          "a status, held, released, paused, resumed, note, labelled (tags or note changed), "
                                           "restarted (another one was started after it), alarm (of its device) or "
                                           "command_refused"},
                                          {"who", "user:NAME or job:ID; empty: the hub itself"}};
 };
-namespace {
-
 /// Who may see whose record: a script its own experiment's, a person everybody's.
 Result<JobId> job_of(const Call& call) {
     JobId id{call.path.at("id")};
@@ -40,6 +38,8 @@ Result<JobId> job_of(const Call& call) {
                      "its own is " + call.caller.job.value};
     return id;
 }
+
+namespace {
 
 EventBody body_of(jobs::Event event) {
     return {event.number, event.time.count, std::move(event.kind), std::move(event.who), std::move(event.message)};

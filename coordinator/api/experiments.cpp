@@ -1,6 +1,7 @@
 // Starting, looking at and stopping experiments.
 #include "coordinator/api/experiments.hpp"
 
+#include "coordinator/api/experiment_pause.hpp"
 #include <algorithm>
 #include <limits>
 
@@ -104,7 +105,9 @@ struct Experiment {
     std::optional<std::int64_t> started_at, ended_at;
     std::int64_t time_limit_ms = 0, memory_bytes = 0;
     int priority = 0;
-    bool is_held = false, dry_run = false;
+    bool is_held = false, is_paused = false, dry_run = false;
+    std::optional<PauseBody> pause;
+    std::int64_t paused_ms = 0;
     std::optional<std::int64_t> dry_run_ms, dry_run_limit_ms;
     std::optional<std::int64_t> run_at, queue_position, expected_start;
     std::optional<std::string> waits_because;
@@ -118,7 +121,8 @@ struct Experiment {
 BOOST_DESCRIBE_STRUCT(Experiment, (),
                       (experiment_id, status, reason, message, device, needs, requested_by, image, image_digest,
                        exit_code, signal, created_at, started_at, ended_at, time_limit_ms, memory_bytes, priority,
-                       is_held, run_at, queue_position, expected_start, waits_because, peak_memory_bytes, cpu_ms,
+                       is_held, is_paused, pause, paused_ms, run_at, queue_position, expected_start, waits_because,
+                       peak_memory_bytes, cpu_ms,
                        params, inputs, tags, note, restarted_from, dry_run, dry_run_ms, dry_run_limit_ms))
 }  // namespace
 template <>
@@ -126,13 +130,16 @@ struct MemberDocs<Experiment> {
     static constexpr MemberDoc list[] = {
         {"status", "queued, preparing, running, stopping, completed, failed, stopped or timed_out"},
         {"reason",
-         "why it ended: user, time_limit, out_of_memory, disk_limit, exit_status, signal, node_lost, lease_lost, "
+         "why it ended: user, time_limit, pause_limit, out_of_memory, disk_limit, exit_status, signal, node_lost, lease_lost, "
          "runner_lost, sandbox_failed or alarm; at_most, twin_lost, too_long or interrupted of a dry run; empty "
          "otherwise"},
         {"device", "node/device; empty while it is not chosen"},
         {"needs", "what the device must be, or have"},
         {"image_digest", "which build of the image; empty for the host's own /usr"},
         {"created_at", "milliseconds of UTC since 1970, as all times here"},
+        {"is_paused", "it is running, and its script is frozen"},
+        {"pause", "since when, by whom, and what is done with the vessel; null when it isn't paused"},
+        {"paused_ms", "by all pauses together; none of it counts against the time limit"},
         {"run_at", "not before this; null: as soon as can be"},
         {"queue_position", "1 is next; null when it isn't queued"},
         {"expected_start",
@@ -173,6 +180,9 @@ Experiment describe(const Services& services, const jobs::Job& job) {
     shown.memory_bytes = job.limits.memory_bytes;
     shown.priority = job.priority;
     shown.is_held = job.is_held;
+    shown.pause = present_pause_of(job);
+    shown.is_paused = shown.pause.has_value();
+    shown.paused_ms = jobs::paused_for(job.pauses, services.clock.utc_now()).count();
     if (job.not_before.count > 0) shown.run_at = job.not_before.count;
     if (const auto turn = services.jobs.turn_of(job)) {
         shown.queue_position = static_cast<std::int64_t>(turn->place.position);
@@ -331,6 +341,7 @@ void add_experiments(std::vector<Operation>& list) {
     add_experiment_results(list);
     add_experiment_logs(list);
     add_experiment_events(list);
+    add_experiment_pause(list);
 }
 
 }  // namespace labhub::coordinator::api

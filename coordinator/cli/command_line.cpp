@@ -154,6 +154,14 @@ class Grammar {
             ->excludes("--follow");
         CLI::App* const stop = add("stop", "Stops an experiment; its device is made safe", stop_);
         stop->add_option("ID", stop_.id, "The experiment")->required();
+        CLI::App* const pause =
+            add("pause", "Freezes a running experiment's script; its time limit stands still", pause_);
+        pause->add_option("ID", pause_.id, "The experiment")->required();
+        pause->add_flag("--safe", pause_.makes_safe,
+                        "Put every actuator at its safe value; without it every setpoint stays, and pumps run on");
+        pause->add_option("--reason", pause_.reason, "For those who look")->type_name("TEXT");
+        CLI::App* const resume = add("resume", "Lets a paused experiment go on", resume_);
+        resume->add_option("ID", resume_.id, "The experiment")->required();
         add_results();
     }
 
@@ -226,6 +234,8 @@ class Grammar {
     RunRequest run_;
     LogsRequest logs_;
     StopCommand stop_;
+    PauseCommand pause_;
+    ResumeCommand resume_;
     ResultsCommand results_;
     VerifyCommand verify_;
     ResultsRemoveCommand results_remove_;

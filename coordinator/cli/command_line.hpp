@@ -10,6 +10,7 @@
 #include "coordinator/cli/compare.hpp"
 #include "coordinator/cli/experiments.hpp"
 #include "coordinator/cli/images.hpp"
+#include "coordinator/cli/pausing.hpp"
 #include "coordinator/cli/people.hpp"
 #include "coordinator/cli/queue.hpp"
 #include "coordinator/cli/reservations.hpp"
@@ -54,7 +55,7 @@ struct HoldCommand {
 struct CommandLine {
     /// What to ask the hub, unless `up` is set.
     std::variant<NodesCommand, RunRequest, ExperimentsCommand, TagCommand, CompareCommand, LogsRequest, StopCommand,
-                 ResultsCommand, ResultsRemoveCommand, VerifyCommand, ReadCommand, SetCommand, HoldCommand,
+                 PauseCommand, ResumeCommand, ResultsCommand, ResultsRemoveCommand, VerifyCommand, ReadCommand, SetCommand, HoldCommand,
                  EventsCommand, NoteCommand, QueueCommand, TelemetryCommand, AlarmsCommand, ImagesCommand,
                  PeopleCommand, ReservationsCommand>
         command;

@@ -19,6 +19,10 @@ std::string state_text(const json::object& experiment) {
     const std::string reason = text_of(experiment, "reason");
     const auto place = integer_of(experiment, "queue_position");
     if (state == "queued" && flag_of(experiment, "is_held")) return state + " (held)";
+    if (flag_of(experiment, "is_paused")) {
+        const bool is_safe = text_of(object_of(experiment, "pause"), "actuators") == "safe";
+        return state + (is_safe ? " (paused, vessel safe)" : " (paused)");
+    }
     if (state == "queued" && place) return state + " (place " + std::to_string(*place) + ")";
     return reason.empty() ? state : state + " (" + reason + ")";
 }

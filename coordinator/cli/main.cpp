@@ -29,6 +29,8 @@ struct Start {
     Task<ExitStatus> operator()(const CompareCommand& compare) const { return compare_runs(context, compare); }
     Task<ExitStatus> operator()(const LogsRequest& logs) const { return show_logs(context, logs); }
     Task<ExitStatus> operator()(const StopCommand& stop) const { return stop_experiment(context, stop.id); }
+    Task<ExitStatus> operator()(const PauseCommand& pause) const { return pause_experiment(context, pause); }
+    Task<ExitStatus> operator()(const ResumeCommand& resume) const { return resume_experiment(context, resume); }
     Task<ExitStatus> operator()(const ResultsCommand& results) const {
         return results.is_list ? list_results(context, results) : save_results(context, results);
     }

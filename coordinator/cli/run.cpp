@@ -130,7 +130,7 @@ Task<void> Run::show_live() {
     const std::string device = text_of(*now, "device");
     const std::string span =
         span_text(integer_of(*now, "started_at"), integer_of(*now, "ended_at"), context_.clock.utc_now());
-    std::string line = text_of(*now, "status") + " " + span;
+    std::string line = (flag_of(*now, "is_paused") ? "paused" : text_of(*now, "status")) + " " + span;
     if (const auto path = device_path(device)) {
         auto reply = co_await context_.hub.get(*path);
         if (reply) line += "   " + key_readings(object_of(*reply, "device"));

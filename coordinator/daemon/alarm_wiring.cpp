@@ -64,7 +64,10 @@ Task<Result<void>> AlarmWiring::start(loops::Reconcilers& reconcilers) {
     others_.fleet.on_readings = [this](const DeviceAddress& device, const std::vector<Reading>& readings) {
         alarms_.readings(device, readings);
     };
-    others_.commander.may_command = [this](const JobId& job) { return alarms_.check_commands(job); };
+    others_.commander.may_command = [this](const JobId& job) -> Result<void> {
+        LABHUB_CHECK(others_.jobs.check_commands(job));
+        return alarms_.check_commands(job);
+    };
     reconcilers.add("alarms", kLookPeriod, [this] { return look(&alarms_); });
     reconcilers.add("alarms of experiments", kExperimentPeriod, [this] { return look_at_experiments(&alarms_); });
     reconcilers.add("alarm history", kTidyPeriod, [this] { return alarms_.tidy(); });

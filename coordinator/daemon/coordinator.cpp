@@ -124,6 +124,7 @@ struct Coordinator::Parts {
           jobs(executor, std::move(ground.engine),
                {fleet,
                 leases,
+                commander,
                 job_store,
                 recorder,
                 results,

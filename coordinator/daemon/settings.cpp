@@ -65,6 +65,8 @@ config::Options options_of(Settings& settings) {
                 config::range(0, 16));
     options.add("jobs.node_lost_after", &settings.node_lost_after,
                 "A job ends when its node is out of reach for so long", config::range(1s, 24h));
+    options.add("jobs.max_pause", &settings.max_pause, "An experiment that is paused for longer than this is ended",
+                config::range(1s, 24h * 365));
     options.add("leases.time_to_live", &settings.lease_time_to_live,
                 "A node makes a leased device safe when the coordinator doesn't renew the lease for so long; it is "
                 "renewed three times as often",

@@ -46,6 +46,7 @@ struct Settings {
     std::int64_t inputs_bytes = 10LL << 30;
     int ready_sandboxes = 1;
     std::chrono::milliseconds node_lost_after{15'000};
+    std::chrono::milliseconds max_pause{std::chrono::hours{24}};
     std::chrono::milliseconds lease_time_to_live{30'000};
     AlarmSettings alarms;
     ReservationSettings reservations;

@@ -1,5 +1,6 @@
 #include "coordinator/store/job_rows.hpp"
 
+#include "coordinator/store/job_pauses.hpp"
 #include "coordinator/store/job_request.hpp"
 #include "shared/base/json.hpp"
 
@@ -152,10 +153,12 @@ Result<std::vector<Job>> select_jobs(Database& database) {
     std::vector<Job> loaded;
     while (true) {
         LABHUB_TRY(const bool row, statement.step());
-        if (!row) return loaded;
+        if (!row) break;
         LABHUB_TRY(auto job, read_job(statement));
         loaded.push_back(std::move(job));
     }
+    LABHUB_CHECK(load_pauses(database, loaded));
+    return loaded;
 }
 
 Result<std::string> select_script(Database& database, const JobId& id) {

@@ -1,5 +1,6 @@
 #include "coordinator/store/job_store.hpp"
 
+#include "coordinator/store/job_pauses.hpp"
 #include "coordinator/store/job_rows.hpp"
 #include "coordinator/store/job_usage.hpp"
 
@@ -29,6 +30,7 @@ Result<void> insert_event(Database& database, const JobId& job, const jobs::Even
 Result<void> update_with_event(Database& database, const Job& job, const jobs::Event& event, const Listener& listener) {
     LABHUB_CHECK(update_job(database, job));
     LABHUB_CHECK(record_usage(database, job));
+    LABHUB_CHECK(put_last_pause(database, job));
     return insert_event(database, job.id, event, listener);
 }
 

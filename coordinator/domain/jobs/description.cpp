@@ -34,6 +34,17 @@ json::object describe_request(const Job& job) {
                         {"alarms", std::move(alarms)}};
 }
 
+json::array describe_pauses(const Job& job) {
+    json::array described;
+    for (const auto& pause : job.pauses)
+        described.push_back(json::object{{"since", to_rfc3339(pause.since)},
+                                         {"until", time_or_null(pause.until)},
+                                         {"actuators", to_string(pause.actuators)},
+                                         {"who", pause.who},
+                                         {"reason", pause.reason}});
+    return described;
+}
+
 }  // namespace
 
 json::object describe_job(const Job& job) {
@@ -60,6 +71,7 @@ json::object describe_job(const Job& job) {
         {"note", job.labels.note},
         {"restarted_from", job.restarted_from.empty() ? json::value(nullptr) : json::value(job.restarted_from.value)},
         {"times", std::move(times)},
+        {"pauses", describe_pauses(job)},
         {"versions", std::move(versions)},
         {"peak_memory_bytes", job.peak_memory_bytes ? json::value(*job.peak_memory_bytes) : json::value(nullptr)},
         {"cpu_ms", job.cpu_ms ? json::value(*job.cpu_ms) : json::value(nullptr)}};

@@ -25,6 +25,7 @@ Engine::Engine(asio::any_io_executor executor, EngineSettings settings, Parts pa
       choices_(parts_.fleet),
       followers_(executor),
       usage_(settings_.usage_half_life),
+      pause_news_(executor, Steady::time_point::max()),
       tasks_(executor) {
     parts_.store.listen(followers_.listener());
 }
@@ -52,6 +53,7 @@ Task<Result<void>> Engine::start() {
     events.on_started = [this](JobId id, runner::Started started) { runner_started(id, started); };
     events.on_ended = [this](JobId id, runner::Ended ended) { runner_ended(id, ended); };
     events.on_snapshot = [this](JobId id, runner::SnapshotTaken taken) { runner_copied(id, std::move(taken)); };
+    events.on_pause_state = [this](JobId id, runner::PauseState state) { runner_pause_state(id, state); };
     events.on_lost = [this](JobId id) { runner_lost(id); };
     auto socket = runner::JobSocket::open(executor_, settings_.socket, std::move(events));
     if (!socket) co_return std::move(socket).error();
@@ -289,6 +291,7 @@ void Engine::runner_hello(runner::Hello hello, UniqueFd listener) {
     if (!self) return;
     self->has_reported = true;
     self->lost_since.reset();
+    self->pausing.runner = hello.pause;
     if (is_final(self->job.status)) {
         (void)socket_->release(hello.job_id);
         return;
@@ -336,6 +339,7 @@ void Engine::runner_lost(const JobId& id) {
     Entry* const self = entry(id);
     if (!self) return;
     if (is_final(self->job.status)) return clear_away_sandbox(id);
+    self->pausing.runner.reset();
     self->lost_since = parts_.clock.steady_now();
     tasks_.spawn("watch", watch_active());
 }

@@ -10,6 +10,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "coordinator/domain/accounts/accounts.hpp"
+#include "coordinator/domain/commands/commander.hpp"
 #include "coordinator/domain/fleet/fleet.hpp"
 #include "coordinator/domain/images/images.hpp"
 #include "coordinator/domain/jobs/device_choice.hpp"
@@ -71,6 +72,7 @@ struct SandboxApi {
 ///   run_queue        queued → preparing       device free and reachable: lease taken and granted, runner started
 ///   runner: started  preparing → running
 ///   stop, node lost  → stopping               the runner is told, or the job ends at once when there is none
+///   pause, resume    running stays            the runner freezes or thaws; the vessel may be made safe
 ///   runner: ended    → stopping → completed | failed | stopped | timed_out   lease released, results written
 ///   runner lost      → as ended, with what `collect` finds
 class Engine {
@@ -78,6 +80,7 @@ class Engine {
     struct Parts {
         fleet::Fleet& fleet;
         leases::Leases& leases;
+        commands::Commander& commander;
         store::JobStore& store;
         telemetry::Recorder& recorder;
         Results& results;
@@ -104,6 +107,21 @@ class Engine {
     Task<Result<Job>> submit(Submission submission);
     /// Error not_found, conflict (has ended already).
     Task<Result<void>> stop(JobId id, std::string reason, std::string message);
+    struct PauseRequest {
+        Actuators actuators = Actuators::hold;
+        std::string who;
+        std::string reason;
+    };
+    /// Freezes a running job's script; its time limit stands still. Returns when it is so, and asking again is fine.
+    /// Errors not_found, malformed, conflict (it isn't running, or was resumed or stopped meanwhile), unsupported (its
+    /// runner or this host can't), unavailable (the freezing failed), timed_out (its runner or node is out of reach; it
+    /// is paused as soon as they are back), too_many.
+    Task<Result<void>> pause_job(JobId id, PauseRequest request);
+    /// Lets it go on. What its pause made safe stays so until the script changes it. Errors likewise.
+    Task<Result<void>> resume_job(JobId id, std::string who);
+    /// Whether a job may change actuators now: not while it is paused with its vessel safe. What a script had asked for
+    /// before it was frozen may still arrive then. Errors unavailable; conflict once it is being stopped.
+    Result<void> check_commands(const JobId& id) const;
     Result<const Job*> find(const JobId& id) const;
     /// Newest first.
     std::vector<const Job*> list() const;
@@ -183,8 +201,15 @@ class Engine {
     void lease_lost(const leases::Lease& lease, const Error& why);
 
   private:
+    /// How far a pause has come, as far as this process knows.
+    struct Pausing {
+        std::optional<runner::PauseState> runner;  ///< as it last said; unset: it isn't connected, or can't pause
+        std::string failure;                       ///< why the last attempt failed
+        bool is_making_safe = false, is_safe = false;
+    };
     struct Entry {
         Job job;
+        Pausing pausing;
         bool is_starting = false;  ///< between its lease and its runner
         bool is_finishing = false;
         bool is_removing = false;                      ///< its results are being deleted
@@ -238,6 +263,16 @@ class Engine {
     bool is_interrupted_dry_run(const Entry& entry, runner::Phase phase) const;
     Task<void> finish_dry_run(JobId id, Ending* ending, std::string* message);
     Task<void> back_to_queue(JobId id, Error why);
+    std::chrono::milliseconds longest_pauses(const Job& job) const;
+    std::chrono::milliseconds lease_time(const Job& job) const;
+    Result<void> check_pausable(const Entry& self) const;
+    Result<void> begin_pause(Entry& self, PauseRequest request);
+    Task<Result<void>> end_pause(JobId id, std::string why, std::string who);
+    Task<Result<void>> await_settled(JobId id, bool is_paused);
+    Task<void> pause_news(Steady::duration limit);
+    void settle_pauses();
+    Task<void> settle_pause(JobId id);
+    Task<void> settle_vessel(JobId id);
     Result<void> write_job_folder(const Job& job) const;
     runner::JobSpec spec_of(const Job& job) const;
     bool is_node_lost(const Job& job) const;
@@ -260,6 +295,7 @@ class Engine {
     void runner_hello(runner::Hello hello, UniqueFd listener);
     void runner_started(const JobId& id, const runner::Started& started);
     void runner_ended(const JobId& id, const runner::Ended& ended);
+    void runner_pause_state(const JobId& id, const runner::PauseState& state);
     void runner_lost(const JobId& id);
 
     asio::any_io_executor executor_;
@@ -276,6 +312,7 @@ class Engine {
     bool is_queue_wanted_ = false;
     std::optional<QueuePause> pause_;
     Usage usage_;
+    asio::steady_timer pause_news_;  ///< never expires; cancelled when a pause has come further
     std::map<JobId, Turn> turns_;                 ///< as of turns_at_
     std::optional<Steady::time_point> turns_at_;  ///< unset: something has changed since
     TaskGroup tasks_;

@@ -9,8 +9,6 @@
 namespace labhub::coordinator::jobs {
 namespace {
 
-/// A lease outlives the script's time limit by what starting, stopping and collecting may take.
-constexpr std::chrono::minutes kLeaseMargin{5};
 /// Where the sandbox has our Python packages (runner/oci_config.cpp).
 constexpr const char* kPythonFolder = "/opt/labhub/python";
 
@@ -47,7 +45,7 @@ Task<void> Engine::run_queue() {
 Task<void> Engine::start_job(JobId id, DeviceAddress device) {
     Entry* const self = entry(id);
     if (self->job.dry_run) co_return co_await start_dry_run(id);
-    auto lease = parts_.leases.reserve(device, self->job.holder(), self->job.limits.time + kLeaseMargin);
+    auto lease = parts_.leases.reserve(device, self->job.holder(), lease_time(self->job));
     if (!lease) co_return;
     self->is_starting = true;
     self->job.status = Status::preparing;

@@ -10,7 +10,8 @@ namespace {
 /// What a job that runs may have used so far: until it ends nobody asks its sandbox.
 double most_cpu_hours_so_far(const Job& job, UtcMillis now) {
     if (!job.started || now < *job.started) return 0;
-    return job.limits.cpus * std::chrono::duration<double, std::ratio<3600>>(now - *job.started).count();
+    const std::chrono::milliseconds ran = now - *job.started - paused_for(job.pauses, now);
+    return job.limits.cpus * std::chrono::duration<double, std::ratio<3600>>(ran).count();
 }
 
 }  // namespace

@@ -64,6 +64,7 @@ std::string Engine::why_node_lost(const Job& job) const {
 }
 
 Task<void> Engine::watch_active() {
+    settle_pauses();
     const auto now = parts_.clock.steady_now();
     std::vector<JobId> unreachable, without_runner;
     for (const auto& [id, entry] : jobs_) {

@@ -20,7 +20,7 @@ constexpr std::array<std::pair<Status, std::string_view>, 8> kStatusNames{{
 std::string signal_text(int signal) { return "signal " + std::to_string(signal) + " (" + ::strsignal(signal) + ")"; }
 
 Status status_for(std::string_view why, const Ending& ending) {
-    if (why == reason::kUser || why == reason::kAlarm) return Status::stopped;
+    if (why == reason::kUser || why == reason::kAlarm || why == reason::kPauseLimit) return Status::stopped;
     if (why == reason::kTimeLimit) return Status::timed_out;
     if (why == reason::kAtMost) return Status::completed;
     if (!why.empty()) return Status::failed;
@@ -65,6 +65,7 @@ void conclude(Job& job, const Ending& ending) {
     if (ending.peak_memory_bytes > 0) job.peak_memory_bytes = ending.peak_memory_bytes;
     if (ending.cpu_ms > 0) job.cpu_ms = ending.cpu_ms;
     job.ended = ending.time;
+    if (present_pause(job.pauses)) job.pauses.back().until = ending.time;
     job.status = status_for(why, ending);
     job.reason = why;
     if (why.empty() && job.status == Status::failed)

@@ -11,6 +11,7 @@
 
 #include "coordinator/domain/alarms/alarm.hpp"
 #include "coordinator/domain/jobs/needs.hpp"
+#include "coordinator/domain/jobs/pause.hpp"
 #include "shared/base/clock.hpp"
 #include "shared/base/ids.hpp"
 
@@ -30,6 +31,7 @@ bool is_active(Status status);
 namespace reason {
 inline constexpr std::string_view kUser = "user";
 inline constexpr std::string_view kTimeLimit = "time_limit";
+inline constexpr std::string_view kPauseLimit = "pause_limit";
 inline constexpr std::string_view kOutOfMemory = "out_of_memory";
 inline constexpr std::string_view kDiskLimit = "disk_limit";
 inline constexpr std::string_view kExitStatus = "exit_status";
@@ -106,6 +108,7 @@ struct Job {
     UtcMillis not_before;     ///< "run at"
     bool is_held = false;     ///< waits until it is released
     std::string stop_reason;  ///< a stop was asked for: why
+    std::vector<Pause> pauses;
     LeaseId lease;
     std::string runtime;  ///< "runc 1.1.5+ds1"
     std::optional<int> exit_code;
@@ -139,6 +142,8 @@ namespace event {
 inline constexpr std::string_view kHeld = "held";
 inline constexpr std::string_view kReleased = "released";
 inline constexpr std::string_view kNote = "note";
+inline constexpr std::string_view kPaused = "paused";
+inline constexpr std::string_view kResumed = "resumed";
 inline constexpr std::string_view kLabelled = "labelled";    ///< tags or note were changed
 inline constexpr std::string_view kRestarted = "restarted";  ///< another one was started after it
 inline constexpr std::string_view kAlarm = "alarm";          ///< of its device, while it ran

@@ -66,6 +66,15 @@ Task<Result<void>> Leases::grant(LeaseId id) {
     co_return granted;
 }
 
+Task<void> Leases::set_time(LeaseId id, std::chrono::milliseconds time) {
+    Lease* const found = find(id);
+    if (!found || found->is_ending || found->ended || found->expires == found->granted + time) co_return;
+    found->expires = found->granted + time;
+    Lease lease = *found;
+    auto stored = co_await store_.update_lease(std::move(lease));
+    if (!stored) spdlog::error("can't store when the lease of {} expires: {}", id.value, stored.error().to_string());
+}
+
 Task<Result<void>> Leases::release(LeaseId id, std::string reason) {
     Lease* const found = find(id);
     if (!found) co_return Result<void>{};

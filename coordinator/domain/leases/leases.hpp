@@ -33,6 +33,8 @@ class Leases {
     void forget(const LeaseId& id);
     /// Tells the node's agent that this lease controls the device. Error unavailable, timed_out.
     Task<Result<void>> grant(LeaseId id);
+    /// Lets it expire that long after it was granted, and stores that; what has ended stays so.
+    Task<void> set_time(LeaseId id, std::chrono::milliseconds time);
     /// Ends the lease: the node makes the device safe, the end is stored. When the node can't be reached its own
     /// dead-man does it. Releasing what has ended is fine.
     Task<Result<void>> release(LeaseId id, std::string reason);

@@ -53,6 +53,11 @@ TEST(CommandLine, ReadsTheOtherCommands) {
     EXPECT_EQ(std::get<ResultsCommand>(parse({"results", "x", "-o", "f.zip"})->command).to, "f.zip");
     EXPECT_EQ(std::get<VerifyCommand>(parse({"results", "verify", "x"})->command).what, "x");
     EXPECT_EQ(std::get<StopCommand>(parse({"stop", "x"})->command).id, "x");
+    EXPECT_FALSE(std::get<PauseCommand>(parse({"pause", "x"})->command).makes_safe);
+    const auto pause = std::get<PauseCommand>(parse({"pause", "x", "--safe", "--reason", "foam"})->command);
+    EXPECT_TRUE(pause.makes_safe);
+    EXPECT_EQ(pause.id + pause.reason, "xfoam");
+    EXPECT_EQ(std::get<ResumeCommand>(parse({"resume", "x"})->command).id, "x");
     EXPECT_EQ(std::get<ReadCommand>(parse({"read"})->command).device, "");
     const auto set = parse({"set", "a/b", "stirrer=40", "led=on"});
     EXPECT_EQ(std::get<SetCommand>(set->command).assignments, (std::vector<std::string>{"stirrer=40", "led=on"}));

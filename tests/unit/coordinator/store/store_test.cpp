@@ -148,6 +148,40 @@ TEST_F(Store, GivesAJobBackAsItWasAfterARestart) {
     EXPECT_EQ(read.exit_code, std::nullopt);
 }
 
+TEST_F(Store, KeepsTheLastPauseOfAJobWithEachOfItsChanges) {
+    jobs::Job job = some_job("j1");
+    const auto paused = [](std::int64_t since, std::optional<UtcMillis> until) {
+        return jobs::Pause{UtcMillis{since}, until, jobs::Actuators::safe, "user:ada", "foam"};
+    };
+    {
+        const auto writer = open();
+        JobStore store(*writer);
+        ASSERT_TRUE(run(store.insert(job, some_event("queued"))));
+        ASSERT_TRUE(run(store.insert(some_job("j2"), some_event("queued"))));
+        job.pauses = {paused(10, {})};
+        ASSERT_TRUE(run(store.update(job, some_event("paused"))));
+        job.pauses.back().until = UtcMillis{20};
+        ASSERT_TRUE(run(store.update(job, some_event("resumed"))));
+        job.pauses.push_back(paused(30, {}));
+        ASSERT_TRUE(run(store.update(job, some_event("paused"))));
+    }
+    const auto writer = open();
+    JobStore store(*writer);
+    const auto loaded = run(store.load());
+    ASSERT_TRUE(loaded) << loaded.error().to_string();
+    ASSERT_EQ(loaded->size(), 2u);
+    const auto& pauses = loaded->at(0).pauses;
+    ASSERT_EQ(pauses.size(), 2u);
+    EXPECT_EQ(pauses[0].until, UtcMillis{20});
+    EXPECT_EQ(pauses[1].since, UtcMillis{30});
+    EXPECT_FALSE(pauses[1].until);
+    EXPECT_EQ(pauses[1].actuators, jobs::Actuators::safe);
+    EXPECT_EQ(pauses[1].who + pauses[1].reason, "user:adafoam");
+    EXPECT_TRUE(loaded->at(1).pauses.empty());
+    ASSERT_TRUE(run(store.remove(JobId{"j1"})));
+    EXPECT_EQ(run(store.load())->size(), 1u);
+}
+
 TEST_F(Store, TakesAJobAndItsLeaseTogetherOrNotAtAll) {
     const auto writer = open();
     JobStore store(*writer);
