@@ -28,6 +28,7 @@ class FakeHub:
         self.notes = []  # (experiment, text)
         self.inputs = {}  # SHA-256 → bytes
         self.uploads = 0
+        self.pauses = []  # of the caller
         self.requests = []  # (method, path)
         self.connections = 0
         self.lose_answers = 0  # executes, then resets the connection
@@ -293,6 +294,9 @@ class _Handler(BaseHTTPRequestHandler):
         if path[1:] == ["notes"]:
             self.hub.notes.append((path[0], body["text"]))
             return {"message": "noted"}
+        if path[1:] == ["pauses"] and path[0] == self.hub.caller["job_id"]:
+            ended = [pause["until"] - pause["since"] for pause in self.hub.pauses if pause["until"]]
+            return {"is_paused": len(ended) < len(self.hub.pauses), "paused_ms": sum(ended), "pauses": self.hub.pauses}
         if path[0] not in known:
             raise Refused(404, "not_found", f"no experiment {path[0]}")
         if method == "DELETE":

@@ -94,6 +94,9 @@ class Guides(ScriptTest):
     def test_writing_scripts(self):
         self.check_guide("writing-scripts.md")
 
+    def test_pausing(self):
+        self.check_guide("pausing.md")
+
     def test_coming_from_bioreactor_hub(self):
         self.check_guide("coming-from-bioreactor-hub.md")
 

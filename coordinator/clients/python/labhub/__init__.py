@@ -35,6 +35,7 @@ from .errors import (
     Unavailable,
 )
 from .hub import Hub, alarms, connect, note, query, series
+from .pausing import Pause, paused_for, pauses
 from .stream import Sample
 from .vessel import Metric, Vessel, vessel
 
@@ -61,6 +62,7 @@ __all__ = [
     "NotFound",
     "OutOfRange",
     "Params",
+    "Pause",
     "Sample",
     "TimedOut",
     "TooLarge",
@@ -74,6 +76,8 @@ __all__ = [
     "experiment",
     "note",
     "params",
+    "paused_for",
+    "pauses",
     "query",
     "series",
     "sleep",

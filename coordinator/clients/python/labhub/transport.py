@@ -149,14 +149,16 @@ class Transport:
         self._drop()
 
     def _exchange(self, request: _Request, retry_for: float) -> Answer:
-        started = time.monotonic()
+        waited = 0.0
         pause = _FIRST_PAUSE
         waiting = False
         while True:
             was_open = request.repeatable and self._current() is not None
+            began = time.monotonic()
             try:
                 answer = self._attempt(request)
             except _NoAnswer as fault:
+                waited += _awake_since(began, request.timeout + CONNECT_TIMEOUT)
                 if fault.sent and not request.repeatable:
                     raise errors.Unavailable(
                         f"{request.method} {self.url}: the connection was lost before the answer ({fault})",
@@ -164,20 +166,23 @@ class Transport:
                     ) from fault.cause
                 if was_open:
                     continue  # the hub closed an idle connection: a new one says whether it is there
-                if time.monotonic() - started + pause > retry_for or _is_final(fault.cause):
-                    raise self._unavailable(fault, time.monotonic() - started) from fault.cause
-                if not waiting and time.monotonic() - started >= QUIET_FOR:
+                if waited + pause > retry_for or _is_final(fault.cause):
+                    raise self._unavailable(fault, waited) from fault.cause
+                if not waiting and waited >= QUIET_FOR:
                     _log.warning("labhub: no answer from %s (%s); waiting up to %.0f s", self.url, fault, retry_for)
                     waiting = True
             else:
+                waited += _awake_since(began, request.timeout + CONNECT_TIMEOUT)
                 asked = _retry_after(answer)
-                left = min(self.patience, retry_for) - (time.monotonic() - started)
+                left = min(self.patience, retry_for) - waited
                 if answer.status not in (429, 503) or max(pause, asked) > left:
                     if waiting:
-                        _log.warning("labhub: %s is back after %.1f s", self.url, time.monotonic() - started)
+                        _log.warning("labhub: %s is back after %.1f s", self.url, waited)
                     return answer
                 pause = max(pause, asked)
+            began = time.monotonic()
             time.sleep(pause * random.uniform(0.7, 1.0))
+            waited += _awake_since(began, pause + QUIET_FOR)
             pause = min(pause * 1.6, _LONGEST_PAUSE)
 
     def _attempt(self, request: _Request) -> Answer:
@@ -248,6 +253,11 @@ def _receive(response: http.client.HTTPResponse, sink: Optional[BinaryIO]) -> An
     if len(body) > MAX_ANSWER:
         raise errors.TooLarge(f"the hub's answer is longer than {MAX_ANSWER} bytes", "ask for less at a time")
     return Answer(response.status, headers, body)
+
+
+def _awake_since(began: float, longest: float) -> float:
+    """Seconds since then, for patience: what took longer than it can was spent frozen, by a pause of the experiment."""
+    return min(time.monotonic() - began, longest)
 
 
 def _retry_after(answer: Answer) -> float:
