@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A walk at random through everything that can be asked of a lab and done to it: submissions, stops, holds, pauses, notes,
-settings by hand, clean-ups; kills of the coordinator, of runners, scripts, agents and the broker, and freezes that outlast
+"""A walk at random through everything that can be asked of a lab and done to it: submissions, stops, holds, pauses of the queue and of
+experiments, notes, settings by hand, clean-ups; kills of the coordinator, of runners, scripts, agents and the broker, and freezes that outlast
 a lease. What the hub said yes to is a promise; after every few steps it and the rules of model_rules.py are checked.
 
     tests/e2e/model.py --steps 3000 --seed 5
@@ -46,7 +46,7 @@ KINDS = {
     "forks twice": (HEAD + "import time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(600)\n    os._exit(0)\nos.wait()\n", {"time_limit": "20s"}, FREE, 3),
     "is stubborn": (HEAD + "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(1)\n", {"time_limit": "1s"}, ("timed_out", "time_limit"), 2),
 }
-STEPS = {"submit": 34, "stop": 11, "stop_twice": 4, "delete": 3, "hold": 5, "release": 6, "pause": 1.5, "resume": 3, "note": 5, "clean_up": 1, "set_by_hand": 5, "look": 10,
+STEPS = {"submit": 34, "stop": 11, "stop_twice": 4, "delete": 3, "hold": 5, "release": 6, "pause": 1.5, "resume": 3, "freeze": 9, "thaw": 7, "note": 5, "clean_up": 1, "set_by_hand": 5, "look": 10,
          "wait": 8, "kill_coordinator": 1.2, "kill_amid_request": 2, "kill_runner": 3, "kill_script": 3, "kill_agent": 1.2, "kill_broker": 0.6, "freeze_agent": 0.8,
          "freeze_coordinator": 0.4}
 
@@ -237,6 +237,20 @@ class Walk:
             self.rules.paused[1] = time.time() * 1000
         self.ask("POST", "/api/queue/resume")
 
+    def freeze(self):
+        """Pauses an experiment; one with its vessel safe must leave that alone from the answer on."""
+        running = [job for job in self.open_jobs() if job.last == "running"]
+        if job := self.chance.choice(running) if running else self.any_job():
+            actuators = self.chance.choice(["hold", "safe"])
+            if self.ask("POST", f"/api/experiments/{job.id}/pause", {"actuators": actuators})[0] == "yes" and actuators == "safe":
+                self.rules.safe_pauses.append([job, time.time(), None])
+
+    def thaw(self, job=None):
+        paused = [job for job in self.open_jobs() if job.is_paused]
+        if job := job or (self.chance.choice(paused) if paused else self.any_job()):
+            self.rules.may_go_on(job)
+            self.ask("POST", f"/api/experiments/{job.id}/resume")
+
     def note(self):
         if job := self.any_job():
             text = f"note at step {self.rules.step}"
@@ -300,7 +314,7 @@ class Walk:
         if "coordinator" not in self.lab.processes:
             return
         job = self.any_job()
-        what = self.chance.choice(["start", "start", "start", *(["stop", "release", "notes"] if job else []), "pause", "resume", "clean up"])
+        what = self.chance.choice(["start", "start", "start", *(["stop", "release", "notes", "freeze", "freeze", "thaw"] if job else []), "pause", "resume", "clean up"])
         self.done[f"kill amid {what}"] += 1
         path, body = f"/api/experiments/{job.id if job else ''}/{what}", {}
         if what == "start":
@@ -312,6 +326,11 @@ class Walk:
             job.held = False
         elif what == "notes":
             body = {"text": "cut"}
+        elif what == "freeze":
+            path, body = f"/api/experiments/{job.id}/pause", {"actuators": self.chance.choice(["hold", "safe"])}
+        elif what == "thaw":
+            self.rules.may_go_on(job)
+            path = f"/api/experiments/{job.id}/resume"
         elif what == "clean up":
             self.check()
             path = CLEAN_UP
@@ -397,7 +416,10 @@ class Walk:
         for job in self.open_jobs():
             job.held = False
             self.ask("POST", f"/api/experiments/{job.id}/release", {})
-            if self.chance.random() < 0.5:
+            is_stopped = self.chance.random() < 0.5
+            if not is_stopped:
+                self.thaw(job)
+            if is_stopped:
                 job.stop_asked = True
                 self.ask("POST", f"/api/experiments/{job.id}/stop")
         try:

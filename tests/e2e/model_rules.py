@@ -38,6 +38,7 @@ class Known:
     is_checked: bool = False
     stop_asked: bool = False
     held: bool = False  # surely
+    is_paused: bool = False  # by the events
     run_at_ms: int = 0
     notes: list = dataclasses.field(default_factory=list)  # promised
     faults: set = dataclasses.field(default_factory=set)
@@ -56,6 +57,7 @@ class Rules:
         self.down = collections.defaultdict(list)  # program → [from, to] s
         self.lingering = {}  # (pid, start) → since when it is one too many
         self.cgroups, self.endings = set(), collections.Counter()
+        self.safe_pauses = []  # [job, from, to] s within which its vessel is promised to be safe
         self.wires, self.unsafe_count = {}, 0  # how far the simulators' logs are read
 
     def breach(self, key, text):
@@ -109,6 +111,11 @@ class Rules:
         if kind in ("held", "released"):
             if job.last != "queued":
                 self.breach((kind, job.id), f"{job.id} was {kind} while {job.last}")
+            return
+        if kind in ("paused", "resumed"):
+            if job.last != "running" or (kind == "resumed" and not job.is_paused):
+                self.breach((kind, job.id), f"{job.id} was {kind} while {job.last}, paused: {job.is_paused}")
+            job.is_paused = kind == "paused"
             return
         if kind not in ARROWS.get(job.last, set()):
             self.breach(("arrow", job.id), f"{job.id} went from {job.last} to {kind}: {event}")
@@ -239,6 +246,11 @@ class Rules:
         if self.is_down(program):
             self.down[program][-1][1] = time.time()
 
+    def may_go_on(self, job):
+        for promise in self.safe_pauses:
+            if promise[0] is job:
+                promise[2] = promise[2] or time.time()
+
     def is_down(self, program):
         return bool(self.down[program]) and self.down[program][-1][1] is None
 
@@ -249,13 +261,24 @@ class Rules:
             allowed = [(lease["granted_ms"] / 1000 - 0.1, (lease["ended_ms"] / 1000 if lease["ended_ms"] else time.time()) + late)
                        for lease in leases if lease["device"] == device]
             by_hand = [(since, until + self.manual_hold + late) for since, until in self.manual[device]]
+            promised = list(self.promised_safe(device, leases))
             for since, until in self.newly_unsafe(node):
+                for a, b in promised:
+                    self.check_apart(device, since, until, a, b, "its experiment was paused with its vessel safe", [])
                 for a, b in without(since, until, allowed + by_hand):
                     self.breach(("unsafe", device, a), f"{device} was not safe without a lease, {a:.3f} to {b:.3f}")
                 for a, b in self.down[f"agent {node}"]:
                     self.check_apart(device, since, until, a + late, b, "its agent was away", [])
                 for a, b in self.down["coordinator"]:
                     self.check_apart(device, since, until, a + self.lease_ttl + late, b, "the coordinator was away", by_hand)
+
+    def promised_safe(self, device, leases):
+        """Until the experiment may go on, or its lease is over and the next one may have the device."""
+        ends = {lease.get("holder"): lease["ended_ms"] / 1000 for lease in leases if lease["ended_ms"]}
+        for job, since, until in self.safe_pauses:
+            end = ends.get(f"job:{job.id}")
+            if job.device == device:
+                yield since, min(until or time.time(), end or time.time())
 
     def check_apart(self, device, since, until, a, b, why, but):
         a, b = max(a, since), min(b or time.time(), until)

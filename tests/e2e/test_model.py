@@ -45,6 +45,15 @@ class PlantedBreaches(unittest.TestCase):
         self.happens("queued", "held", "released", "preparing", "queued", "preparing", "running", "stopping", "note", "completed")
         self.assert_breached()
 
+    def test_pauses_of_what_does_not_run_and_resumes_of_what_was_not_paused(self):
+        self.happens("queued", "preparing", "running", "paused", "paused", "resumed", "paused", "stopping")
+        self.assert_breached()
+        self.happens("paused", "stopped")
+        self.assert_breached("was paused while stopping")
+        self.rules.known["planted-1"] = Known("planted-1", "trivial", FREE, "sim-1/vessel", True)
+        self.happens("queued", "preparing", "running", "resumed")
+        self.assert_breached("was paused while stopping", "was resumed while running")
+
     def test_second_end(self):
         self.happens("queued", "preparing", "running", "stopping", "completed", "failed")
         self.assert_breached("went from completed to failed", "ended 2 times")
@@ -92,6 +101,18 @@ class PlantedBreaches(unittest.TestCase):
         self.drive((now - 60, 50), (now - 30, 0))
         self.rules.check_vessels([lease])
         self.assert_breached("while its agent was away")
+
+    def test_vessel_that_is_driven_while_it_is_promised_to_be_safe(self):
+        now = time.time()
+        lease = {"device": "sim-1/vessel", "holder": "job:planted-1", "granted_ms": (now - 100) * 1000, "ended_ms": None}
+        self.rules.safe_pauses = [[self.job, now - 50, now - 20]]
+        self.drive((now - 60, 50), (now - 51, 0), (now - 19, 50), (now - 18, 0))
+        self.rules.check_vessels([lease])
+        self.assert_breached()
+        self.drive((now - 10, 50), (now - 9, 0))
+        self.rules.safe_pauses = [[self.job, now - 15, None]]
+        self.rules.check_vessels([lease])
+        self.assert_breached("while its experiment was paused")
 
     def test_intervals(self):
         self.assertEqual(list(without(0, 10, [(2, 3), (1, 2.5), (8, 20)])), [(0, 1), (3, 8)])
