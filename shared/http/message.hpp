@@ -48,7 +48,8 @@ struct Request {
 /// A file sent as the body, without holding it in memory.
 struct FileBody {
     std::filesystem::path path;
-    bool delete_after = false;  ///< removed when the response has ended, however it ended
+    bool delete_after = false;           ///< removed when the response has ended, however it ended
+    std::function<void()> on_sent = {};  ///< called when its last byte was handed to the kernel; not for HEAD
 };
 
 /// A body made while it is sent. `next` gives the next piece; an empty one ends it, an error cuts the connection off so

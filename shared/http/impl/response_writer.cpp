@@ -103,6 +103,7 @@ Task<bool> write_file_body(std::shared_ptr<Connection> connection, Response resp
         at += static_cast<std::uint64_t>(got);
         sent = co_await write_bytes(connection, std::move(piece), frame.write_time);
     }
+    if (sent && body.on_sent) body.on_sent();
     co_return sent;
 }
 

@@ -108,6 +108,25 @@ TEST(Server, SendsAFileAndRemovesItAfterwards) {
     }
 }
 
+TEST(Server, TellsWhenAFileWasSentToItsEnd) {
+    const auto path = temporary_file(30'000'000);
+    auto sent = std::make_shared<std::atomic<int>>(0);
+    auto send_file = [path, sent](Request) -> Task<Response> {
+        Response response;
+        response.body = FileBody{path, false, [sent] { ++*sent; }};
+        co_return response;
+    };
+    {
+        ServerThread server(send_file);
+        EXPECT_EQ(output_of("curl -s -I -o /dev/null " + server.url() + "/file"), "\n[0]");
+        (void)output_of("curl -s " + server.url() + "/file | head -c 1000 > /dev/null");
+        EXPECT_EQ(sent->load(), 0) << "a part of it was taken for all";
+        EXPECT_EQ(output_of("curl -s " + server.url() + "/file | wc -c"), "30000000\n\n[0]");
+        EXPECT_TRUE(server.wait_until([&](const auto&) { return sent->load() == 1; }));
+    }
+    std::filesystem::remove(path);
+}
+
 StreamBody counting_to(int last, bool fail_then) {
     auto count = std::make_shared<int>(0);
     auto next = [count, last, fail_then]() -> Task<Result<std::string>> {
