@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import time
 import unittest
+import zipfile
 
 from lab import BIN, FINAL, Lab, wait_for
 
@@ -17,6 +18,15 @@ with open("big.bin", "wb") as f:
         f.write(os.urandom(1 << 20))
 with open("größe, 100%.csv", "w") as f:
     f.write("a,b\\n")
+"""
+
+
+HUGE_BYTES = 3 << 30
+HUGE = f"""
+with open("huge.bin", "wb") as f:
+    f.truncate({HUGE_BYTES})
+    f.seek({HUGE_BYTES} - 5)
+    f.write(b"end.\\n")
 """
 
 
@@ -61,6 +71,26 @@ class Results(unittest.TestCase):
         listed = {entity["@id"]: entity for entity in crate["@graph"]}
         self.assertEqual(listed["output/big.bin"]["contentSize"], str(LARGE))
         self.assertIn("output/gr%C3%B6%C3%9Fe%2C%20100%25.csv", listed)
+
+    def test_a_result_of_gigabytes_is_packed_while_commands_are_served(self):
+        lab = self.lab
+        job = lab.submit(HUGE, device="sim-1/vessel", output_limit="4g")
+        wait_for("the packing", lambda: (lab.job_folder(job) / "results.zip.tmp").exists() or lab.experiment(job)["status"] in FINAL, 600)
+        before, took = self.peak_memory(), []
+        while lab.experiment(job)["status"] not in FINAL:
+            asked = time.monotonic()
+            applied = lab.request("POST", "/api/devices/sim-2/vessel/set", {"values": {"stirrer": 10 + len(took) % 50}})["applied"]
+            took.append(time.monotonic() - asked)
+            self.assertEqual(applied[0]["value"], 10 + (len(took) - 1) % 50)
+        lab.request("POST", "/api/devices/sim-2/vessel/hold", {})
+        took.sort()
+        print(f"{HUGE_BYTES >> 20} MiB packed: {len(took)} commands meanwhile, half of them within {took[len(took) // 2] * 1000:.0f} ms, the slowest {took[-1] * 1000:.0f} ms")
+        self.assertEqual(lab.wait_end(job)["status"], "completed", lab.logs(job))
+        self.assertGreater(len(took), 20, "commands were not served while it was packed")
+        self.assertLess(took[-1], 5, "a command was held up for longer than its deadline")
+        self.assertLess(self.peak_memory() - before, 100 << 20, "memory grows with the outputs")
+        with zipfile.ZipFile(lab.job_folder(job) / "results.zip") as archive:
+            self.assertEqual(archive.getinfo("output/huge.bin").file_size, HUGE_BYTES)
 
     def test_a_result_is_verified_as_it_comes_from_the_hub_and_as_it_was_kept(self):
         lab = self.lab
