@@ -11,6 +11,7 @@
 #include "coordinator/domain/fleet/fleet.hpp"
 #include "coordinator/domain/images/images.hpp"
 #include "coordinator/domain/jobs/engine.hpp"
+#include "coordinator/domain/jobs/results_retention.hpp"
 #include "coordinator/domain/leases/leases.hpp"
 #include "coordinator/domain/reservations/reservations.hpp"
 #include "coordinator/domain/telemetry/export.hpp"
@@ -53,6 +54,7 @@ struct Services {
     jobs::Engine& jobs;
     reservations::Reservations& reservations;
     jobs::Results& results;
+    const jobs::Retention& retention;
     images::Images& images;
     jobs::Inputs& inputs;
     telemetry::Recorder& recorder;

@@ -63,6 +63,22 @@ void add_job_gauges(const Services& services, std::vector<Metrics::Reading>& now
         now.push_back({"labhub_jobs", "Experiments by status", false, "status", std::string(status), count});
 }
 
+void add_result_gauges(const Services& services, std::vector<Metrics::Reading>& now) {
+    const auto& report = services.retention.report();
+    const auto add = [&](std::string name, std::string help, bool is_counter, std::int64_t value) {
+        now.push_back({std::move(name), std::move(help), is_counter, "", "", static_cast<double>(value)});
+    };
+    add("labhub_results", "Results that are there", false, report.results);
+    add("labhub_results_bytes", "Bytes of those on the disk", false, report.bytes);
+    add("labhub_results_free_bytes", "Bytes that are free on their file system", false, report.free);
+    add("labhub_results_removed_total", "Results that retention removed since the start", true, report.removed_total);
+    add("labhub_results_retention_failing", "1 while retention can't do what its rules say", false,
+        report.problem.empty() ? 0 : 1);
+    if (report.last_run)
+        add("labhub_results_retention_last_run_seconds", "When retention last ran, in seconds since 1970", false,
+            report.last_run->count / 1000);
+}
+
 void add_broker_gauges(const Services& services, std::vector<Metrics::Reading>& now) {
     const auto& broker = services.broker.status();
     now.push_back(
@@ -175,6 +191,7 @@ Task<Result<http::Response>> get_metrics(Services& services, Call, Nothing) {
     add_node_gauges(services, now);
     add_node_conditions(services, now);
     add_job_gauges(services, now);
+    add_result_gauges(services, now);
     add_broker_gauges(services, now);
     add_alarm_gauges(services, now);
     add_ingest_counters(services, now);

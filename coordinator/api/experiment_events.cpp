@@ -23,12 +23,13 @@ BOOST_DESCRIBE_STRUCT(EventsReply, (), (events))
 }  // namespace
 template <>
 struct MemberDocs<EventBody> {
-    static constexpr MemberDoc list[] = {{"number", "rising; ask with after=NUMBER for what came since"},
-                                         {"kind",
-                                          "a status, held, released, paused, resumed, note, labelled (tags or note changed), "
-                                          "restarted (another one was started after it), alarm (of its device) or "
-                                          "command_refused"},
-                                         {"who", "user:NAME or job:ID; empty: the hub itself"}};
+    static constexpr MemberDoc list[] = {
+        {"number", "rising; ask with after=NUMBER for what came since"},
+        {"kind",
+         "a status, held, released, paused, resumed, kept, results_removed, note, labelled (tags or note changed), "
+         "restarted (another one was started after it), alarm (of its device) or "
+         "command_refused"},
+        {"who", "user:NAME or job:ID; empty: the hub itself"}};
 };
 /// Who may see whose record: a script its own experiment's, a person everybody's.
 Result<JobId> job_of(const Call& call) {

@@ -184,6 +184,8 @@ Result<http::Response> stream_logs(Services& services, const Call& call, const J
 Task<Result<http::Response>> get_logs(Services& services, Call call, Nothing) {
     auto job = services.jobs.find(JobId{call.path["id"]});
     if (!job) co_return std::move(job).error();
+    auto there = services.jobs.check_results((*job)->id);
+    if (!there) co_return std::move(there).error();
     if (wants_event_stream(call.request)) co_return stream_logs(services, call, (*job)->id);
     auto reply = logs_of(services, call, **job);
     if (!reply) co_return std::move(reply).error();

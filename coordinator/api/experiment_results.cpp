@@ -52,6 +52,8 @@ Task<Result<Asked>> asked_of(Services& services, Call call) {
     if (!wants_partial) co_return std::move(wants_partial).error();
     auto job = services.jobs.find(JobId{call.path["id"]});
     if (!job) co_return std::move(job).error();
+    auto there = services.jobs.check_results((*job)->id);
+    if (!there) co_return std::move(there).error();
     Asked asked;
     asked.job = **job;
     if (!*wants_partial || is_final(asked.job.status)) co_return asked;
@@ -121,7 +123,10 @@ Task<Result<http::Response>> download(Services& services, Call call, Nothing) {
         co_return gone;
     }
     const std::string zip_name = id.value + (asked->partial ? "-partial.zip" : "-results.zip");
-    co_return file_response(zip, "application/zip", "filename=\"" + zip_name + "\"");
+    auto response = file_response(zip, "application/zip", "filename=\"" + zip_name + "\"");
+    if (!asked->partial)
+        std::get<http::FileBody>(response.body).on_sent = [&jobs = services.jobs, id] { jobs.note_downloaded(id); };
+    co_return response;
 }
 
 struct MessageReply {
@@ -131,9 +136,10 @@ BOOST_DESCRIBE_STRUCT(MessageReply, (), (message))
 
 Task<Result<MessageReply>> remove(Services& services, Call call, Nothing) {
     JobId id{call.path["id"]};
-    auto removed = co_await services.jobs.remove(std::move(id));
+    const std::string who = call.caller.principal();
+    auto removed = co_await services.jobs.remove_results(std::move(id), "removed by " + who, who);
     if (!removed) co_return std::move(removed).error();
-    co_return MessageReply{"experiment " + call.path["id"] + " is deleted, with its results"};
+    co_return MessageReply{"experiment " + call.path["id"] + " has no files any more; what happened to it stays"};
 }
 
 }  // namespace
@@ -149,9 +155,10 @@ void add_experiment_results(std::vector<Operation>& list) {
         experiment_row("GET", "/{id}/results", "getResults", "What an experiment has left so far", {partial}),
         &get_results));
     list.push_back(with_handler(std::move(zip), &download));
-    list.push_back(with_handler(experiment_row("DELETE", "/{id}/results", "deleteResults",
-                                               "Delete an experiment that has ended, with its results"),
-                                &remove));
+    list.push_back(with_handler(
+        experiment_row("DELETE", "/{id}/results", "deleteResults",
+                       "Delete the files of an experiment that has ended; the record of what happened to it stays"),
+        &remove));
 }
 
 }  // namespace labhub::coordinator::api

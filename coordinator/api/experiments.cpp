@@ -1,9 +1,9 @@
 // Starting, looking at and stopping experiments.
 #include "coordinator/api/experiments.hpp"
 
-#include "coordinator/api/experiment_pause.hpp"
 #include <algorithm>
 #include <limits>
+#include "coordinator/api/experiment_pause.hpp"
 
 #include "coordinator/api/caller_role.hpp"
 #include "coordinator/api/experiment_request.hpp"
@@ -111,7 +111,7 @@ struct Experiment {
     std::optional<std::int64_t> dry_run_ms, dry_run_limit_ms;
     std::optional<std::int64_t> run_at, queue_position, expected_start;
     std::optional<std::string> waits_because;
-    std::optional<std::int64_t> peak_memory_bytes, cpu_ms;
+    std::optional<std::int64_t> peak_memory_bytes, cpu_ms, results_removed_at;
     boost::json::value params;
     std::vector<InputView> inputs;
     std::vector<std::string> tags;
@@ -122,15 +122,16 @@ BOOST_DESCRIBE_STRUCT(Experiment, (),
                       (experiment_id, status, reason, message, device, needs, requested_by, image, image_digest,
                        exit_code, signal, created_at, started_at, ended_at, time_limit_ms, memory_bytes, priority,
                        is_held, is_paused, pause, paused_ms, run_at, queue_position, expected_start, waits_because,
-                       peak_memory_bytes, cpu_ms,
-                       params, inputs, tags, note, restarted_from, dry_run, dry_run_ms, dry_run_limit_ms))
+                       peak_memory_bytes, cpu_ms, results_removed_at, params, inputs, tags, note, restarted_from,
+                       dry_run, dry_run_ms, dry_run_limit_ms))
 }  // namespace
 template <>
 struct MemberDocs<Experiment> {
     static constexpr MemberDoc list[] = {
         {"status", "queued, preparing, running, stopping, completed, failed, stopped or timed_out"},
         {"reason",
-         "why it ended: user, time_limit, pause_limit, out_of_memory, disk_limit, exit_status, signal, node_lost, lease_lost, "
+         "why it ended: user, time_limit, pause_limit, out_of_memory, disk_limit, exit_status, signal, node_lost, "
+         "lease_lost, "
          "runner_lost, sandbox_failed or alarm; at_most, twin_lost, too_long or interrupted of a dry run; empty "
          "otherwise"},
         {"device", "node/device; empty while it is not chosen"},
@@ -146,6 +147,7 @@ struct MemberDocs<Experiment> {
          "when it starts at the latest, if all before it take their whole time limit and nobody comes "
          "in between; null where nobody can tell"},
         {"waits_because", "one sentence; null when it isn't queued"},
+        {"results_removed_at", "null while its files are there; GET /api/results says why they went"},
         {"params", "what the script finds in labhub.params"},
         {"inputs", "files in /app/input"},
         {"restarted_from", "the experiment it was started again from; null: none"},
@@ -194,6 +196,7 @@ Experiment describe(const Services& services, const jobs::Job& job) {
     if (const auto progress = services.jobs.dry_run_progress(job.id)) shown.dry_run_ms = progress->elapsed.count();
     shown.peak_memory_bytes = job.peak_memory_bytes;
     shown.cpu_ms = job.cpu_ms;
+    shown.results_removed_at = millis(job.result.removed);
     shown.params = job.params;
     for (const auto& input : job.inputs) shown.inputs.push_back({input.name, input.size, input.sha256});
     shown.tags = job.labels.tags;

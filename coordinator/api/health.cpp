@@ -48,6 +48,8 @@ Task<Result<Health>> get_health(Services& services, Call, Nothing) {
         reply.degraded.push_back({"telemetry store", counts.failure});
     if (const auto store = services.telemetry_store.statistics(); !store.failure.empty())
         reply.degraded.push_back({"telemetry store", store.failure});
+    if (const auto& problem = services.retention.report().problem; !problem.empty())
+        reply.degraded.push_back({"results", problem});
     if (const auto& problem = services.alarms.journal().problem(); !problem.empty())
         reply.degraded.push_back({"alarm history", problem});
     for (const auto& channel : services.notifier.state())

@@ -26,7 +26,7 @@ void add_maintenance(std::vector<Operation>& list) {
                                "/api/maintenance/cleanup",
                                "cleanUp",
                                "maintenance",
-                               "Delete ended experiments with their results",
+                               "Delete ended experiments with their results and records, but pinned ones",
                                Access::admin,
                                {{"max_age_hours", "those that ended longer ago than this; 24 when left out"}},
                                {},

@@ -15,6 +15,7 @@ std::vector<Operation> all_operations() {
     add_hardware(list);
     add_experiments(list);
     add_inputs(list);
+    add_stored_results(list);
     add_queue(list);
     add_reservations(list);
     add_containers(list);

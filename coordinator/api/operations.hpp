@@ -12,6 +12,7 @@ void add_hardware(std::vector<Operation>& list);
 void add_alarms(std::vector<Operation>& list);
 void add_experiments(std::vector<Operation>& list);
 void add_inputs(std::vector<Operation>& list);
+void add_stored_results(std::vector<Operation>& list);
 void add_queue(std::vector<Operation>& list);
 void add_reservations(std::vector<Operation>& list);
 void add_containers(std::vector<Operation>& list);

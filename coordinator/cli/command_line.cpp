@@ -177,12 +177,28 @@ class Grammar {
         results->fallthrough();
         CLI::App* const verify = results->add_subcommand("verify", "Checks every file of a result against its sum");
         verify->add_option("RESULT", verify_.what, "An experiment, a results.zip, or the folder of one")->required();
+        const auto word = [this, results](const std::string& name, const std::string& description,
+                                          StoredResultsCommand& filled) {
+            CLI::App* const added = results->add_subcommand(name, description);
+            commands_.emplace_back(added, [&filled](CommandLine& line) { line.command = filled; });
+            return added;
+        };
+        word("list", "What results there are, how large, and when they go and why", results_list_);
+        const auto keep = [&word](const std::string& name, const std::string& description,
+                                  StoredResultsCommand& filled) {
+            word(name, description, filled)
+                ->add_option("ID", std::get<ResultsKeepRequest>(filled).id, "The experiment")
+                ->required();
+        };
+        keep("pin", "Keeps a result, whatever the hub's rules say", results_pin_);
+        keep("unpin", "Keeps it as the hub's rules say", results_unpin_);
+        keep("keep", "Keeps it at least until somebody has downloaded it", results_keep_);
         results->callback([results, id] {
             if (results->get_subcommands().empty() && id->empty()) throw CLI::RequiredError("ID");
         });
         commands_.emplace_back(verify, [this](CommandLine& line) { line.command = verify_; });
         CLI::App* const remove =
-            results->add_subcommand("rm", "Deletes an experiment that has ended, with its results");
+            results->add_subcommand("rm", "Deletes an experiment's files; the record of what happened to it stays");
         remove->add_option("ID", results_remove_.id, "The experiment")->required();
         commands_.emplace_back(remove, [this](CommandLine& line) { line.command = results_remove_; });
     }
@@ -239,6 +255,8 @@ class Grammar {
     ResultsCommand results_;
     VerifyCommand verify_;
     ResultsRemoveCommand results_remove_;
+    StoredResultsCommand results_list_{ResultsListRequest{}}, results_pin_{ResultsKeepRequest{{}, "pinned"}},
+        results_unpin_{ResultsKeepRequest{{}, "usual"}}, results_keep_{ResultsKeepRequest{{}, "until_downloaded"}};
     QueueCommand queue_list_{QueueListRequest{}}, queue_hold_{QueueHoldRequest{{}, true}},
         queue_release_{QueueHoldRequest{{}, false}}, queue_pause_{QueuePauseRequest{}},
         queue_resume_{QueueResumeRequest{}};

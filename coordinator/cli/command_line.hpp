@@ -16,6 +16,7 @@
 #include "coordinator/cli/reservations.hpp"
 #include "coordinator/cli/results.hpp"
 #include "coordinator/cli/run.hpp"
+#include "coordinator/cli/stored_results.hpp"
 #include "coordinator/cli/telemetry.hpp"
 #include "coordinator/cli/up/settings.hpp"
 #include "shared/base/result.hpp"
@@ -55,9 +56,9 @@ struct HoldCommand {
 struct CommandLine {
     /// What to ask the hub, unless `up` is set.
     std::variant<NodesCommand, RunRequest, ExperimentsCommand, TagCommand, CompareCommand, LogsRequest, StopCommand,
-                 PauseCommand, ResumeCommand, ResultsCommand, ResultsRemoveCommand, VerifyCommand, ReadCommand, SetCommand, HoldCommand,
-                 EventsCommand, NoteCommand, QueueCommand, TelemetryCommand, AlarmsCommand, ImagesCommand,
-                 PeopleCommand, ReservationsCommand>
+                 PauseCommand, ResumeCommand, ResultsCommand, StoredResultsCommand, ResultsRemoveCommand, VerifyCommand,
+                 ReadCommand, SetCommand, HoldCommand, EventsCommand, NoteCommand, QueueCommand, TelemetryCommand,
+                 AlarmsCommand, ImagesCommand, PeopleCommand, ReservationsCommand>
         command;
     std::optional<up::Settings> up;
     AccessRequest access;

@@ -34,6 +34,9 @@ struct Start {
     Task<ExitStatus> operator()(const ResultsCommand& results) const {
         return results.is_list ? list_results(context, results) : save_results(context, results);
     }
+    Task<ExitStatus> operator()(const StoredResultsCommand& results) const {
+        return run_stored_results(context, results);
+    }
     Task<ExitStatus> operator()(const ResultsRemoveCommand& remove) const { return remove_results(context, remove.id); }
     Task<ExitStatus> operator()(const VerifyCommand& verify) const { return verify_results(context, verify.what); }
     Task<ExitStatus> operator()(const EventsCommand& events) const {

@@ -12,6 +12,7 @@
 #include "coordinator/daemon/enrolment_watch.hpp"
 #include "coordinator/daemon/groundwork.hpp"
 #include "coordinator/daemon/reservation_wiring.hpp"
+#include "coordinator/domain/jobs/results_retention.hpp"
 #include "coordinator/dry_run/dry_runs.hpp"
 #include "coordinator/ingest/ingest.hpp"
 #include "coordinator/loops/reconcilers.hpp"
@@ -28,6 +29,7 @@ namespace fs = std::filesystem;
 /// A change of the list takes effect after two looks at most, and a moment.
 constexpr std::chrono::seconds kEnrolmentPeriod{2};
 constexpr std::chrono::seconds kImagesPeriod{30};
+constexpr std::chrono::seconds kRetentionPeriod{30};
 constexpr std::chrono::minutes kInputsPeriod{10};
 
 mqtt::ConnectOptions broker_options(const Settings& settings) {
@@ -137,6 +139,7 @@ struct Coordinator::Parts {
                 {[this](const JobId& job, UniqueFd listener) { return sandboxes.open(job, std::move(listener)); },
                  [this](const JobId& job) { sandboxes.close(job); }},
                 dry_run_doors()}),
+          retention(jobs, results, settings.results, clock, pool),
           alarms(executor, std::move(ground.alarms.rules), ground.alarms.channels, std::move(ground.alarms.courier),
                  {alarm_store, fleet, leases, commander, jobs, clock}),
           dry_runs(executor,
@@ -147,9 +150,26 @@ struct Coordinator::Parts {
                     }}),
           reservations(executor, std::move(ground.reservations), std::move(ground.alarms.channels),
                        {reservation_store, command_store, fleet, leases, commander, jobs, alarms.courier(), clock}),
-          services{accounts,   fleet,  leases,   commander, jobs,         reservations.calendar(), results,
-                   images,     inputs, recorder, metrics,   broker_watch, alarms.alarms(),         alarms.notifier(),
-                   *telemetry, live,   exporter, clock,     pool},
+          services{accounts,
+                   fleet,
+                   leases,
+                   commander,
+                   jobs,
+                   reservations.calendar(),
+                   results,
+                   retention,
+                   images,
+                   inputs,
+                   recorder,
+                   metrics,
+                   broker_watch,
+                   alarms.alarms(),
+                   alarms.notifier(),
+                   *telemetry,
+                   live,
+                   exporter,
+                   clock,
+                   pool},
           router(services, api::all_operations()),
           reconcilers(executor, clock),
           stops(executor) {}
@@ -185,6 +205,7 @@ struct Coordinator::Parts {
     http::Server server;
     SandboxListeners sandboxes;
     jobs::Engine jobs;
+    jobs::Retention retention;
     AlarmWiring alarms;
     dry_run::DryRuns dry_runs;
     ReservationWiring reservations;
@@ -262,6 +283,7 @@ void Coordinator::Parts::start_reconcilers(const Settings& settings) {
     reconcilers.add("lease renewal", settings.lease_time_to_live / 3, [this] { return leases.renew_all(); });
     reconcilers.add("images", kImagesPeriod, [this] { return images.reconcile(); });
     reconcilers.add("input files", kInputsPeriod, [this] { return tidy_inputs(&inputs, &jobs, &pool); });
+    reconcilers.add("results", kRetentionPeriod, [this] { return retention.reconcile(); });
     reconcilers.add("enrolment", kEnrolmentPeriod, [this] { return enrolment.look(); });
     reconcilers.start();
 }

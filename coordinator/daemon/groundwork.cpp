@@ -79,6 +79,7 @@ Result<jobs::EngineSettings> engine_settings(const Settings& settings, const fs:
     engine.host_memory = std::max(0L, ::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
     engine.node_lost_after = settings.node_lost_after;
     engine.max_pause = settings.max_pause;
+    engine.retention = settings.results;
     return engine;
 }
 

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "coordinator/daemon/results_settings.hpp"
+
 namespace labhub::coordinator::daemon {
 
 namespace fs = std::filesystem;
@@ -82,6 +84,7 @@ config::Options options_of(Settings& settings) {
     add_alarm_options(options, settings.alarms);
     add_reservation_options(options, settings.reservations);
     add_telemetry_options(options, settings.telemetry);
+    add_results_options(options, settings.results);
     return options;
 }
 

@@ -8,6 +8,7 @@
 #include "coordinator/daemon/alarm_settings.hpp"
 #include "coordinator/daemon/reservation_settings.hpp"
 #include "coordinator/daemon/telemetry_settings.hpp"
+#include "coordinator/domain/jobs/retention.hpp"
 #include "shared/base/result.hpp"
 #include "shared/config/options.hpp"
 
@@ -51,6 +52,7 @@ struct Settings {
     AlarmSettings alarms;
     ReservationSettings reservations;
     TelemetrySettings telemetry;
+    jobs::RetentionRules results;
 
     std::filesystem::path ssh_key_path() const { return ssh_key.empty() ? data_dir / "ssh_ed25519_key" : ssh_key; }
 };

@@ -2,6 +2,7 @@
 
 #include "coordinator/store/job_pauses.hpp"
 #include "coordinator/store/job_request.hpp"
+#include "coordinator/store/job_results.hpp"
 #include "shared/base/json.hpp"
 
 namespace labhub::coordinator::store {
@@ -158,6 +159,7 @@ Result<std::vector<Job>> select_jobs(Database& database) {
         loaded.push_back(std::move(job));
     }
     LABHUB_CHECK(load_pauses(database, loaded));
+    LABHUB_CHECK(load_results(database, loaded));
     return loaded;
 }
 

@@ -1,6 +1,7 @@
 #include "coordinator/store/job_store.hpp"
 
 #include "coordinator/store/job_pauses.hpp"
+#include "coordinator/store/job_results.hpp"
 #include "coordinator/store/job_rows.hpp"
 #include "coordinator/store/job_usage.hpp"
 
@@ -145,6 +146,18 @@ Task<Result<void>> JobStore::update_with_new_lease(Job job, Lease lease, jobs::E
         LABHUB_CHECK(insert_open_lease(database, lease));
         return update_with_event(database, job, event, listener);
     });
+}
+
+Task<Result<void>> JobStore::put_result(Job job, jobs::Event event) {
+    return writer_.write(
+        [job = std::move(job), event = std::move(event), listener = listener_](Database& database) -> Result<void> {
+            LABHUB_CHECK(store::put_result(database, job));
+            return insert_event(database, job.id, event, listener);
+        });
+}
+
+void JobStore::post_result(Job job) {
+    writer_.post([job = std::move(job)](Database& database) { return store::put_result(database, job); });
 }
 
 Task<Result<void>> JobStore::add_event(JobId id, jobs::Event event) {

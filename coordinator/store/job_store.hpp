@@ -42,6 +42,9 @@ class JobStore {
     Task<Result<void>> set_labels(JobId id, jobs::Labels labels, jobs::Event event);
     /// The script of a job, of an ended one too. Error not_found.
     Task<Result<std::string>> script_of(JobId id);
+    /// What is known of its results, and nothing else of the job; the second for callers that don't wait.
+    Task<Result<void>> put_result(jobs::Job job, jobs::Event event);
+    void post_result(jobs::Job job);
     /// What happened to a job while nothing of it changed.
     Task<Result<void>> add_event(JobId id, jobs::Event event);
     /// The events of a job with numbers above `after`, at most `limit`, oldest first.

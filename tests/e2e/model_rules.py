@@ -103,6 +103,8 @@ class Rules:
         if job is None:
             self.breach(("unknown", event["job_id"]), f"an event of a job nobody asked for: {event}")
             return
+        if kind in ("kept", "results_removed"):
+            return
         if kind == "note":
             job.notes = [text for text in job.notes if text != event["message"]]
             return

@@ -5,7 +5,6 @@
 #include <spdlog/spdlog.h>
 
 #include "shared/base/secret.hpp"
-#include "shared/runtime/blocking.hpp"
 
 namespace labhub::coordinator::jobs {
 namespace {
@@ -240,6 +239,7 @@ Task<void> Engine::finish(JobId id, Ending ending) {
     if (!stored) spdlog::error("can't store the end of experiment {}: {}", id.value, stored.error().to_string());
     usage_.add(concluded.requested_by, *concluded.ended, concluded.cpu_ms.value_or(0));
     concluded.labels = self->job.labels;  // they may have changed meanwhile
+    concluded.result = self->job.result;
     self->job = std::move(concluded);
     self->job.script.clear();
     self->is_finishing = false;
@@ -250,34 +250,6 @@ Task<void> Engine::finish(JobId id, Ending ending) {
     spdlog::info("experiment {} {}{}{}", id.value, to_string(self->job.status), self->job.message.empty() ? "" : ": ",
                  self->job.message);
     co_await run_queue();
-}
-
-Task<Result<std::size_t>> Engine::remove_ended(std::chrono::milliseconds max_age) {
-    const UtcMillis before = parts_.clock.utc_now() - max_age;
-    std::vector<JobId> old;
-    for (const auto& [id, entry] : jobs_)
-        if (is_final(entry.job.status) && entry.job.ended.value_or(entry.job.created) < before) old.push_back(id);
-    std::size_t removed = 0;
-    for (const auto& id : old) {
-        Entry* const self = entry(id);
-        // Another clean-up may have been here meanwhile, and the id may even be in use again.
-        if (!self || !is_final(self->job.status) || std::exchange(self->is_removing, true)) continue;
-        auto gone = co_await remove_one(id);
-        if (!gone) {
-            self->is_removing = false;
-            co_return std::move(gone).error();
-        }
-        jobs_.erase(id);
-        ++removed;
-    }
-    co_return removed;
-}
-
-Task<Result<void>> Engine::remove_one(JobId id) {
-    auto erase = [&results = parts_.results, id] { return results.remove(id); };
-    auto erased = co_await run_blocking(parts_.pool, std::move(erase));
-    if (!erased) co_return erased;
-    co_return co_await parts_.store.remove(id);
 }
 
 Task<bool> Engine::admit(runner::Hello hello) {

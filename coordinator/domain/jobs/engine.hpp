@@ -20,6 +20,7 @@
 #include "coordinator/domain/jobs/job.hpp"
 #include "coordinator/domain/jobs/quota.hpp"
 #include "coordinator/domain/jobs/results.hpp"
+#include "coordinator/domain/jobs/retention.hpp"
 #include "coordinator/domain/jobs/schedule.hpp"
 #include "coordinator/domain/jobs/script_check.hpp"
 #include "coordinator/domain/jobs/submission.hpp"
@@ -46,9 +47,11 @@ struct EngineSettings {
     double host_cpus = 0;     ///< what this machine has; 0: nobody knows
     std::int64_t host_memory = 0;
     std::size_t max_queued = 10'000;
-    std::chrono::milliseconds node_lost_after{15'000};  ///< a job's node may be out of reach for so long
-    std::chrono::milliseconds runner_grace{30'000};     ///< a runner that was started must report within this
-    std::chrono::milliseconds stop_grace{5'000};        ///< from SIGTERM to SIGKILL
+    std::chrono::milliseconds node_lost_after{15'000};            ///< a job's node may be out of reach for so long
+    std::chrono::milliseconds runner_grace{30'000};               ///< a runner that was started must report within this
+    std::chrono::milliseconds stop_grace{5'000};                  ///< from SIGTERM to SIGKILL
+    std::chrono::milliseconds max_pause{std::chrono::hours{24}};  ///< a longer pause ends its job
+    RetentionRules retention;
     std::chrono::milliseconds usage_half_life{std::chrono::hours{24 * 7}};  ///< of what counts for the fair share
 };
 
@@ -181,10 +184,18 @@ class Engine {
     runner::JobSpec usual_spec() const;
     /// The jobs that have not ended and have that build of an image.
     std::vector<std::string> users_of_image(const std::string& digest) const;
-    /// Deletes ended jobs older than that, with their results. Returns how many.
+    /// Says whether a job's results are to be kept; before its end too. Errors not_found (also: they were removed).
+    Task<Result<void>> set_keep(JobId id, Keep keep, std::string who);
+    /// Deletes the files of an ended job; what happened to it stays. Errors not_found (also: they were removed
+    /// already), conflict (it hasn't ended; they are pinned, or being removed).
+    Task<Result<void>> remove_results(JobId id, std::string because, std::string who);
+    /// Error not_found: no such job, or its results were removed; says when and why.
+    Result<void> check_results(const JobId& id) const;
+    /// The zip of its results was sent to its end.
+    void note_downloaded(const JobId& id);
+    /// Deletes ended jobs older than that, with their results and all that is known of them, but for pinned results and
+    /// those somebody is still to fetch. Returns how many.
     Task<Result<std::size_t>> remove_ended(std::chrono::milliseconds max_age);
-    /// Deletes one that has ended, with its results. Errors not_found, conflict.
-    Task<Result<void>> remove(JobId id);
 
     /// Starts what can be started. Idempotent; a reconciler runs it, and every change that may let a job start.
     Task<void> run_queue();
@@ -283,7 +294,8 @@ class Engine {
     Task<void> finish(JobId id, Ending ending);
     Task<void> collect(JobId id);
     void clear_away_sandbox(const JobId& id);
-    Task<Result<void>> remove_one(JobId id);
+    Result<void> check_changeable(const Entry& self) const;
+    Result<void> check_removable(const Entry& self) const;
 
     struct Partial;
     Task<void> make_partial(JobId id, std::shared_ptr<Partial> partial);
@@ -312,7 +324,7 @@ class Engine {
     bool is_queue_wanted_ = false;
     std::optional<QueuePause> pause_;
     Usage usage_;
-    asio::steady_timer pause_news_;  ///< never expires; cancelled when a pause has come further
+    asio::steady_timer pause_news_;               ///< never expires; cancelled when a pause has come further
     std::map<JobId, Turn> turns_;                 ///< as of turns_at_
     std::optional<Steady::time_point> turns_at_;  ///< unset: something has changed since
     TaskGroup tasks_;

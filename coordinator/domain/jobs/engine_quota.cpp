@@ -90,24 +90,4 @@ Task<void> Engine::count_results() {
     }
 }
 
-Task<Result<void>> Engine::remove(JobId id) {
-    Entry* const self = entry(id);
-    if (!self) co_return find(id).error();
-    if (!is_final(self->job.status)) {
-        Error early{ErrorCode::conflict, "experiment '" + id.value + "' has not ended yet",
-                    "it is " + std::string(to_string(self->job.status)) + "; stop it first"};
-        co_return early;
-    }
-    if (std::exchange(self->is_removing, true)) {
-        Error twice{ErrorCode::conflict, "experiment '" + id.value + "' is being deleted already"};
-        co_return twice;
-    }
-    auto gone = co_await remove_one(id);
-    if (gone)
-        jobs_.erase(id);
-    else
-        self->is_removing = false;
-    co_return gone;
-}
-
 }  // namespace labhub::coordinator::jobs

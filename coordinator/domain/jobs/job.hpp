@@ -12,6 +12,7 @@
 #include "coordinator/domain/alarms/alarm.hpp"
 #include "coordinator/domain/jobs/needs.hpp"
 #include "coordinator/domain/jobs/pause.hpp"
+#include "coordinator/domain/jobs/stored_result.hpp"
 #include "shared/base/clock.hpp"
 #include "shared/base/ids.hpp"
 
@@ -109,6 +110,7 @@ struct Job {
     bool is_held = false;     ///< waits until it is released
     std::string stop_reason;  ///< a stop was asked for: why
     std::vector<Pause> pauses;
+    StoredResult result;
     LeaseId lease;
     std::string runtime;  ///< "runc 1.1.5+ds1"
     std::optional<int> exit_code;
@@ -144,6 +146,8 @@ inline constexpr std::string_view kReleased = "released";
 inline constexpr std::string_view kNote = "note";
 inline constexpr std::string_view kPaused = "paused";
 inline constexpr std::string_view kResumed = "resumed";
+inline constexpr std::string_view kKept = "kept";
+inline constexpr std::string_view kResultsRemoved = "results_removed";
 inline constexpr std::string_view kLabelled = "labelled";    ///< tags or note were changed
 inline constexpr std::string_view kRestarted = "restarted";  ///< another one was started after it
 inline constexpr std::string_view kAlarm = "alarm";          ///< of its device, while it ran

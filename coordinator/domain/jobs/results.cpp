@@ -257,11 +257,4 @@ Result<std::int64_t> Results::size_of(const JobId& job) const {
     return bytes;
 }
 
-Result<void> Results::remove(const JobId& job) const {
-    std::error_code failure;
-    fs::remove_all(folder_of(job), failure);
-    if (failure) return system_error("delete " + folder_of(job).string(), failure.value());
-    return {};
-}
-
 }  // namespace labhub::coordinator::jobs

@@ -61,8 +61,13 @@ class Results {
     Result<std::int64_t> size_of(const JobId& job) const;
     /// Deletes the folder. Blocks.
     Result<void> remove(const JobId& job) const;
+    /// Deletes what a remove() that was cut off had taken away. Blocks.
+    Result<void> finish_removals() const;
+    /// Bytes that are free for us on the results' file system. Blocks.
+    Result<std::int64_t> free_bytes() const;
 
   private:
+    std::filesystem::path removed_folder() const { return folder_ / ".removed"; }
     /// Where files go, and up to when they tell.
     struct Stage {
         std::filesystem::path folder;

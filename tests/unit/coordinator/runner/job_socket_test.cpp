@@ -62,14 +62,13 @@ class Sockets : public ::testing::Test {
         runner_ = std::make_unique<TaskGroup>(context_.get_executor());
         link_ = std::make_unique<CoordinatorLink>(
             context_.get_executor(), path_,
-            CoordinatorLinkEvents{[this] { return said_; }, [this] { return passed_; },
-                                  [this](std::string reason, std::chrono::milliseconds grace) {
-                                      stop_reason_ = std::move(reason), stop_grace_ = grace;
-                                  },
-                                  [this] { released_ = true; },
-                                  [this](std::uint64_t most_bytes) { snapshot_asked_ = most_bytes; },
-                                  [this](std::chrono::milliseconds limit) { pause_limit_ = limit; },
-                                  [this] { resumed_ = true; }});
+            CoordinatorLinkEvents{
+                [this] { return said_; }, [this] { return passed_; },
+                [this](std::string reason, std::chrono::milliseconds grace) {
+                    stop_reason_ = std::move(reason), stop_grace_ = grace;
+                },
+                [this] { released_ = true; }, [this](std::uint64_t most_bytes) { snapshot_asked_ = most_bytes; },
+                [this](std::chrono::milliseconds limit) { pause_limit_ = limit; }, [this] { resumed_ = true; }});
         runner_->spawn("link", link_->run());
     }
     void hang_up() {
