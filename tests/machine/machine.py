@@ -135,7 +135,6 @@ class Machine:
         self.write("etc/shadow", "root:*:19000::::::\n", 0o600)
         self.write("etc/machine-id", os.urandom(16).hex() + "\n")
         self.write("etc/fstab", "")
-        self.write("usr/local/sbin/as-on-metal", "")
         self.write("etc/as-on-metal", AS_ON_METAL, 0o755)
         self.unit("as-on-metal.service", """[Unit]
 DefaultDependencies=no
@@ -187,8 +186,12 @@ WantedBy=sysinit.target
     def _first_process(self):
         if self.nspawn.poll() is not None:
             raise AssertionError("systemd-nspawn has ended")
-        children = pathlib.Path(f"/proc/{self.nspawn.pid}/task/{self.nspawn.pid}/children").read_text().split()
-        return int(children[0]) if children else 0
+        for child in pathlib.Path(f"/proc/{self.nspawn.pid}/task/{self.nspawn.pid}/children").read_text().split():
+            status = pathlib.Path(f"/proc/{child}/status")
+            # The first of its namespace: nspawn has others on the way.
+            if status.exists() and re.search(r"^NSpid:.*\t1$", status.read_text(), re.MULTILINE):
+                return int(child)
+        return 0
 
     def _has_booted(self):
         state = self.run("systemctl", "is-system-running", check=False).stdout.strip()

@@ -2,8 +2,6 @@
 polkit and root's rules leave to whoever has the coordinator's user."""
 import io
 import json
-import os
-import time
 import unittest
 import zipfile
 
@@ -36,8 +34,7 @@ SPEC = {"job_id": "", "secret": "x", "socket": "/var/lib/labhub/run/jobs.sock", 
 class SystemdHub(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.hub = cls.enterClassContext(hub.Hub()) if hasattr(cls, "enterClassContext") else hub.Hub().__enter__()
-        cls.addClassCleanup(cls.hub.__exit__)
+        cls.hub = cls.enterClassContext(hub.Hub())
 
     def sandboxes(self):
         return self.hub.shell(f"ls {SANDBOXES} 2>/dev/null || true").split()
@@ -166,11 +163,15 @@ class SystemdHub(unittest.TestCase):
                        f"echo 'print(1)' > {JOBS}/{name}/script.py", user="labhub")
 
     def start_as_labhub(self, unit):
-        """What became of it: systemd's result, and what the runner said."""
-        self.ask_systemd("StartUnit", "ss", unit, "replace")
-        wait_for(f"the end of {unit}", lambda: self.active_state(unit) in ("failed", "inactive", "active"))
+        """What became of it: systemd's result, and what the runner said. A job that runs is waited for, and ended."""
+        systemctl = lambda verb: self.hub.run("systemctl", "--no-ask-password", verb, unit, user="labhub", check=False, limit=150)
+        systemctl("start")
         told = self.hub.properties(unit, "Result", "StatusText", "ActiveState")
-        self.ask_systemd("ResetFailedUnit", "s", unit)
+        if told["ActiveState"] == "active":
+            state = f"{JOBS}/{unit.split('@')[1].removesuffix('.service')}/runner.json"
+            wait_for("the job's end", lambda: '"phase": "ended"' in self.hub.run("cat", state, check=False).stdout, 120)
+            systemctl("stop")
+        systemctl("reset-failed")
         return told
 
     def test_root_does_for_a_job_only_what_root_allows(self):
@@ -206,16 +207,14 @@ class SystemdHub(unittest.TestCase):
                        f"ln -s {canary} stdout.txt.tail; ln -s /etc/passwd runner.json", user="labhub")
         self.start_as_labhub("labhub-job@links.service")
         self.start_as_labhub("labhub-collect@links.service")
-        # A whole folder that is another: root's, with a job.json of the attacker's reached through it.
+        # A whole folder that is another.
         self.hub.shell(f"ln -sfn /root/elsewhere {JOBS}/folder", user="labhub")
-        self.hub.shell(f"cp {JOBS}/links/job.json /root/elsewhere/; sed -i s/links/folder/ /root/elsewhere/job.json; rm /root/elsewhere/job.json")
-        self.assertIn("Permission denied", self.start_as_labhub("labhub-job@folder.service")["StatusText"] or "Permission denied")
-        self.start_as_labhub("labhub-collect@folder.service")
+        self.assertEqual(self.start_as_labhub("labhub-job@folder.service")["Result"], "exit-code")
+        self.assertEqual(self.start_as_labhub("labhub-collect@folder.service")["Result"], "exit-code")
         # A script that reads another's file: linked in before the start.
         self.write_job("script")
         self.hub.shell(f"ln -sfn {canary} {JOBS}/script/script.py", user="labhub")
         self.start_as_labhub("labhub-job@script.service")
-        wait_for("the end of the job", lambda: self.active_state("labhub-job@script.service") != "activating")
         self.assertNotIn("untouched", self.hub.shell(f"cat {JOBS}/script/*.txt 2>/dev/null || true"))
         after = self.hub.shell("ls -lan --time-style=full-iso /root /root/elsewhere /etc/passwd; cat /root/canary /root/elsewhere/stdout.txt")
         self.assertEqual([line for line in after.splitlines() if " .." not in line and not line.endswith(" .")],
