@@ -208,6 +208,7 @@ void Engine::begin_finish(const JobId& id, Ending ending) {
 Task<void> Engine::finish(JobId id, Ending ending) {
     Entry* const self = entry(id);
     const bool had_sandbox = self->job.status != Status::queued;
+    end_partial(id);
     if (had_sandbox && std::exchange(self->job.status, Status::stopping) != Status::stopping)
         parts_.store.post_update(self->job, happened(to_string(Status::stopping)));
     // First the vessel, then the paper.

@@ -101,4 +101,13 @@ void Engine::runner_copied(const JobId& id, runner::SnapshotTaken taken) {
     found->second->copied.cancel();
 }
 
+/// Its runner has something else to do now: whoever waits for a copy is told at once.
+void Engine::end_partial(const JobId& id) {
+    const auto found = partials_.find(id);
+    if (found == partials_.end() || found->second->copy) return;
+    runner::SnapshotTaken none;
+    none.failure = "the script has ended; its results are there in a moment";
+    runner_copied(id, std::move(none));
+}
+
 }  // namespace labhub::coordinator::jobs

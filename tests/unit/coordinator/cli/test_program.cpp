@@ -6,6 +6,7 @@
 
 #include "coordinator/cli/up/ports.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/sha256.hpp"
 #include "tests/unit/coordinator/cli/fake_hub.hpp"
 #include "tests/unit/coordinator/cli/zip_file.hpp"
 
@@ -87,6 +88,65 @@ TEST_F(ProgramTest, RunWithJsonKeepsStandardOutputForTheResult) {
     EXPECT_THAT(outcome.output, ::testing::StartsWith("{"));
     EXPECT_THAT(outcome.output, HasSubstr(R"("files": [)"));
     EXPECT_THAT(outcome.errors, HasSubstr("hello\nworld\n"));
+}
+
+TEST_F(ProgramTest, FollowsTheLogsAsTheHubStreamsThem) {
+    hub_.answer("GET /api/experiments/e1/logs",
+                "retry: 2000\n: nothing new\n\nid: 6-0\nevent: stdout\ndata: {\"text\":\"one\\ntw\",\"next\":6}\n\n"
+                "id: 6-5\nevent: stderr\ndata: {\"text\":\"oops\\n\",\"next\":5}\n\n"
+                "id: 8-5\nevent: stdout\ndata: {\"text\":\"o\\n\",\"next\":8}\n\n"
+                "id: 8-5\nevent: end\ndata: {\"status\":\"completed\"}\n\n");
+    const Outcome outcome = labhub("logs -f e1");
+    EXPECT_EQ(outcome.status, 0) << outcome.errors;
+    EXPECT_EQ(outcome.output, "one\ntwo\n");
+    EXPECT_EQ(outcome.errors, "oops\n");
+}
+
+TEST_F(ProgramTest, FollowsEventsToTheEnd) {
+    hub_.answer(
+        "GET /api/experiments/e1/events",
+        "id: 3\nevent: note\ndata: {\"number\":3,\"time\":1700000000000,\"kind\":\"note\",\"who\":\"user:ada\","
+        "\"message\":\"looks good\"}\n\n"
+        "id: 4\nevent: completed\ndata: {\"number\":4,\"time\":1700000001000,\"kind\":\"completed\",\"who\":\"\","
+        "\"message\":\"\"}\n\n");
+    const Outcome outcome = labhub("events -f e1");
+    EXPECT_EQ(outcome.status, 0) << outcome.errors;
+    EXPECT_THAT(outcome.output, HasSubstr("note  looks good  (user:ada)\n"));
+    EXPECT_THAT(outcome.output, HasSubstr("completed\n"));
+    EXPECT_EQ(labhub("events -f e1 --json").output.substr(0, 11), R"({"number":3)");
+}
+
+TEST_F(ProgramTest, SendsAFileOnceAndStartsWithIt) {
+    serve_experiment("completed", "");
+    EXPECT_TRUE(write_file(folder_.path() / "feed.csv", "t,ml\n"));
+    const std::string sum = sha256_hex("t,ml\n");
+    hub_.answer("GET /api/inputs/" + sum,
+                R"({"status":"error","error":{"code":"not_found","message":"no such file","detail":""}})", 404);
+    hub_.answer("POST /api/inputs", R"({"status":"success","input":{"sha256":")" + sum + R"(","size":5}})");
+    const Outcome outcome = labhub("run script.py --input feed.csv=profile.csv --param setpoint=0.6 --tag growth");
+    EXPECT_EQ(outcome.status, 0) << outcome.errors;
+    EXPECT_EQ(hub_.body_of("POST /api/inputs"), "t,ml\n");
+    EXPECT_EQ(hub_.body_of("POST /api/experiments/start"),
+              R"({"script_content":"print('hello')\n","config":{"params":{"setpoint":0.6},"tags":["growth"],)"
+              R"("inputs":[{"name":"profile.csv","sha256":")" +
+                  sum + R"("}]}})");
+}
+
+TEST_F(ProgramTest, StartsAnEndedOneAgain) {
+    serve_experiment("completed", "");
+    hub_.answer("POST /api/experiments/e0/restart", R"({"status":"success","experiment_id":"e1","message":"queued"})");
+    const Outcome outcome = labhub("rerun e0 --param setpoint=0.7 --out again");
+    EXPECT_EQ(outcome.status, 0) << outcome.errors;
+    EXPECT_EQ(hub_.body_of("POST /api/experiments/e0/restart"), R"({"config":{"params":{"setpoint":0.7}}})");
+    EXPECT_EQ(read_file(folder_.path() / "again/output/figure.png"), "png");
+}
+
+TEST_F(ProgramTest, ChangesTags) {
+    hub_.answer("PATCH /api/experiments/e1", R"({"status":"success","tags":["growth","kept"],"note":"first"})");
+    const Outcome outcome = labhub("tag e1 kept -draft");
+    EXPECT_EQ(outcome.status, 0) << outcome.errors;
+    EXPECT_EQ(outcome.output, "tags: growth kept\nnote: first\n");
+    EXPECT_EQ(hub_.body_of("PATCH /api/experiments/e1"), R"({"add_tags":["kept"],"remove_tags":["draft"]})");
 }
 
 TEST_F(ProgramTest, RefusalsAreOneLineAndStatusOne) {
