@@ -6,6 +6,7 @@
 
 #include "coordinator/dry_run/dry_run.hpp"
 #include "shared/base/json.hpp"
+#include "shared/base/text.hpp"
 
 namespace labhub::coordinator::dry_run {
 namespace {
@@ -20,6 +21,8 @@ constexpr std::string_view kClockPath = "/dry-run";
 constexpr std::chrono::seconds kUntilStopped{1};
 /// A time that far ahead is none: all threads of the script wait for each other.
 constexpr std::chrono::hours kNever{24 * 365};
+// Of what a script says of its own exceptions.
+constexpr std::size_t kMostName = 100, kMostText = 500;
 
 std::optional<std::int64_t> number_in(std::optional<std::string_view> text) {
     if (!text) return std::nullopt;
@@ -28,6 +31,8 @@ std::optional<std::int64_t> number_in(std::optional<std::string_view> text) {
     if (failure != std::errc{} || end != text->data() + text->size()) return std::nullopt;
     return number;
 }
+
+int line_from(std::int64_t said) { return static_cast<int>(std::clamp<std::int64_t>(said, 0, 1'000'000)); }
 
 std::string text_in(const json::object& object, const char* name) {
     const auto* const found = object.if_contains(name);
@@ -90,7 +95,7 @@ Task<http::Response> DryRun::told(http::Request request) {
         co_return http::error_response(wrong);
     }
     const json::object& said = body->get_object();
-    UtcMillis time{number_in(said, "time_ms")};
+    const UtcMillis time{std::max<std::int64_t>(0, number_in(said, "time_ms"))};
     if (time - clock_.utc_now() > kNever && !over_) {
         dry_runs::Finding stuck{dry_runs::Severity::error, "deadlock", "script", clock_.utc_now()};
         stuck.message = "all threads of the script wait for each other, and none for a time";
@@ -101,8 +106,9 @@ Task<http::Response> DryRun::told(http::Request request) {
     if (const auto* const failure = said.if_contains("failure"); failure && failure->is_object()) {
         const json::object& what = failure->get_object();
         if (!over_)
-            findings_.failure(clock_.utc_now(), text_in(what, "type"), text_in(what, "text"),
-                              static_cast<int>(number_in(what, "line")), text_in(what, "thread"));
+            findings_.failure(clock_.utc_now(), printable(text_in(what, "type"), kMostName),
+                              printable(text_in(what, "text"), kMostText), line_from(number_in(what, "line")),
+                              printable(text_in(what, "thread"), kMostName));
     }
     const json::object reply{{"time_ms", clock_.utc_now().count}, {"is_over", over_.has_value()}};
     co_return http::text_response(200, "application/json", to_json(reply));
@@ -110,10 +116,9 @@ Task<http::Response> DryRun::told(http::Request request) {
 
 Task<http::Response> DryRun::carry_out(http::Request request) {
     const auto time = number_in(request.header(kTimeHeader));
-    const UtcMillis asked_at{time.value_or(clock_.utc_now().count)};
+    const UtcMillis asked_at{std::max<std::int64_t>(0, time.value_or(clock_.utc_now().count))};
     co_await pass_time(asked_at);
-    line_ =
-        static_cast<int>(std::clamp<std::int64_t>(number_in(request.header(kLineHeader)).value_or(0), 0, 1'000'000));
+    line_ = line_from(number_in(request.header(kLineHeader)).value_or(0));
     recorded_ = 0;
     if (request.path.starts_with("/api/telemetry")) co_await store_readings();
     if (request.path.ends_with("/readings")) co_await wait_for_sample(request);

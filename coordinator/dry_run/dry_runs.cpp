@@ -1,12 +1,15 @@
 #include "coordinator/dry_run/dry_runs.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include <spdlog/spdlog.h>
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include "coordinator/runner/job_spec.hpp"
 
 namespace labhub::coordinator::dry_run {
 namespace {
@@ -26,6 +29,16 @@ std::chrono::milliseconds period_of(const fleet::Device& device) {
     const std::chrono::milliseconds grain =
         middle.count() > 200 ? std::chrono::milliseconds{50} : std::chrono::milliseconds{10};
     return std::max(grain, (middle + grain / 2) / grain * grain);
+}
+
+/// The time the script was told that it begins at; now, where that can't be had.
+UtcMillis start_of(const std::filesystem::path& job_folder, const Clock& clock) {
+    const auto spec = runner::read_job_spec(job_folder);
+    std::int64_t start = 0;
+    if (spec)
+        if (const auto told = spec->environment.find("LABHUB_DRY_RUN_START"); told != spec->environment.end())
+            std::from_chars(told->second.data(), told->second.data() + told->second.size(), start);
+    return start > 0 ? UtcMillis{start} : clock.utc_now();
 }
 
 void empty_folder(const std::filesystem::path& folder) {
@@ -91,7 +104,7 @@ Result<void> DryRuns::check(const DeviceAddress& address) const {
 Plan DryRuns::plan_of(const jobs::Job& job) const {
     Plan plan;
     plan.job = job;
-    plan.start = hub_.clock.utc_now();
+    plan.start = start_of(settings_.experiments / job.id.value, hub_.clock);
     if (const auto device = hub_.fleet.device(job.device)) {
         plan.metrics = (*device)->metrics;
         for (const auto& [metric, reading] : (*device)->latest) plan.readings.push_back(reading);

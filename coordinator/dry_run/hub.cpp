@@ -100,6 +100,10 @@ Task<Result<void>> Hub::start(const Plan& plan) {
 
 Task<void> Hub::stop() {
     co_await alarms.stop();
+    // Let go of first, so that the log doesn't tell of a node that is lost.
+    fleet.on_device_born = nullptr;
+    const auto devices = fleet.devices();
+    for (const auto& device : devices) fleet.dismiss(device.node);
     co_await fleet.stop();
     co_await launcher.close();
 }

@@ -82,6 +82,7 @@ void Findings::add(Finding finding) {
 
 void Findings::command(const CommandSeen& command) {
     for (const auto& [metric, value] : command.asked) {
+        if (!metric_of(metric)) continue;  // a name a script made up
         ActuatorUse& use = uses_[metric];
         ++use.commands;
         if (!command.is_applied) ++use.refused;

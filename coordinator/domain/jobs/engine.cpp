@@ -273,9 +273,12 @@ void Engine::runner_hello(runner::Hello hello, UniqueFd listener) {
         self->job.stop_reason = reason::kInterrupted;
         self->job.message = "the coordinator was started anew during the dry run, and its twin is gone: start it again";
     } else if (listener && !self->is_finishing) {
-        if (auto opened = open_api(*self, std::move(listener)); !opened)
+        if (auto opened = open_api(*self, std::move(listener)); !opened) {
             spdlog::error("the API of experiment {} can't be served: {}", hello.job_id.value,
                           opened.error().to_string());
+            if (self->job.dry_run) self->job.stop_reason = reason::kSandboxFailed;
+            if (self->job.dry_run) self->job.message = opened.error().to_string();
+        }
     }
     if (!self->job.stop_reason.empty() && hello.phase != runner::Phase::ended)
         (void)socket_->stop_job(hello.job_id, self->job.stop_reason, settings_.stop_grace);

@@ -148,6 +148,11 @@ class Experiment:
         raise errors.NotFound(f"there is no input file {name!r}", f"there are: {', '.join(there) or 'none'}")
 
     @property
+    def is_dry_run(self) -> bool:
+        """Whether the vessel is a simulated twin and the time its own, as `labhub run --dry-run` has it."""
+        return bool(os.environ.get("LABHUB_DRY_RUN"))
+
+    @property
     def params(self) -> Params:
         """What the experiment was started with: the JSON object in LABHUB_PARAMS; empty where there is none.
 
