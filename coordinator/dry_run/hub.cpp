@@ -47,6 +47,7 @@ Hub::Hub(asio::any_io_executor executor, const Plan& plan, const Clock& clock, a
       image_store(*writer),
       account_store(*writer),
       accounts(executor, account_store, clock, {}),
+      reservation_store(*writer),
       fleet(executor, clock),
       leases(fleet, job_store, clock, kLeaseTime),
       commander(fleet, leases, command_store, clock, [](std::string_view, double) {}),
@@ -61,9 +62,11 @@ Hub::Hub(asio::any_io_executor executor, const Plan& plan, const Clock& clock, a
       jobs(executor, {},
            {fleet, leases, job_store, recorder, results, launcher, images, inputs, accounts, clock, pool, {}, {}}),
       alarms(executor, plan.alarms, alarm_store, fleet, clock, effects(plan)),
-      notifier(executor, {}, alarm_store, courier, clock),
-      services{accounts, fleet,  leases, commander, jobs,       results, images,   inputs, recorder,
-               metrics,  broker, alarms, notifier,  *telemetry, live,    exporter, clock,  pool},
+      outbox(alarm_store),
+      notifier(executor, {}, outbox, courier, clock),
+      reservations({}, reservation_store, command_store, fleet, clock, {}),
+      services{accounts, fleet,  leases, commander, jobs,       reservations, results,  images, inputs, recorder,
+               metrics,  broker, alarms, notifier,  *telemetry, live,         exporter, clock,  pool},
       router(services, api::all_operations(), kPace) {}
 
 Hub::~Hub() { writer->stop(); }

@@ -7,12 +7,14 @@
 #include "coordinator/api/router.hpp"
 #include "coordinator/dry_run/plan.hpp"
 #include "coordinator/notify/courier.hpp"
-#include "coordinator/runner/launcher.hpp"
+#include "coordinator/notify/outbox.hpp"
+#include "coordinator/runner/spawn_launcher.hpp"
 #include "coordinator/store/account_store.hpp"
 #include "coordinator/store/alarm_store.hpp"
 #include "coordinator/store/command_store.hpp"
 #include "coordinator/store/image_store.hpp"
 #include "coordinator/store/job_store.hpp"
+#include "coordinator/store/reservation_store.hpp"
 #include "coordinator/store/telemetry/telemetry_store.hpp"
 #include "shared/sqlite/writer.hpp"
 
@@ -44,6 +46,7 @@ class Hub {
     store::ImageStore image_store;
     store::AccountStore account_store;
     accounts::Accounts accounts;  ///< of nobody: only the script asks
+    store::ReservationStore reservation_store;
     fleet::Fleet fleet;
     leases::Leases leases;
     commands::Commander commander;
@@ -57,7 +60,9 @@ class Hub {
     jobs::Inputs inputs;
     jobs::Engine jobs;
     alarms::Alarms alarms;
-    notify::Notifier notifier;
+    notify::AlarmOutbox outbox;
+    notify::Notifier notifier;  ///< without channels
+    reservations::Reservations reservations;
     api::Metrics metrics;
     api::Services services;
     api::Router router;
