@@ -208,7 +208,10 @@ void Engine::begin_finish(const JobId& id, Ending ending) {
 Task<void> Engine::finish(JobId id, Ending ending) {
     Entry* const self = entry(id);
     const bool had_sandbox = self->job.status != Status::queued;
-    end_partial(id);
+    // Its runner has something else to do now: whoever waits for a copy of the outputs is told at once.
+    runner::SnapshotTaken none;
+    none.failure = "the script has ended; its results are there in a moment";
+    runner_copied(id, std::move(none));
     if (had_sandbox && std::exchange(self->job.status, Status::stopping) != Status::stopping)
         parts_.store.post_update(self->job, happened(to_string(Status::stopping)));
     // First the vessel, then the paper.

@@ -300,7 +300,6 @@ class Engine {
     struct Partial;
     Task<void> make_partial(JobId id, std::shared_ptr<Partial> partial);
     Task<Result<PartialResult>> copy_and_pack(JobId id, std::shared_ptr<Partial> partial);
-    void end_partial(const JobId& id);
     void runner_copied(const JobId& id, runner::SnapshotTaken taken);
 
     static Ending ending_of(const runner::Ended& ended);

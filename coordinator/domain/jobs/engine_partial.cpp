@@ -96,18 +96,9 @@ Task<Result<PartialResult>> Engine::copy_and_pack(JobId id, std::shared_ptr<Part
 
 void Engine::runner_copied(const JobId& id, runner::SnapshotTaken taken) {
     const auto found = partials_.find(id);
-    if (found == partials_.end()) return;
+    if (found == partials_.end() || found->second->copy) return;
     found->second->copy = std::move(taken);
     found->second->copied.cancel();
-}
-
-/// Its runner has something else to do now: whoever waits for a copy is told at once.
-void Engine::end_partial(const JobId& id) {
-    const auto found = partials_.find(id);
-    if (found == partials_.end() || found->second->copy) return;
-    runner::SnapshotTaken none;
-    none.failure = "the script has ended; its results are there in a moment";
-    runner_copied(id, std::move(none));
 }
 
 }  // namespace labhub::coordinator::jobs
