@@ -6,9 +6,9 @@ import sqlite3
 import subprocess
 import time
 import unittest
-import uuid
 
 from lab import BIN, Lab, Refused, wait_for
+from people import add_person, status_of
 from test_alarms import Webhook
 
 SLEEPER = "import time\nprint('here', flush=True)\ntime.sleep(120)\n"
@@ -51,18 +51,6 @@ url = "{self.webhook.url}"
     def reserve(self, device, start, end, **more):
         return self.request("POST", PATH, {"device": device, "from": start, "to": end, **more})["reservation"]
 
-    def reserve_for(self, owner, device, start, end):
-        """As if another had made it; the hub is killed and comes back meanwhile."""
-        self.kill("coordinator")
-        now, key = int(time.time() * 1000), uuid.uuid4().hex
-        with sqlite3.connect(self.folder / "data/labhub.db") as database:
-            database.execute("INSERT INTO reservations (id, device, owner, from_ms, to_ms, note, made_ms, dated_ms) VALUES (?,?,?,?,?,'',?,?)",
-                             (key, device, owner, now + start * 1000, now + end * 1000, now, now))
-        database.close()
-        self.start_coordinator()
-        self.wait_until_online()
-        return key
-
     def state(self, key):
         return self.request("GET", f"{PATH}/{key}")["reservation"]["state"]
 
@@ -80,6 +68,11 @@ class CalendarCase(unittest.TestCase):
     def setUpClass(cls):
         cls.lab = CalendarLab(cls.NO_SHOW_AFTER).__enter__()
         cls.addClassCleanup(cls.lab.__exit__)
+        cls.bob = add_person(cls.lab, "bob")
+
+    def reserve_for_bob(self, device, start, end):
+        body = {"device": device, "from": f"+{start}s", "to": f"+{end}s"}
+        return self.bob.request("POST", PATH, body)["reservation"]["id"]
 
     def setUp(self):
         self.addCleanup(self.clear)
@@ -129,6 +122,17 @@ class Calendar(CalendarCase):
         self.assertEqual(listed("?all=true")[-1:], [made["id"]])
         self.refused(409, "it is cancelled", "DELETE", f"{PATH}/{made['id']}")
         self.assertEqual(self.lab.reservation_events(made["id"]), ["made", "changed", "changed", "cancelled"])
+
+    def test_is_changed_by_its_owner_and_administrators_only(self):
+        mine, his = self.lab.reserve("sim-1/vessel", "+1h", "+2h")["id"], self.reserve_for_bob("sim-2/vessel", 3600, 7200)
+        self.assertEqual(status_of(self.bob.request, "PATCH", f"{PATH}/{mine}", {"note": "his now"}), 403)
+        self.assertEqual(status_of(self.bob.request, "DELETE", f"{PATH}/{mine}"), 403)
+        self.assertEqual(self.bob.request("GET", f"{PATH}/{mine}")["reservation"]["owner"], "user:admin")
+        self.bob.request("PATCH", f"{PATH}/{his}", {"note": "mine"})
+        self.bob.request("DELETE", f"{PATH}/{his}")
+        again = self.reserve_for_bob("sim-2/vessel", 3600, 7200)
+        self.lab.request("DELETE", f"{PATH}/{again}")
+        self.assertEqual(self.lab.state(mine), "planned")
 
     def test_offsets_mean_the_same_moment(self):
         whole = int(time.time()) + 86_400
@@ -220,7 +224,7 @@ class Calendar(CalendarCase):
         self.lab.wait_until_online()
 
     def test_experiment_that_would_reach_into_anothers_waits_and_a_shorter_one_does_not(self):
-        key = self.lab.reserve_for("user:bob", "sim-1/vessel", 1800, 3600)
+        key = self.reserve_for_bob("sim-1/vessel", 1800, 3600)
         long = self.lab.submit(TRIVIAL, device="sim-1/vessel", time_limit="2h")
         self.addCleanup(self.end, long)
         wait_for("its reason", lambda: "is reserved for user:bob" in (self.lab.experiment(long)["waits_because"] or ""))
@@ -244,7 +248,7 @@ class Calendar(CalendarCase):
 
     def test_begin_of_anothers_makes_safe_what_was_set_by_hand(self):
         self.lab.request("POST", "/api/devices/sim-2/vessel/set", {"values": {"stirrer": 40}})
-        key = self.lab.reserve_for("user:bob", "sim-2/vessel", 0, 3600)
+        key = self.reserve_for_bob("sim-2/vessel", 0, 3600)
         wait_for("the begin", lambda: "begun" in self.lab.reservation_events(key), 60)
         wait_for("a safe vessel", lambda: self.lab.is_safe("sim-2"), 30)
         with sqlite3.connect(f"file:{self.lab.folder}/data/labhub.db?mode=ro", uri=True) as database:
@@ -280,7 +284,7 @@ class NoShow(CalendarCase):
     NO_SHOW_AFTER = "20s"
 
     def test_nobody_there_lets_the_queue_go_on(self):
-        key = self.lab.reserve_for("user:bob", "sim-1/vessel", 0, 3600)
+        key = self.reserve_for_bob("sim-1/vessel", 0, 3600)
         job = self.lab.submit(TRIVIAL, device="sim-1/vessel")
         ended = self.lab.wait_end(job, limit=120)
         self.assertEqual(ended["status"], "completed")
