@@ -13,6 +13,20 @@ constexpr std::chrono::seconds kPauseAnswer{15};
 constexpr std::size_t kMostPauses = 1'000;
 constexpr std::size_t kMostReasonBytes = 200;
 
+/// A shorter one is not worth freezing for.
+constexpr std::chrono::seconds kShortestPause{1};
+
+/// How long a pause from now on may last: the time a job has not run yet still has to fit before what others have
+/// reserved.
+std::chrono::milliseconds longest_pause(const Job& job, const std::vector<Reserved>& reserved,
+                                        std::chrono::milliseconds most, UtcMillis now) {
+    const std::chrono::milliseconds ran = now - job.started.value_or(now) - paused_for(job.pauses, now);
+    const std::chrono::milliseconds left = job.limits.time - ran;
+    for (const auto& entry : reserved)
+        if (entry.user != job.requested_by && now < entry.to) most = std::min(most, entry.from - now - left);
+    return std::max(most, std::chrono::milliseconds{0});
+}
+
 std::string sentence_of(const Pause& pause) {
     std::string text = pause.actuators == Actuators::safe ? "the vessel is made safe" : "the setpoints stay";
     return pause.reason.empty() ? text : text + ": " + pause.reason;
@@ -58,6 +72,10 @@ Result<void> Engine::begin_pause(Entry& self, PauseRequest request) {
         if (request.actuators == Actuators::safe) job.pauses.back().actuators = Actuators::safe;
         return {};
     }
+    const std::vector<Reserved> others = reserved ? reserved({job.device}) : std::vector<Reserved>{};
+    if (longest_pause(job, others, settings_.max_pause, parts_.clock.utc_now()) < kShortestPause)
+        return Error{ErrorCode::conflict, job.device.to_string() + " is reserved for somebody else soon",
+                     "paused now, experiment '" + job.id.value + "' could not run to its end before that"};
     job.pauses.push_back(
         {parts_.clock.utc_now(), std::nullopt, request.actuators, std::move(request.who), std::move(request.reason)});
     self.pausing.is_safe = false;
@@ -172,7 +190,9 @@ Task<void> Engine::settle_pause(JobId id) {
     const Pause* const present = present_pause(self->job.pauses);
     if (!self->job.pauses.empty()) co_await parts_.leases.set_time(self->job.lease, lease_time(self->job));
     if (self->pausing.runner && self->pausing.runner->is_frozen != (present != nullptr)) {
-        const auto told = present ? socket_->pause_job(id, settings_.max_pause) : socket_->resume_job(id);
+        const std::vector<Reserved> others = reserved ? reserved({self->job.device}) : std::vector<Reserved>{};
+        const auto limit = longest_pause(self->job, others, settings_.max_pause, parts_.clock.utc_now());
+        const auto told = present ? socket_->pause_job(id, limit) : socket_->resume_job(id);
         if (!told) spdlog::debug("{}", told.error().to_string());
     }
     co_await settle_vessel(id);
