@@ -133,6 +133,7 @@ class Report {
         const std::string unit = unit_text(text_of(actuator, "unit"));
         const std::string after = unit.empty() ? "" : " " + unit;
         if (!least || !most || !least->is_number()) return text_of(actuator, "last");
+        if (unit.empty()) return text_of(actuator, "last");  // a switch
         if (*least == *most) return scalar_text(*least) + after;
         return scalar_text(*least) + " … " + scalar_text(*most) + after;
     }
@@ -157,10 +158,10 @@ class Report {
         const auto times = integer_of(each, "times").value_or(1);
         std::string where = elapsed_text(number_of(each, "at_s"));
         if (line) where += "  line " + std::to_string(*line);
-        std::string head = severity + std::string(severity.size() < 8 ? 8 - severity.size() : 1, ' ');
+        std::string head = severity + std::string(severity.size() < 9 ? 9 - severity.size() : 1, ' ');
         std::string what = text_of(each, "message");
         if (times > 1) what += " (" + counted(times, "time") + ")";
-        constexpr std::size_t kIndent = 8;
+        constexpr std::size_t kIndent = 9;
         std::string text = style(colour, head) + style(kBold, wrapped(what, kIndent, options_.width)) + "\n";
         std::string advice = text_of(each, "advice");
         text += std::string(kIndent, ' ') + style(kDim, "at " + where) + "\n";

@@ -100,10 +100,13 @@ std::vector<api::DryRunSeries> series_of(const std::vector<rpc::TwinState>& stat
             if (is_used(states.front().vials(i), findings)) add_vial(i, states, all);
         if (all.empty() && states.front().vials_size() > 0) add_vial(0, states, all);
     }
-    for (const auto& [metric, use] : findings.actuators()) {
-        const auto info = find_metric(metrics, metric);
-        if (!use.steps.empty()) all.push_back(actuator_series(metric, info ? (*info)->unit : std::string{}, use, end));
-    }
+    // What flows is looked at first.
+    for (const bool is_of_pumps : {true, false})
+        for (const auto& [metric, use] : findings.actuators())
+            if (metric.starts_with("pump_") == is_of_pumps && !use.steps.empty()) {
+                const auto info = find_metric(metrics, metric);
+                all.push_back(actuator_series(metric, info ? (*info)->unit : std::string{}, use, end));
+            }
     return all;
 }
 

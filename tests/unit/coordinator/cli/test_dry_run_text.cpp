@@ -41,7 +41,7 @@ TEST(DryRunText, TellsWhatWasFoundWhereAndWhatWouldBeRight) {
     const std::string text = dry_run_text(report(kOverflow), {"overflow.py", 100, false});
     EXPECT_TRUE(says(text, "Dry run of overflow.py against a twin of sim-1/vessel")) << text;
     EXPECT_TRUE(says(text, "2h00m00s in 3.1 s   7,201 samples   1,440 commands")) << text;
-    EXPECT_TRUE(says(text, "error   vial A runs over")) << text;
+    EXPECT_TRUE(says(text, "error    vial A runs over")) << text;
     EXPECT_TRUE(says(text, "at 13m53s  line 21")) << text;
     EXPECT_TRUE(says(text, "→ pump_A_out is off")) << text;
     EXPECT_TRUE(says(text, "(3 times)")) << text;
@@ -63,7 +63,7 @@ TEST(DryRunText, SaysWhatIsTakenForGrantedAndUnknown) {
 TEST(DryRunText, KeepsToTheWidth) {
     const std::string text = dry_run_text(report(kOverflow), {"overflow.py", 60, false});
     for (const auto line : split(text, '\n')) EXPECT_LE(width_of(line), 75u) << line;
-    EXPECT_TRUE(says(text, "\n        ")) << text;
+    EXPECT_TRUE(says(text, "\n         ")) << text;
 }
 
 TEST(DryRunText, SaysSoWhenNothingIsWrong) {
