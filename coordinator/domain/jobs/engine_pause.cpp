@@ -117,7 +117,7 @@ Task<Result<void>> Engine::resume_job(JobId id, std::string who) {
 
 Task<Result<void>> Engine::end_pause(JobId id, std::string why, std::string who) {
     Entry* const self = entry(id);
-    if (!self || !present_pause(self->job.pauses)) co_return Result<void>{};
+    if (!self || self->job.status != Status::running || !present_pause(self->job.pauses)) co_return Result<void>{};
     self->job.pauses.back().until = parts_.clock.utc_now();
     turns_at_.reset();
     auto resumed = happened(event::kResumed, std::move(why), std::move(who));
