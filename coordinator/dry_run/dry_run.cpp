@@ -14,7 +14,7 @@ namespace {
 /// A twin that lets no time pass for so long is not going to.
 constexpr std::chrono::seconds kTwinTimeout{60};
 constexpr std::chrono::minutes kRenewEvery{20};
-constexpr std::size_t kStoreAtOnce = 100'000;
+constexpr std::size_t kStoreAtOnce = 50'000;
 
 rpc::Metric to_setup(const MetricInfo& metric) {
     rpc::Metric said;
@@ -99,13 +99,14 @@ Task<Result<void>> DryRun::make() {
 /// The same steps as for a real device, but that there is one twin and nobody else who wants it.
 Task<Result<void>> DryRun::take_lease() {
     const DeviceAddress& device = plan_.job.device;
-    asio::steady_timer connected(shared_.executor, kTwinTimeout);
-    hub_->fleet.on_connected = [&connected](const NodeId&) { connected.cancel(); };
-    hub_->fleet.enrol(device.node, [this]() -> Result<std::shared_ptr<ByteStream>> {
+    const auto connected = std::make_shared<asio::steady_timer>(shared_.executor, kTwinTimeout);
+    hub_->fleet.on_connected = [connected](const NodeId&) { connected->cancel(); };
+    hub_->fleet.enrol(device.node, [this, connected]() -> Result<std::shared_ptr<ByteStream>> {
         if (auto stream = twin_->take_stream()) return std::shared_ptr<ByteStream>(std::move(stream));
+        connected->cancel();  // there is nothing more to wait for
         return Error{ErrorCode::unavailable, "the simulated device has ended unexpectedly"};
     });
-    co_await connected.async_wait(as_result);
+    co_await connected->async_wait(as_result);
     hub_->fleet.on_connected = nullptr;
     hub_->fleet.node_born(device.node, plan_.start, {});
     std::vector<Reading> none;
