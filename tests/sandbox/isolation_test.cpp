@@ -116,8 +116,9 @@ TEST_F(Isolation, SeesNoFilesOfTheHost) {
 TEST_F(Isolation, WritesNowhereButOutputAndTmp) {
     expect_denied(
         {"open('/app/user_script.py', 'a')", "open('/usr/x', 'w')", "open('/etc/passwd', 'a')", "open('/x', 'w')",
-         "open('/app/x', 'w')", "open('/opt/labhub/python/x', 'w')", "open('/run/labhub/init', 'a')",
-         "os.chmod('/app/user_script.py', 0o777)", "open('/dev/x', 'w')", "os.mkdir('/var/x')"},
+         "open('/app/x', 'w')", "open('/app/input/x', 'w')", "open('/opt/labhub/python/x', 'w')",
+         "open('/run/labhub/init', 'a')", "os.chmod('/app/user_script.py', 0o777)", "open('/dev/x', 'w')",
+         "os.mkdir('/var/x')"},
         "open('/app/output/a', 'w').write('1'); open('/tmp/a', 'w').write('1'); open('/dev/shm/a', 'w').write('1')");
 }
 

@@ -1,7 +1,7 @@
 """To write anywhere but to /app/output, /tmp and /dev/shm."""
 # says: EROFS EACCES EPERM ENOENT
 # control: none it would write into the host
-for folder in ("/", "/app", "/usr", "/usr/bin", "/usr/lib/python3", "/etc", "/opt", "/opt/labhub", "/run", "/run/labhub", "/var", "/dev", "/proc", "/bin", "/lib"):
+for folder in ("/", "/app", "/app/input", "/usr", "/usr/bin", "/usr/lib/python3", "/etc", "/opt", "/opt/labhub", "/run", "/run/labhub", "/var", "/dev", "/proc", "/bin", "/lib"):
     attempt(folder, open, folder + "/hostile", "w")
     attempt(f"mkdir {folder}", os.mkdir, folder + "/hostile-folder")
 for path in ("/app/user_script.py", "/etc/passwd", "/etc/ld.so.cache", "/usr/bin/python3"):
