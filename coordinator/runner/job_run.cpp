@@ -85,7 +85,7 @@ JobRun::JobRun(asio::io_context& context, JobSpec spec, JobFolders folders, Runt
     state_.pid = ::getpid();
     state_.runtime_program = choice_.program;
     state_.hide_unified = choice_.hide_unified;
-    state_.cgroup = sandbox_ ? sandbox_->cgroup() : cgroup_path(spec_.job_id);
+    state_.cgroup = sandbox_ ? sandbox_->cgroup_name() : cgroup_path(spec_.job_id);
 }
 
 JobRun::~JobRun() = default;

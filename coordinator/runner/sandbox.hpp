@@ -51,7 +51,7 @@ class Sandbox {
     /// What the runtime and the kernel know it by: the job's id, unless it waited.
     const JobId& name() const { return name_; }
     /// Of the name, or below the one its runner was given.
-    std::string cgroup() const { return options_.cgroup.empty() ? cgroup_path(name_) : options_.cgroup; }
+    std::string cgroup_name() const { return options_.cgroup.empty() ? cgroup_path(name_) : options_.cgroup; }
     int listener() const { return network_.listener.get(); }
     void close_listener() { network_ = {}; }
     const std::string& disk_limit_by() const { return disk_limit_by_; }
