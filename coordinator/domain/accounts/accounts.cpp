@@ -161,6 +161,7 @@ Task<Result<User>> Accounts::change_user(std::string name, UserChange change) {
     }
     if (before.is_disabled != made->is_disabled)
         spdlog::info("user {} is {}", name, made->is_disabled ? "disabled" : "enabled");
+    if (before.role != made->role) spdlog::info("user {} has the role {} now, not {}", name, made->role, before.role);
     on_changed();
     co_return made;
 }
@@ -209,6 +210,8 @@ Task<Result<Role>> Accounts::set_role(std::string name, RoleChange change) {
             roles_[name] = before;
         co_return std::move(put).error();
     }
+    spdlog::info("role {} is set: {}, {}", name, made->is_admin ? "of administrators" : "of users",
+                 to_text(made->bounds));
     on_changed();
     co_return made;
 }
