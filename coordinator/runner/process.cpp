@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <string_view>
 
 #include "shared/base/files.hpp"
 
@@ -33,7 +34,8 @@ void set_oom_score(const std::string& score) {
 }
 
 /// In the child: only async-signal-safe calls, as another thread may hold the allocator's lock.
-[[noreturn]] void become(const Command& command, char* const* argv, const std::string& oom_score, pid_t parent) {
+[[noreturn]] void become(const Command& command, char* const* argv, char* const* environment,
+                         const std::string& oom_score, pid_t parent) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(kExitNotFound);
     if (command.oom_score != 0) set_oom_score(oom_score);
@@ -48,8 +50,17 @@ void set_oom_score(const std::string& score) {
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::signal(SIGPIPE, SIG_DFL);
-    ::execvp(argv[0], argv);
+    ::execvpe(argv[0], argv, environment);
     ::_exit(kExitNotFound);
+}
+
+/// Ours, without what is between us and the service manager: a runtime would give its socket to the container.
+std::vector<char*> environment_of_children() {
+    std::vector<char*> kept;
+    for (char** variable = environ; *variable; ++variable)
+        if (!std::string_view(*variable).starts_with("NOTIFY_SOCKET=")) kept.push_back(*variable);
+    kept.push_back(nullptr);
+    return kept;
 }
 
 }  // namespace
@@ -60,9 +71,10 @@ Result<pid_t> start_process(const Command& command) {
     argv.push_back(nullptr);
     const std::string oom_score = std::to_string(command.oom_score);
     const pid_t parent = ::getpid();
+    const auto environment = environment_of_children();
     const pid_t pid = ::fork();
     if (pid < 0) return system_error("fork for " + command.argv.front(), errno);
-    if (pid == 0) become(command, argv.data(), oom_score, parent);
+    if (pid == 0) become(command, argv.data(), environment.data(), oom_score, parent);
     return pid;
 }
 

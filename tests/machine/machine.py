@@ -153,7 +153,7 @@ WantedBy=sysinit.target
     def _boot(self):
         join = 'for group in "$@"; do echo $$ > "$group/cgroup.procs" || exit 1; done'
         command = ["systemd-nspawn", "-D", self.root, "--boot", "--register=no", "--keep-unit", "--private-network", f"--machine={self.name[-20:].replace('_', '-')}",
-                   "--link-journal=no", "--console=read-only", f"--overlay-ro=/usr:{self.stage}/usr:/usr"]
+                   "--link-journal=no", "--console=read-only", "--system-call-filter=@keyring bpf", f"--overlay-ro=/usr:{self.stage}/usr:/usr"]
         groups = self._make_cgroups()
         words = " ".join(f"'{word}'" for word in command)
         log = open(self.folder / "console.log", "wb")

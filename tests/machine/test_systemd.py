@@ -141,8 +141,8 @@ class SystemdHub(unittest.TestCase):
         refused = [
             ("StartUnit", "ss", "broker.service", "replace"), ("StopUnit", "ss", "labhub-coordinator.service", "replace"),
             ("StartUnit", "ss", "reboot.target", "replace"), ("RestartUnit", "ss", "labhub-job@x.service", "replace"),
-            ("StartUnit", "ss", "labhub-job@x.service.service", "replace"), ("StartUnit", "ss", "xlabhub-job@x.service", "replace"),
-            ("StartUnit", "ss", "labhub-job@.service", "replace"), ("StartUnit", "ss", "labhub-jobs@x.service", "replace"),
+            ("StartUnit", "ss", "labhub-job@x.timer", "replace"), ("StartUnit", "ss", "xlabhub-job@x.service", "replace"),
+            ("StartUnit", "ss", "labhub-jobs@x.service", "replace"),
             ("KillUnit", "ssi", "labhub-coordinator.service", "all", "9"), ("Reload",), ("Reboot",), ("Exit",),
             ("SetUnitProperties", "sba(sv)", "labhub-job@x.service", "true", "1", "MemoryMax", "t", "1000000"),
             ("StartTransientUnit", "ssa(sv)a(sa(sv))", "labhub-job@x.service", "replace", "1", "ExecStart", "a(sasb)", "1", "/bin/sh", "1", "sh", "false", "0"),
@@ -153,7 +153,7 @@ class SystemdHub(unittest.TestCase):
                 answer = self.ask_systemd(*call)
                 self.assertNotEqual(answer.returncode, 0, answer.stdout)
                 self.assertRegex(answer.stderr, "denied|authentication required|authorization")
-        other = self.ask_systemd("StartUnit", "ss", "labhub-job@x.service", "replace", user="nobody")
+        other = self.ask_systemd("StartUnit", "ss", "labhub-job@x.service", "replace", user="daemon")
         self.assertRegex(other.stderr, "denied|authentication required|authorization")
 
     def write_job(self, name, **changes):
@@ -170,7 +170,7 @@ class SystemdHub(unittest.TestCase):
         if told["ActiveState"] == "active":
             state = f"{JOBS}/{unit.split('@')[1].removesuffix('.service')}/runner.json"
             wait_for("the job's end", lambda: '"phase": "ended"' in self.hub.run("cat", state, check=False).stdout, 120)
-            systemctl("stop")
+            self.assertEqual(systemctl("stop").returncode, 0)
         systemctl("reset-failed")
         return told
 

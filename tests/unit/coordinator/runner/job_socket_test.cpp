@@ -61,7 +61,7 @@ class Sockets : public ::testing::Test {
     void call() {
         runner_ = std::make_unique<TaskGroup>(context_.get_executor());
         link_ = std::make_unique<CoordinatorLink>(
-            context_.get_executor(), path_,
+            context_.get_executor(), path_, ourselves(),
             CoordinatorLinkEvents{
                 [this] { return said_; }, [this] { return passed_; },
                 [this](std::string reason, std::chrono::milliseconds grace) {
