@@ -166,7 +166,7 @@ Result<void> Sandbox::set_limits(const Limits& limits) const {
 Result<void> Sandbox::make(const JobSpec& spec, const std::string& script) {
     LABHUB_CHECK(make_folder(folder_, 0700));
     LABHUB_CHECK(enter_private_mounts(choice_.hide_unified));
-    cgroup_ = Cgroup{cgroup()};
+    cgroup_ = Cgroup{cgroup_name()};
     LABHUB_CHECK(make_workplace(spec));
     // Attaching and mounting wait for the disk; the rest needs the processor.
     auto mounting = std::async(std::launch::async, [&] { return mount_output(spec); });
