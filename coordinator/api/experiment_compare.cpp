@@ -74,7 +74,8 @@ struct MemberDocs<MetricView> {
 template <>
 struct MemberDocs<DifferingView> {
     static constexpr MemberDoc list[] = {
-        {"what", "params.NAME, environment.NAME, inputs.NAME (by SHA-256), device, image, script (by SHA-256) …"},
+        {"what",
+         "params.NAME, environment.NAME, inputs.NAME (by a sum of its content), device, image, script (by SHA-256) …"},
         {"values", "of each run; null where it has none"}};
 };
 template <>
@@ -104,7 +105,8 @@ Setup setup_of(const jobs::Job& job, const std::string& script, const Caller& ca
     const jobs::Actor actor{caller.principal(), caller.is_admin};
     if (jobs::check_owner(job, actor))
         for (const auto& [name, value] : job.environment) setup["environment." + name] = value;
-    for (const auto& input : job.inputs) setup["inputs." + input.name] = input.sha256;
+    // Not the sum itself: by that a file is had. This tells as well whether two are the same.
+    for (const auto& input : job.inputs) setup["inputs." + input.name] = sha256_hex("compared " + input.sha256);
     return setup;
 }
 

@@ -149,7 +149,7 @@ struct MemberDocs<Experiment> {
         {"waits_because", "one sentence; null when it isn't queued"},
         {"results_removed_at", "null while its files are there; GET /api/results says why they went"},
         {"params", "what the script finds in labhub.params"},
-        {"inputs", "files in /app/input"},
+        {"inputs", "files in /app/input; their SHA-256 for whoever may read the results"},
         {"restarted_from", "the experiment it was started again from; null: none"},
         {"dry_run", "whether it runs against a twin of its device"},
         {"dry_run_ms", "how far a dry run that runs is, in the twin's time; null otherwise"},
@@ -162,7 +162,7 @@ std::optional<std::int64_t> millis(const std::optional<UtcMillis>& time) {
     return time->count;
 }
 
-Experiment describe(const Services& services, const jobs::Job& job) {
+Experiment describe(const Services& services, const Caller& caller, const jobs::Job& job) {
     Experiment shown;
     shown.experiment_id = job.id.value;
     shown.status = to_string(job.status);
@@ -198,7 +198,9 @@ Experiment describe(const Services& services, const jobs::Job& job) {
     shown.cpu_ms = job.cpu_ms;
     shown.results_removed_at = millis(job.result.removed);
     shown.params = job.params;
-    for (const auto& input : job.inputs) shown.inputs.push_back({input.name, input.size, input.sha256});
+    const bool may_read = jobs::check_owner(job, {caller.principal(), caller.is_admin}).has_value();
+    for (const auto& input : job.inputs)
+        shown.inputs.push_back({input.name, input.size, may_read ? input.sha256 : std::string()});
     shown.tags = job.labels.tags;
     shown.note = job.labels.note;
     if (!job.restarted_from.empty()) shown.restarted_from = job.restarted_from.value;
@@ -263,7 +265,8 @@ Task<Result<ExperimentList>> list_all(Services& services, Call call, Nothing) {
     for (const jobs::Job* job : services.jobs.list()) {
         if (!filter->admits(*job)) continue;
         const std::int64_t place = reply.total++;
-        if (place >= *offset && place - *offset < *limit) reply.experiments.push_back(describe(services, *job));
+        if (place >= *offset && place - *offset < *limit)
+            reply.experiments.push_back(describe(services, call.caller, *job));
     }
     const std::int64_t end = *offset + static_cast<std::int64_t>(reply.experiments.size());
     if (!reply.experiments.empty() && end < reply.total) reply.next = end;
@@ -278,7 +281,7 @@ BOOST_DESCRIBE_STRUCT(ExperimentReply, (), (experiment))
 Task<Result<ExperimentReply>> get_status(Services& services, Call call, Nothing) {
     auto job = services.jobs.find(JobId{call.path["id"]});
     if (!job) co_return std::move(job).error();
-    co_return ExperimentReply{describe(services, **job)};
+    co_return ExperimentReply{describe(services, call.caller, **job)};
 }
 
 // --- stop ----------------------------------------------------------------------------------------------------------

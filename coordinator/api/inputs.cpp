@@ -26,6 +26,7 @@ using Uploading = std::shared_ptr<jobs::Inputs::Upload>;
 
 /// What is read from the client meanwhile goes to the file in pieces of this size.
 constexpr std::size_t kPiece = 1u << 20;
+constexpr std::chrono::hours kLongestUpload{1};
 
 Task<Result<void>> keep(asio::thread_pool& pool, Uploading upload, std::string piece) {
     auto add = [upload = std::move(upload), piece = std::move(piece)] { return upload->add(piece); };
@@ -41,15 +42,21 @@ Task<Result<InputReply>> send_input(Services& services, Call call, Nothing) {
                     "at most " + std::to_string(most)};
         co_return large;
     }
-    auto begin = [&inputs = services.inputs] { return inputs.begin(); };
+    auto begin = [&inputs = services.inputs, owner = call.caller.principal()] { return inputs.begin(owner); };
     auto begun = co_await run_blocking(services.pool, std::move(begin));
     if (!begun) co_return std::move(begun).error();
     const Uploading upload = std::move(*begun);
+    const auto until = Steady::now() + kLongestUpload;
     std::string gathered;
     for (bool is_last = false; !is_last;) {
         auto piece = co_await body.next();
         if (!piece) co_return std::move(piece).error();
         is_last = piece->empty();
+        if (Steady::now() > until) {
+            Error slow{ErrorCode::timed_out, "the file did not come in time",
+                       "within " + format_duration(kLongestUpload)};
+            co_return slow;
+        }
         gathered += *piece;
         if (gathered.size() < kPiece && !is_last) continue;
         std::string full;
@@ -64,7 +71,9 @@ Task<Result<InputReply>> send_input(Services& services, Call call, Nothing) {
 }
 
 Task<Result<InputReply>> find_input(Services& services, Call call, Nothing) {
-    auto find = [&inputs = services.inputs, sum = call.path["sha256"]] { return inputs.find(sum); };
+    auto find = [&inputs = services.inputs, owner = call.caller.principal(), sum = call.path["sha256"]] {
+        return inputs.find(owner, sum);
+    };
     auto found = co_await run_blocking(services.pool, std::move(find));
     if (!found) co_return std::move(found).error();
     co_return InputReply{{std::move(found->sha256), found->size}};

@@ -117,6 +117,7 @@ Result<Groundwork> lay_groundwork(const Settings& settings, const fs::path& prog
     LABHUB_TRY(ground.images, image_settings(settings, program));
     ground.inputs.folder = fs::absolute(settings.data_dir) / "inputs";
     ground.inputs.most_bytes = settings.input_bytes;
+    ground.inputs.most_bytes_of_one = settings.user_inputs_bytes;
     ground.inputs.most_bytes_of_all = settings.inputs_bytes;
     LABHUB_TRY(ground.launcher, choose_launcher(settings, program, executor));
     ground.engine.launcher = std::string(ground.launcher.launcher->name()) + ": " + ground.launcher.why;

@@ -56,6 +56,9 @@ config::Options options_of(Settings& settings) {
                 config::range(0, 1LL << 50));
     options.add("jobs.input_bytes", &settings.input_bytes, "Bytes of one experiment's input files together",
                 config::range(std::int64_t{1}, std::int64_t{1} << 40));
+    options.add("jobs.user_inputs_bytes", &settings.user_inputs_bytes,
+                "Bytes of one user's input files that wait for experiments",
+                config::range(std::int64_t{1}, std::int64_t{1} << 44));
     options.add("jobs.inputs_bytes", &settings.inputs_bytes,
                 "Bytes of all input files that wait for experiments; those nobody uses go after a day",
                 config::range(std::int64_t{1}, std::int64_t{1} << 44));

@@ -44,6 +44,7 @@ struct Settings {
     int mirror_messages_per_second = 500;
     std::chrono::milliseconds mirror_refresh{10'000};
     std::int64_t input_bytes = 1LL << 30;
+    std::int64_t user_inputs_bytes = 4LL << 30;
     std::int64_t inputs_bytes = 10LL << 30;
     int ready_sandboxes = 1;
     std::chrono::milliseconds node_lost_after{15'000};

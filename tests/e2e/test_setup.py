@@ -162,9 +162,9 @@ class Setup(unittest.TestCase):
         half = socket.create_connection(("127.0.0.1", self.lab.port), timeout=30)
         half.sendall(f"POST /api/inputs HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {self.lab.token}\r\nContent-Length: 1000\r\n\r\nhalf".encode())
         folder = self.lab.folder / "data/inputs"
-        wait_for("the half file", lambda: list(folder.glob("*.part")))
+        wait_for("the half file", lambda: list(folder.glob("*/*.part")))
         half.close()
-        wait_for("nothing left of it", lambda: not list(folder.glob("*.part")))
+        wait_for("nothing left of it", lambda: not list(folder.glob("*/*.part")))
 
     def test_memory_does_not_grow_with_a_file(self):
         status = pathlib.Path(f"/proc/{self.lab.processes['coordinator'].pid}/status")
@@ -224,7 +224,7 @@ class Setup(unittest.TestCase):
         first = self.run_to_end(SHOW, params={"setpoint": 0.5, "drop": 1}, inputs=[{"name": "f.csv", "sha256": sent["sha256"]}],
                                 environment={"X": "1"}, time_limit="7m", tags=["series"], note="the first")
         # Nobody has asked for the file for long: the result has it.
-        (lab.folder / "data/inputs" / sent["sha256"]).unlink()
+        next((lab.folder / "data/inputs").glob("*/" + sent["sha256"])).unlink()
         again = lab.request("POST", f"/api/experiments/{first}/restart", {"config": {"params": {"setpoint": 0.7, "drop": None, "new": [1]}}})["experiment_id"]
         ended = lab.wait_end(again)
         self.assertEqual(ended["status"], "completed", lab.logs(again))

@@ -62,7 +62,7 @@ Task<void> Engine::make_partial(JobId id, std::shared_ptr<Partial> partial) {
     partial->is_under_way = false;
     partial->done.cancel();
     const Entry* const self = entry(id);
-    if (self && !is_final(self->job.status)) co_return;
+    if (self && !is_final(self->job.status) && !self->is_finishing) co_return;
     partials_.erase(id);
     auto remove = [&results = parts_.results, id] { return results.remove_partial(id), true; };
     co_await run_blocking(parts_.pool, std::move(remove));

@@ -60,10 +60,11 @@ Followers::~Followers() {
 Result<std::unique_ptr<Follower>> Followers::open(JobId job, std::string who) {
     const auto of_one =
         std::count_if(shared_->all.begin(), shared_->all.end(), [&](const auto& each) { return each->who == who; });
-    if (shared_->all.size() >= kMost || static_cast<std::size_t>(of_one) >= kMostOfOne)
-        return Error{ErrorCode::too_many, "too many experiments are being followed",
-                     "at most " + std::to_string(kMostOfOne) + " streams for one caller and " + std::to_string(kMost) +
-                         " in all"};
+    const std::size_t most = who.starts_with("job:") ? kMostOfScript : kMostOfOne;
+    if (shared_->all.size() >= kMost || static_cast<std::size_t>(of_one) >= most)
+        return Error{
+            ErrorCode::too_many, "too many experiments are being followed",
+            "at most " + std::to_string(most) + " streams for one caller and " + std::to_string(kMost) + " in all"};
     return std::unique_ptr<Follower>(new Follower(shared_, std::move(job), std::move(who)));
 }
 

@@ -38,7 +38,8 @@ class Follower {
 class Followers {
   public:
     static constexpr std::size_t kMost = 512;
-    static constexpr std::size_t kMostOfOne = 128;  ///< of one caller
+    static constexpr std::size_t kMostOfOne = 128;  ///< of one user
+    static constexpr std::size_t kMostOfScript = 8;
 
     explicit Followers(asio::any_io_executor executor);
     ~Followers();

@@ -63,6 +63,11 @@ TEST(Followers, AreBoundedForEachCallerAndInAll) {
     EXPECT_EQ(followers.open(JobId{"j2"}, "user:ada").error().code, ErrorCode::too_many);
     all.pop_back();
     EXPECT_TRUE(followers.open(JobId{"j2"}, "user:ada")) << "one that left makes room";
+    std::vector<std::unique_ptr<Follower>> of_script;
+    for (std::size_t i = 0; i < Followers::kMostOfScript; ++i)
+        of_script.push_back(std::move(*followers.open(JobId{"j1"}, "job:j1")));
+    EXPECT_EQ(followers.open(JobId{"j1"}, "job:j1").error().code, ErrorCode::too_many);
+    of_script.clear();
     for (std::size_t i = all.size(); i < Followers::kMost; ++i)
         all.push_back(std::move(*followers.open(JobId{"j1"}, "user:" + std::to_string(i))));
     EXPECT_EQ(followers.open(JobId{"j1"}, "user:new").error().code, ErrorCode::too_many);
