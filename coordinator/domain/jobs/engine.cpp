@@ -15,6 +15,13 @@ constexpr std::chrono::milliseconds kUntilNextCheck{250};
 /// What a dry run needs of the lab's devices.
 const Needs kNothing{{DeviceAddress{}}, {}, {}};
 
+/// The job's end is stored: its runner may go. One whose start was taken for a failure has a script yet, and ends it
+/// first; one that has ended takes no notice.
+void let_go(runner::JobSocket& socket, const JobId& id, std::chrono::milliseconds grace) {
+    (void)socket.stop_job(id, std::string(reason::kSandboxFailed), grace);
+    (void)socket.release(id);
+}
+
 }  // namespace
 
 Engine::Engine(asio::any_io_executor executor, EngineSettings settings, Parts parts)
@@ -141,10 +148,8 @@ std::vector<const Job*> Engine::list() const {
 }
 
 std::size_t Engine::count_of(const std::string& principal) const {
-    const auto is_his = [&](const auto& e) { return e.second.job.requested_by == principal; };
-    const auto arrives = [&](const auto& e) { return e.second.user == principal; };
-    return static_cast<std::size_t>(std::count_if(jobs_.begin(), jobs_.end(), is_his) +
-                                    std::count_if(arriving_.begin(), arriving_.end(), arrives));
+    return static_cast<std::size_t>(std::count_if(
+        jobs_.begin(), jobs_.end(), [&](const auto& e) { return e.second.job.requested_by == principal; }));
 }
 
 Engine::Entry* Engine::entry(const JobId& id) {
@@ -251,7 +256,7 @@ Task<void> Engine::finish(JobId id, Ending ending) {
     self->is_finishing = false;
     self->lost_since.reset();
     partials_.erase(id);
-    if (stored && socket_->is_connected(id)) (void)socket_->release(id);
+    if (stored && socket_->is_connected(id)) let_go(*socket_, id, settings_.stop_grace);
     if (had_sandbox) clear_away_sandbox(id);
     spdlog::info("experiment {} {}{}{}", id.value, to_string(self->job.status), self->job.message.empty() ? "" : ": ",
                  self->job.message);
@@ -271,7 +276,7 @@ void Engine::runner_hello(runner::Hello hello, UniqueFd listener) {
     self->lost_since.reset();
     self->pausing.runner = hello.pause;
     if (is_final(self->job.status)) {
-        (void)socket_->release(hello.job_id);
+        let_go(*socket_, hello.job_id, settings_.stop_grace);
         return;
     }
     if (is_interrupted_dry_run(*self, hello.phase)) {
