@@ -156,9 +156,10 @@ class Copier {
         for (off_t at = 0; at < size;) {
             const off_t data = ::lseek(source, at, SEEK_DATA);
             if (data < 0 && errno == ENXIO) break;
-            const off_t from = data < 0 ? at : data;
+            // It may have grown since its size was weighed: what came then is not taken.
+            const off_t from = data < 0 ? at : std::min(data, size);
             const off_t hole = ::lseek(source, from, SEEK_HOLE);
-            const off_t to = hole < 0 ? size : hole;
+            const off_t to = hole < 0 ? size : std::min(hole, size);
             LABHUB_CHECK(stretch(source, target, name, from, to));
             at = to;
         }
