@@ -2,6 +2,7 @@
 
 #include <grp.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -150,6 +151,8 @@ int main_of(const std::vector<std::string_view>& arguments) {
 
 int main(int argc, char** argv) {
     ::signal(SIGPIPE, SIG_IGN);
+    // Folders of a sandbox are entered by users of its own, whatever whoever started us thinks of others.
+    ::umask(022);
     if (!labhub::start_logging("runner", "info")) return labhub::coordinator::runner::kExitFailed;
     return labhub::coordinator::runner::main_of({argv + 1, argv + argc});
 }
