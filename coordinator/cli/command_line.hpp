@@ -32,7 +32,6 @@ struct VerifyCommand {
 };
 struct ResultsRemoveCommand {
     std::string id;
-    bool is_all = false;  ///< the record too
 };
 struct EventsCommand {
     std::string id;
