@@ -90,7 +90,10 @@ Task<Result<void>> Hub::start(const Plan& plan) {
     jobs::Event queued{0, plan.start, std::string(to_string(jobs::Status::queued)), plan.job.requested_by, {}};
     auto stored = co_await job_store.insert(plan.job, std::move(queued));
     if (!stored) co_return std::move(stored).error();
-    jobs.know(plan.job);
+    jobs::Job job = plan.job;
+    job.status = jobs::Status::running;
+    job.started = plan.start;  // by the clock that is shown here
+    jobs.know(std::move(job));
     auto started = co_await alarms.start();
     if (!started) co_return started;
     fleet.on_readings = [this](const DeviceAddress& device, const std::vector<Reading>& readings) {
