@@ -47,7 +47,10 @@ Task<Result<std::string>> next_while_standing(http::StreamBody body, std::shared
     Error over{ErrorCode::unauthenticated, "the token '" + standing->token() + "' does not count any more"};
     if (!standing->holds(clock.utc_now())) co_return over;
     auto first = co_await (labhub::impl::catching(body.next()) || standing->wait_for_end());
-    if (first.index() != 0) co_return over;
+    if (first.index() != 0) {
+        Error gone{ErrorCode::unavailable, "the client has gone"};
+        co_return standing->holds(clock.utc_now()) ? gone : over;
+    }
     auto& ended = std::get<0>(first);
     if (ended.failure) std::rethrow_exception(ended.failure);
     co_return std::move(*ended.value);

@@ -135,11 +135,17 @@ struct MessageReply {
 BOOST_DESCRIBE_STRUCT(MessageReply, (), (message))
 
 Task<Result<MessageReply>> remove(Services& services, Call call, Nothing) {
+    auto wants_all = query_flag(call, "record");
+    if (!wants_all) co_return std::move(wants_all).error();
     JobId id{call.path["id"]};
     const std::string who = call.caller.principal();
-    auto removed = co_await services.jobs.remove_results(std::move(id), "removed by " + who, who);
+    const std::string because = "removed by " + who;
+    auto removal = *wants_all ? services.jobs.forget(std::move(id), who)
+                              : services.jobs.remove_results(std::move(id), because, who);
+    auto removed = co_await std::move(removal);
     if (!removed) co_return std::move(removed).error();
-    co_return MessageReply{"experiment " + call.path["id"] + " has no files any more; what happened to it stays"};
+    co_return MessageReply{"experiment " + call.path["id"] +
+                           (*wants_all ? " is deleted" : " has no files any more; what happened to it stays")};
 }
 
 }  // namespace
@@ -157,7 +163,8 @@ void add_experiment_results(std::vector<Operation>& list) {
     list.push_back(with_handler(std::move(zip), &download));
     list.push_back(with_handler(
         experiment_row("DELETE", "/{id}/results", "deleteResults",
-                       "Delete the files of an experiment that has ended; the record of what happened to it stays"),
+                       "Delete the files of an experiment that has ended; the record of what happened to it stays",
+                       {{"record", "true: delete that too, and the experiment is known no more"}}),
         &remove));
 }
 

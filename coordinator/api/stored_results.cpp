@@ -56,9 +56,19 @@ namespace {
 
 struct StoredResultsReply {
     std::vector<StoredResultBody> results;
+    std::optional<std::int64_t> next;
+    std::int64_t total = 0;
     RetentionBody retention;
 };
-BOOST_DESCRIBE_STRUCT(StoredResultsReply, (), (results, retention))
+BOOST_DESCRIBE_STRUCT(StoredResultsReply, (), (results, next, total, retention))
+}  // namespace
+template <>
+struct MemberDocs<StoredResultsReply> {
+    static constexpr MemberDoc list[] = {{"results", "of experiments that have ended, the newest first"},
+                                         {"next", "the offset of the next page; null: this was the last"},
+                                         {"total", "how many there are on all pages"}};
+};
+namespace {
 
 std::optional<std::int64_t> millis(const std::optional<UtcMillis>& time) {
     return time ? std::optional(time->count) : std::nullopt;
@@ -99,10 +109,21 @@ RetentionBody describe(const jobs::Retention& retention) {
     return shown;
 }
 
-Task<Result<StoredResultsReply>> list_results(Services& services, Call, Nothing) {
+Task<Result<StoredResultsReply>> list_results(Services& services, Call call, Nothing) {
+    constexpr std::int64_t kAll = std::numeric_limits<std::int64_t>::max();
+    auto limit = query_integer(call, "limit", kAll, 1, 1'000);
+    if (!limit) co_return std::move(limit).error();
+    auto offset = query_integer(call, "offset", 0, 0, 1LL << 40);
+    if (!offset) co_return std::move(offset).error();
     StoredResultsReply reply;
-    for (const jobs::Job* job : services.jobs.list())
-        if (is_final(job->status)) reply.results.push_back(describe(*job, services.retention.rules()));
+    for (const jobs::Job* job : services.jobs.list()) {
+        if (!is_final(job->status)) continue;
+        const std::int64_t place = reply.total++;
+        if (place >= *offset && place - *offset < *limit)
+            reply.results.push_back(describe(*job, services.retention.rules()));
+    }
+    const std::int64_t end = *offset + static_cast<std::int64_t>(reply.results.size());
+    if (!reply.results.empty() && end < reply.total) reply.next = end;
     reply.retention = describe(services.retention);
     co_return reply;
 }
@@ -148,7 +169,8 @@ void add_stored_results(std::vector<Operation>& list) {
                                           "results",
                                           "What results there are, how large, and when they go and why",
                                           Access::user,
-                                          {},
+                                          {{"limit", "at most so many, 1 to 1000; all when left out"},
+                                           {"offset", "leave out so many of the newest"}},
                                           {},
                                           {},
                                           "application/json",

@@ -200,6 +200,7 @@ class Grammar {
         CLI::App* const remove =
             results->add_subcommand("rm", "Deletes an experiment's files; the record of what happened to it stays");
         remove->add_option("ID", results_remove_.id, "The experiment")->required();
+        remove->add_flag("--record", results_remove_.is_all, "Delete that too: the experiment is known no more");
         commands_.emplace_back(remove, [this](CommandLine& line) { line.command = results_remove_; });
     }
 

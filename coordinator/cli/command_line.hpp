@@ -32,6 +32,7 @@ struct VerifyCommand {
 };
 struct ResultsRemoveCommand {
     std::string id;
+    bool is_all = false;  ///< the record too
 };
 struct EventsCommand {
     std::string id;

@@ -37,7 +37,9 @@ struct Start {
     Task<ExitStatus> operator()(const StoredResultsCommand& results) const {
         return run_stored_results(context, results);
     }
-    Task<ExitStatus> operator()(const ResultsRemoveCommand& remove) const { return remove_results(context, remove.id); }
+    Task<ExitStatus> operator()(const ResultsRemoveCommand& remove) const {
+        return remove_results(context, remove.id, remove.is_all);
+    }
     Task<ExitStatus> operator()(const VerifyCommand& verify) const { return verify_results(context, verify.what); }
     Task<ExitStatus> operator()(const EventsCommand& events) const {
         return events.follow ? follow_events(context, events.id) : show_events(context, events.id);

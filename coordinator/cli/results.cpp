@@ -121,8 +121,9 @@ ExitStatus verify_local_results(Console& console, const fs::path& path) {
     return ExitStatus::failed;
 }
 
-Task<ExitStatus> remove_results(Context& context, std::string id) {
-    auto removed = co_await context.hub.remove(experiment_path(id) + "/results");
+Task<ExitStatus> remove_results(Context& context, std::string id, bool with_record) {
+    const std::string how = with_record ? "?record=true" : "";
+    auto removed = co_await context.hub.remove(experiment_path(id) + "/results" + how);
     co_return tell(context, removed);
 }
 

@@ -24,7 +24,7 @@ Task<ExitStatus> verify_results(Context& context, std::string id);
 /// `labhub results verify FILE.zip|FOLDER`: the same for what is here; asks no hub.
 ExitStatus verify_local_results(Console& console, const std::filesystem::path& path);
 /// `labhub results rm ID`: the experiment and all it left are deleted on the hub.
-Task<ExitStatus> remove_results(Context& context, std::string id);
+Task<ExitStatus> remove_results(Context& context, std::string id, bool with_record);
 /// Whether that names something here, not an experiment.
 bool is_local_result(const std::string& what);
 

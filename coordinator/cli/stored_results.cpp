@@ -48,13 +48,27 @@ void print_results(Context& context, const json::object& reply) {
     if (const std::string problem = text_of(retention, "problem"); !problem.empty()) context.console.note(problem);
 }
 
+Task<ExitStatus> list_all(Context& context) {
+    json::array rows;
+    while (true) {
+        auto page = co_await context.hub.get("/api/results?limit=1000&offset=" + std::to_string(rows.size()));
+        if (!page) co_return context.give_up(page.error());
+        for (const json::value& each : array_of(*page, "results")) rows.push_back(each);
+        if (integer_of(*page, "next")) continue;
+        json::object all = std::move(*page);
+        all["results"] = std::move(rows);
+        if (context.console.is_json())
+            context.console.print_json(all);
+        else
+            print_results(context, all);
+        co_return ExitStatus::done;
+    }
+}
+
 struct Carry {
     Context& context;
 
-    Task<ExitStatus> operator()(const ResultsListRequest&) const {
-        auto print = [&reached = context](const json::object& reply) { print_results(reached, reply); };
-        return show_reply(context, "/api/results", std::move(print));
-    }
+    Task<ExitStatus> operator()(const ResultsListRequest&) const { return list_all(context); }
     Task<ExitStatus> operator()(const ResultsKeepRequest& keep) const {
         return ask_for(context, experiment_path(keep.id) + "/keep", json::object{{"keep", keep.keep}});
     }

@@ -1,5 +1,6 @@
 #include "coordinator/daemon/coordinator.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include <spdlog/spdlog.h>
@@ -215,6 +216,7 @@ struct Coordinator::Parts {
     TaskGroup stops;
 
     void connect();
+    std::size_t belongings_of(const std::string& principal);
     jobs::DryRunDoors dry_run_doors();
     void stop_dry_run(const JobId& job, std::string reason, std::string message);
     void keep_sandboxes_ready(const Settings& settings);
@@ -228,7 +230,7 @@ void Coordinator::Parts::connect() {
     leases.on_lost = [this](const leases::Lease& lease, const Error& why) { jobs.lease_lost(lease, why); };
     recorder.ask_ingest([this] { return ingest.counters(); });
     recorder.listen(live.listener());
-    accounts.experiments_of = [this](const std::string& principal) { return jobs.count_of(principal); };
+    accounts.experiments_of = [this](const std::string& principal) { return belongings_of(principal); };
     accounts.on_changed = [this] { reconcilers.nudge("queue"); };
     images.users = [this](const std::string& digest) { return jobs.users_of_image(digest); };
     server.stream_bodies(
@@ -237,6 +239,16 @@ void Coordinator::Parts::connect() {
         jobs.remark(job, jobs::event::kRefused, why);
     };
     images.on_default_changed = [this] { launcher->keep_like(jobs.usual_spec()); };
+}
+
+/// What would be the next user's of that name.
+std::size_t Coordinator::Parts::belongings_of(const std::string& principal) {
+    const auto& rules = alarms.alarms().rules();
+    const auto& kept = reservations.calendar().kept();
+    return jobs.count_of(principal) +
+           static_cast<std::size_t>(
+               std::count_if(rules.begin(), rules.end(), [&](const auto* rule) { return rule->set_by == principal; }) +
+               std::count_if(kept.begin(), kept.end(), [&](const auto& e) { return e.second.owner == principal; }));
 }
 
 jobs::DryRunDoors Coordinator::Parts::dry_run_doors() {

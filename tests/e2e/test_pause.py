@@ -161,6 +161,28 @@ class Pausing(unittest.TestCase):
         self.assertEqual(lab.experiment(job)["status"], "running")
         self.assertNotIn("Traceback", lab.logs(job))
 
+    def test_paused_anew_while_the_pause_before_is_still_being_made_safe_it_is_made_safe_for_certain(self):
+        lab = self.lab
+        job = self.start_driving(HURRIES)
+        for turn in range(8):
+            def ask(verb, body, delay):
+                time.sleep(delay)
+                with contextlib.suppress(Refused):
+                    lab.request("POST", f"/api/experiments/{job}/{verb}", body)
+            asked = [threading.Thread(target=ask, args=what) for what in
+                     (("pause", {"actuators": "safe"}, 0), ("resume", None, turn * 0.01), ("pause", {"actuators": "safe"}, turn * 0.01 + 0.02))]
+            for thread in asked:
+                thread.start()
+            for thread in asked:
+                thread.join()
+            self.pause(job, "safe")
+            held = time.time() * 1000
+            self.assertTrue(lab.is_safe(), lab.outputs())
+            time.sleep(0.4)
+            late = [event for event in lab.events() if event["event"] == "output" and event["utc_ms"] > held and event["value"] not in (0, False, None)]
+            self.assertEqual(late, [])
+            self.resume(job)
+
     def test_a_held_pause_can_be_made_safe_and_asking_again_is_fine(self):
         lab = self.lab
         job = self.start_driving()

@@ -5,7 +5,7 @@ import re
 import time
 import unittest
 
-from lab import Lab, Refused
+from lab import Lab, Refused, wait_for
 from people import Person, add_person, admin_of, status_of
 
 TRIVIAL = "print('done')\n"
@@ -102,6 +102,13 @@ class Tokens(PeopleCase):
         self.assertTrue(kept.read(1))
         kept.close()
 
+    def test_a_client_that_leaves_is_not_taken_for_one_whose_token_ended(self):
+        log = lambda: (self.lab.folder / "coordinator.log").read_text()
+        before = log().count("a stream ends early: the client has gone")
+        self.open_stream(self.bob.token, "/api/telemetry/stream?metric=no_such_metric").close()
+        wait_for("the stream's end", lambda: log().count("a stream ends early: the client has gone") > before)
+        self.assertNotIn("the token 'test' does not count", log())
+
     def open_stream(self, token, path):
         connection = http.client.HTTPConnection("127.0.0.1", self.lab.port, timeout=30)
         connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
@@ -109,7 +116,7 @@ class Tokens(PeopleCase):
         self.assertEqual(reply.status, 200)
         self.assertIn(b"retry", reply.readline())
         self.addCleanup(connection.close)
-        return reply
+        return reply  # which closes the connection when it is closed
 
     def ends(self, stream):
         try:
@@ -175,11 +182,15 @@ class Accounts(PeopleCase):
                 self.refused(status, ask, verb, path, body, says=says)
         self.assertNotIn("x", [user["name"] for user in ask("GET", "/api/users")["users"]])
 
-    def test_a_user_with_experiments_is_kept(self):
+    def test_a_user_of_whom_something_is_left_is_kept(self):
         eve = add_person(self.lab, "eve")
         job = eve.submit(TRIVIAL)
         self.lab.wait_end(job)
-        self.refused(409, self.admin.request, "DELETE", "/api/users/eve", says="1 experiment")
+        eve.request("POST", "/api/alarms/rules", {"metric": "vial_A_temp", "high": 90, "id": "eves"})
+        self.refused(409, self.admin.request, "DELETE", "/api/users/eve", says="2 experiments, reservations or alarm rules")
+        self.refused(403, self.bob.request, "DELETE", "/api/alarms/rules/eves", says="that of user:eve")
+        self.refused(403, self.bob.request, "POST", "/api/alarms/rules", {"metric": "vial_A_temp", "high": 99, "id": "eves"})
+        eve.request("DELETE", "/api/alarms/rules/eves")
         self.admin.request("POST", "/api/maintenance/cleanup?max_age_hours=0")
         self.admin.request("DELETE", "/api/users/eve")
         self.refused(401, eve.request, "GET", "/api/session")

@@ -161,6 +161,36 @@ class Retention(unittest.TestCase):
         # The id was used, and stays so: what is recorded of it is not to be mistaken for another's.
         self.assertEqual(self.refusal("POST", "/api/experiments/start", {"script_content": TRIVIAL, "experiment_id": job}).status, 409)
 
+    def test_one_experiment_is_deleted_with_its_record(self):
+        lab = self.lab
+        first, second = lab.finish(), lab.finish()
+        lab.keep(first, "pinned")
+        self.assertEqual(self.refusal("DELETE", f"/api/experiments/{first}/results?record=true").status, 409)
+        lab.keep(first, "usual")
+        self.assertEqual(lab.labhub("results", "rm", "--record", first).returncode, 0)
+        self.assertEqual(self.refusal("GET", f"/api/experiments/{first}/status").status, 404)
+        self.assertFalse(lab.job_folder(first).exists())
+        lab.request("DELETE", f"/api/experiments/{second}/results")
+        lab.request("DELETE", f"/api/experiments/{second}/results?record=true")
+        self.assertEqual(self.refusal("GET", f"/api/experiments/{second}/status").status, 404)
+        lab.restart()
+        self.assertEqual(self.refusal("GET", f"/api/experiments/{first}/status").status, 404)
+        self.assertEqual(self.refusal("DELETE", f"/api/experiments/{first}/results?record=maybe").status, 400)
+
+    def test_results_are_listed_page_by_page(self):
+        lab = self.lab
+        jobs = {lab.finish() for _ in range(3)}
+        pages, offset = [], 0
+        while offset is not None:
+            page = lab.request("GET", f"/api/results?limit=2&offset={offset}")
+            self.assertLessEqual(len(page["results"]), 2)
+            pages += [row["experiment_id"] for row in page["results"]]
+            offset = page["next"]
+        self.assertEqual(len(pages), len(set(pages)))
+        self.assertEqual(len(pages), page["total"])
+        self.assertLessEqual(jobs, set(pages))
+        self.assertEqual(self.refusal("GET", "/api/results?limit=0").status, 422)
+
     def test_room_is_made_of_what_was_fetched_first_and_never_of_what_is_pinned(self):
         lab = self.lab
         lab.request("POST", "/api/maintenance/cleanup?max_age_hours=0")

@@ -174,7 +174,8 @@ Task<Result<void>> Accounts::remove_user(std::string name) {
         co_return stays;
     }
     if (const auto count = experiments_of("user:" + name); count > 0) {
-        Error has{ErrorCode::conflict, "user " + name + " has " + std::to_string(count) + " experiments",
+        Error has{ErrorCode::conflict,
+                  "user " + name + " has " + std::to_string(count) + " experiments, reservations or alarm rules",
                   "whoever got the name next would own them: disable the user, or delete them first"};
         co_return has;
     }

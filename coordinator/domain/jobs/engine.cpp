@@ -148,8 +148,10 @@ std::vector<const Job*> Engine::list() const {
 }
 
 std::size_t Engine::count_of(const std::string& principal) const {
-    return static_cast<std::size_t>(std::count_if(
-        jobs_.begin(), jobs_.end(), [&](const auto& e) { return e.second.job.requested_by == principal; }));
+    const auto is_his = [&](const auto& e) { return e.second.job.requested_by == principal; };
+    const auto arrives = [&](const auto& e) { return e.second.user == principal; };
+    return static_cast<std::size_t>(std::count_if(jobs_.begin(), jobs_.end(), is_his) +
+                                    std::count_if(arriving_.begin(), arriving_.end(), arrives));
 }
 
 Engine::Entry* Engine::entry(const JobId& id) {

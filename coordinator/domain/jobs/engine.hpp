@@ -193,6 +193,9 @@ class Engine {
     Result<void> check_results(const JobId& id) const;
     /// The zip of its results was sent to its end.
     void note_downloaded(const JobId& id);
+    /// Deletes an ended job with its results and all that is known of it. Errors not_found, conflict (it hasn't ended;
+    /// its results are pinned, or being removed).
+    Task<Result<void>> forget(JobId id, std::string who);
     /// Deletes ended jobs older than that, with their results and all that is known of them, but for pinned results and
     /// those somebody is still to fetch. Returns how many.
     Task<Result<std::size_t>> remove_ended(std::chrono::milliseconds max_age);
@@ -283,6 +286,7 @@ class Engine {
     Task<void> pause_news(Steady::duration limit);
     void settle_pauses();
     Task<void> settle_pause(JobId id);
+    void settle_runner(const JobId& id);
     Task<void> settle_vessel(JobId id);
     Result<void> write_job_folder(const Job& job) const;
     runner::JobSpec spec_of(const Job& job) const;
@@ -296,6 +300,7 @@ class Engine {
     void clear_away_sandbox(const JobId& id);
     Result<void> check_changeable(const Entry& self) const;
     Result<void> check_removable(const Entry& self) const;
+    Task<Result<void>> remove_record(JobId id);
 
     struct Partial;
     Task<void> make_partial(JobId id, std::shared_ptr<Partial> partial);

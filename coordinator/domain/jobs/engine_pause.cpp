@@ -187,15 +187,21 @@ void Engine::settle_pauses() {
 Task<void> Engine::settle_pause(JobId id) {
     Entry* const self = entry(id);
     if (!self || self->job.status != Status::running || self->is_finishing) co_return;
-    const Pause* const present = present_pause(self->job.pauses);
     if (!self->job.pauses.empty()) co_await parts_.leases.set_time(self->job.lease, lease_time(self->job));
+    settle_runner(id);
+    co_await settle_vessel(id);
+}
+
+void Engine::settle_runner(const JobId& id) {
+    Entry* const self = entry(id);
+    if (!self || self->job.status != Status::running || self->is_finishing) return;
+    const Pause* const present = present_pause(self->job.pauses);
     if (self->pausing.runner && self->pausing.runner->is_frozen != (present != nullptr)) {
         const std::vector<Reserved> others = reserved ? reserved({self->job.device}) : std::vector<Reserved>{};
         const auto limit = longest_pause(self->job, others, settings_.max_pause, parts_.clock.utc_now());
         const auto told = present ? socket_->pause_job(id, limit) : socket_->resume_job(id);
         if (!told) spdlog::debug("{}", told.error().to_string());
     }
-    co_await settle_vessel(id);
 }
 
 /// Only when nothing of the script can command it any more.
@@ -205,12 +211,18 @@ Task<void> Engine::settle_vessel(JobId id) {
     if (!present || present->actuators != Actuators::safe || self->job.status != Status::running) co_return;
     if (!self->pausing.runner || !self->pausing.runner->is_frozen || self->pausing.is_safe) co_return;
     if (std::exchange(self->pausing.is_making_safe, true)) co_return;
+    const std::size_t pauses = self->job.pauses.size();
     auto held = co_await parts_.commander.hold(self->job.device, present->who, "experiment " + id.value + " is paused");
-    self->pausing.is_making_safe = false;
+    Entry* const now = entry(id);
+    if (!now) co_return;
+    now->pausing.is_making_safe = false;
     if (!held)
         spdlog::warn("the vessel of experiment {}, which is paused, is not known to be safe yet: {}", id.value,
                      held.error().to_string());
-    self->pausing.is_safe = held.has_value();
+    // It may have gone on meanwhile, driven its vessel, and be paused anew: that this answer says nothing of.
+    const bool is_of_another = now->job.pauses.size() != pauses;
+    now->pausing.is_safe = held.has_value() && !is_of_another;
+    if (is_of_another) tasks_.spawn("settle pause", settle_pause(id));
     pause_news_.cancel();
 }
 

@@ -78,13 +78,13 @@ Task<std::optional<std::int64_t>> Engine::result_size(JobId id) {
 Task<void> Engine::count_results() {
     std::vector<JobId> unknown;
     for (const auto& [id, entry] : jobs_)
-        if (is_final(entry.job.status) && !entry.job.result_bytes) unknown.push_back(id);
+        if (has_result(entry.job) && !entry.job.result_bytes) unknown.push_back(id);
     for (const JobId& id : unknown) {
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none) co_return;
         const auto bytes = co_await result_size(id);
         Entry* const self = entry(id);
-        if (!bytes || !self || !is_final(self->job.status)) continue;
+        if (!bytes || !self || !has_result(self->job) || self->is_removing) continue;
         self->job.result_bytes = *bytes;
         parts_.store.post_result_bytes(id, *bytes);
     }

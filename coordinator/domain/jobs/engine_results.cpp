@@ -107,14 +107,37 @@ Task<Result<std::size_t>> Engine::remove_ended(std::chrono::milliseconds max_age
             auto gone = co_await remove_results(id, "a clean-up was asked for", "");
             if (!gone) co_return std::move(gone).error();
         }
-        if (std::exchange(self->is_removing, true)) continue;
-        auto forgotten = co_await parts_.store.remove(id);
-        self->is_removing = false;
+        auto forgotten = co_await remove_record(id);
         if (!forgotten) co_return std::move(forgotten).error();
-        jobs_.erase(id);
         ++removed;
     }
     co_return removed;
+}
+
+Task<Result<void>> Engine::forget(JobId id, std::string who) {
+    Entry* const self = entry(id);
+    if (!self) co_return find(id).error();
+    if (!self->job.result.removed) {
+        const std::string because = "removed by " + who;
+        auto gone = co_await remove_results(id, because, std::move(who));
+        if (!gone) co_return gone;
+    }
+    co_return co_await remove_record(id);
+}
+
+/// Of a job whose files are gone.
+Task<Result<void>> Engine::remove_record(JobId id) {
+    Entry* const self = entry(id);
+    if (!self) co_return find(id).error();
+    if (self->is_removing || self->is_finishing || self->is_starting) {
+        Error busy{ErrorCode::conflict, "the results of experiment '" + id.value + "' are being removed"};
+        co_return busy;
+    }
+    self->is_removing = true;
+    auto forgotten = co_await parts_.store.remove(id);
+    self->is_removing = false;
+    if (forgotten) jobs_.erase(id);
+    co_return forgotten;
 }
 
 }  // namespace labhub::coordinator::jobs
