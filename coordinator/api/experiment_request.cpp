@@ -1,5 +1,6 @@
 #include "coordinator/api/experiment_request.hpp"
 
+#include "coordinator/api/request_values.hpp"
 #include "coordinator/domain/jobs/params.hpp"
 #include "coordinator/domain/telemetry/query_time.hpp"
 
@@ -12,9 +13,7 @@ namespace json = boost::json;
 Result<void> take_text(std::string_view name, const std::optional<json::value>& given,
                        std::optional<std::string>& into) {
     if (!given) return {};
-    if (!given->is_string() && !given->is_number())
-        return Error{ErrorCode::malformed, "'config." + std::string(name) + "' must be a number or text"};
-    into = given->is_string() ? std::string(given->get_string()) : to_json(*given);
+    LABHUB_TRY(into, number_or_text("config." + std::string(name), *given));
     return {};
 }
 

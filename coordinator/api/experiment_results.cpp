@@ -1,5 +1,6 @@
 // What an experiment leaves: its files, one by one and as a zip; also while it runs.
 #include "coordinator/api/experiments.hpp"
+#include "coordinator/api/request_values.hpp"
 #include "shared/base/text.hpp"
 #include "shared/http/url.hpp"
 #include "shared/runtime/blocking.hpp"
@@ -32,14 +33,6 @@ struct MemberDocs<ResultsBody> {
         {"left_out", "what of the outputs was left out of that copy, and why"}};
 };
 namespace {
-
-Result<bool> query_flag(const Call& call, std::string_view name) {
-    const auto given = call.request.query_value(name);
-    if (!given || *given == "false") return false;
-    if (*given == "true" || given->empty()) return true;
-    return Error{ErrorCode::malformed, "?" + std::string(name) + "=" + printable(*given, 40) + " is no truth value",
-                 "true or false"};
-}
 
 /// What is asked for: the results of an ended experiment, or what there is of one that runs.
 struct Asked {

@@ -2,6 +2,7 @@
 #include "coordinator/api/reservations.hpp"
 
 #include "coordinator/api/operations.hpp"
+#include "coordinator/api/request_values.hpp"
 #include "coordinator/domain/telemetry/query_time.hpp"
 #include "shared/base/text.hpp"
 
@@ -41,14 +42,16 @@ struct ReservationReply {
 BOOST_DESCRIBE_STRUCT(ReservationReply, (), (reservation, message))
 struct ReservationList {
     std::vector<ReservationView> reservations;
-    bool is_complete = true;
+    std::optional<std::int64_t> next;
+    std::int64_t total = 0;
 };
-BOOST_DESCRIBE_STRUCT(ReservationList, (), (reservations, is_complete))
+BOOST_DESCRIBE_STRUCT(ReservationList, (), (reservations, next, total))
 }  // namespace
 template <>
 struct MemberDocs<ReservationList> {
-    static constexpr MemberDoc list[] = {{"reservations", "by begin, at most 1000"},
-                                         {"is_complete", "false: there are more; ask for a shorter time"}};
+    static constexpr MemberDoc list[] = {{"reservations", "by begin"},
+                                         {"next", "the offset of the next page; null: this was the last"},
+                                         {"total", "how many there are on all pages"}};
 };
 namespace {
 
@@ -83,11 +86,9 @@ Result<store::ReservationQuery> query_of(const Call& call, UtcMillis now) {
         LABHUB_TRY(query.to, telemetry::parse_time("to", *to, now));
         LABHUB_CHECK(telemetry::check_range(*query.from, *query.to));
     }
-    const auto all = call.request.query_value("all").value_or("false");
-    if (all != "true" && all != "false")
-        return Error{ErrorCode::malformed, "?all=" + printable(all, 40) + " is neither true nor false"};
-    query.with_ended = all == "true";
-    query.limit = kMostListed + 1;
+    LABHUB_TRY(query.with_ended, query_flag(call, "all"));
+    LABHUB_TRY(query.limit, query_integer(call, "limit", kMostListed, 1, kMostListed));
+    LABHUB_TRY(query.offset, query_integer(call, "offset", 0, 0, 1LL << 40));
     return query;
 }
 
@@ -95,12 +96,14 @@ Task<Result<ReservationList>> list_reservations(Services& services, Call call, N
     const UtcMillis now = services.clock.utc_now();
     auto query = query_of(call, now);
     if (!query) co_return std::move(query).error();
+    const std::int64_t offset = query->offset;
     auto found = co_await services.reservations.list(std::move(*query));
     if (!found) co_return std::move(found).error();
     ReservationList reply;
-    for (const auto& each : *found) reply.reservations.push_back(view_of(each, now));
-    reply.is_complete = reply.reservations.size() <= static_cast<std::size_t>(kMostListed);
-    if (!reply.is_complete) reply.reservations.pop_back();
+    reply.total = found->total;
+    for (const auto& each : found->reservations) reply.reservations.push_back(view_of(each, now));
+    const std::int64_t end = offset + static_cast<std::int64_t>(reply.reservations.size());
+    if (!reply.reservations.empty() && end < reply.total) reply.next = end;
     co_return reply;
 }
 
@@ -152,14 +155,8 @@ struct MemberDocs<ChangeRequest> {
 };
 namespace {
 
-Result<std::string> text_of(std::string_view name, const boost::json::value& given) {
-    if (given.is_string()) return std::string(given.get_string());
-    if (given.is_number()) return to_json(given);
-    return Error{ErrorCode::malformed, "'" + std::string(name) + "' must be a number or text"};
-}
-
 Result<UtcMillis> time_of(std::string_view name, const boost::json::value& given, UtcMillis now) {
-    LABHUB_TRY(const auto text, text_of(name, given));
+    LABHUB_TRY(const auto text, number_or_text(name, given));
     return telemetry::parse_time(name, text, now);
 }
 
@@ -173,7 +170,7 @@ Result<std::optional<UtcMillis>> end_of(const std::optional<boost::json::value>&
         return std::optional(end);
     }
     if (!duration) return std::optional<UtcMillis>{};
-    LABHUB_TRY(const auto text, text_of("duration", *duration));
+    LABHUB_TRY(const auto text, number_or_text("duration", *duration));
     LABHUB_TRY(const auto length, parse_duration(text));
     constexpr std::chrono::hours kLongest{24 * 366 * 10};  // far past any setting, and not past what can be reckoned
     if (length > kLongest) return Error{ErrorCode::out_of_range, "'duration' is out of range", "at most ten years"};
@@ -281,10 +278,10 @@ Operation reservation_row(std::string verb, std::string path, std::string id, st
 }
 
 void add_reservations(std::vector<Operation>& list) {
-    const std::vector<QueryParameter> which{{"device", "only of this one, as node/device"},
-                                            {"from", "those that are not over then; now when left out"},
-                                            {"to", "those that begin before then"},
-                                            {"all", "true: also what was cancelled or released"}};
+    const std::vector<QueryParameter> which{
+        {"device", "only of this one, as node/device"},   {"from", "those that are not over then; now when left out"},
+        {"to", "those that begin before then"},           {"all", "true: also what was cancelled or released"},
+        {"limit", "at most so many, 1000 when left out"}, {"offset", "leave out so many of them first"}};
     list.push_back(with_handler(
         reservation_row("GET", "", "listReservations", "Who has reserved what, by begin", which), &list_reservations));
     list.push_back(with_handler(reservation_row("POST", "", "makeReservation", "Reserve a device for a time"), &make));

@@ -113,15 +113,30 @@ void print_list(Context& context, const json::object& reply) {
                    entry.note, entry.id});
     }
     show_table(context.console, table, "nothing is reserved; `labhub reserve DEVICE FROM TO` does");
-    const json::value* const whole = reply.if_contains("is_complete");
-    if (whole && whole->is_bool() && !whole->get_bool()) context.console.note("and more: give --to");
+}
+
+/// All pages as one.
+Task<Result<json::object>> list_all(Context& context, ReservationListRequest request) {
+    auto target = list_target(request, context.clock.utc_now());
+    if (!target) co_return target.error();
+    auto all = co_await context.hub.get(*target);
+    const std::string more = *target + (target->find('?') == std::string::npos ? "?" : "&") + "offset=";
+    for (auto next = all ? integer_of(*all, "next") : std::nullopt; next;) {
+        auto page = co_await context.hub.get(more + std::to_string(*next));
+        if (!page) co_return page;
+        for (const json::value& one : array_of(*page, "reservations")) (*all)["reservations"].as_array().push_back(one);
+        const auto after = integer_of(*page, "next");
+        next = after && *after > *next ? after : std::nullopt;
+    }
+    if (all) (*all)["next"] = nullptr;
+    co_return all;
 }
 
 Task<ExitStatus> list(Context& context, ReservationListRequest request) {
-    auto target = list_target(request, context.clock.utc_now());
-    if (!target) co_return context.give_up(target.error());
-    auto print = [&context](const json::object& reply) { print_list(context, reply); };
-    co_return co_await show_reply(context, std::move(*target), std::move(print));
+    auto reply = co_await list_all(context, std::move(request));
+    if (!reply || context.console.is_json()) co_return tell(context, reply);
+    print_list(context, *reply);
+    co_return ExitStatus::done;
 }
 
 /// Every device with what is reserved of it; of those with nothing one line says so.
@@ -170,9 +185,7 @@ Task<ExitStatus> show_week(Context& context, ReservationWeekRequest request) {
     of_week.device = request.device;
     of_week.from = std::to_string(local_midnight(options.first_day));
     of_week.to = std::to_string(local_midnight(options.first_day, options.days));
-    auto target = list_target(of_week, options.now);
-    if (!target) co_return context.give_up(target.error());
-    auto reply = co_await context.hub.get(std::move(*target));
+    auto reply = co_await list_all(context, std::move(of_week));
     if (!reply || context.console.is_json()) co_return tell(context, reply);
     std::vector<std::string> devices{request.device};
     if (request.device.empty()) {

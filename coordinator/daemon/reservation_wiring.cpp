@@ -59,8 +59,7 @@ std::optional<reservations::Hold> ReservationWiring::held_by_another(const Devic
                                                                      const std::string& owner) const {
     const jobs::Job* const job = others_.jobs.job_on(device);
     if (!job || job->requested_by == owner) return std::nullopt;
-    const UtcMillis until = job->started.value_or(others_.clock.utc_now()) + job->limits.time;
-    return reservations::Hold{"experiment " + job->id.value + " of " + job->requested_by, until};
+    return reservations::Hold{"experiment " + job->id.value + " of " + job->requested_by, others_.jobs.ends_by(*job)};
 }
 
 std::vector<jobs::Reserved> ReservationWiring::reserved(const std::set<DeviceAddress>& devices) const {

@@ -94,14 +94,22 @@ Result<void> update_reservation(Database& database, const Reservation& changed) 
         changed.id);
 }
 
-Result<std::vector<Reservation>> select(Database& database, const ReservationQuery& query) {
-    const std::string sql = std::string("SELECT ") + kColumns +
-                            " FROM reservations WHERE (?1 IS NULL OR device = ?1) AND (?2 IS NULL OR to_ms > ?2) "
-                            "AND (?3 IS NULL OR from_ms < ?3) AND (?4 OR ended_ms IS NULL) "
-                            "ORDER BY from_ms, device, id LIMIT ?5";
-    LABHUB_TRY(auto statement, database.cached(sql));
-    statement.bind_all(name_of(query.device), query.from, query.to, query.with_ended, query.limit);
-    return read_all<Reservation>(statement, &read_reservation);
+constexpr const char* kWhere =
+    " FROM reservations WHERE (?1 IS NULL OR device = ?1) AND (?2 IS NULL OR to_ms > ?2) AND (?3 IS NULL OR from_ms < "
+    "?3) "
+    "AND (?4 OR ended_ms IS NULL)";
+
+Result<ReservationPage> select(Database& database, const ReservationQuery& query) {
+    ReservationPage page;
+    LABHUB_TRY(auto counted, database.cached(std::string("SELECT count(*)") + kWhere));
+    counted.bind_all(name_of(query.device), query.from, query.to, query.with_ended);
+    LABHUB_TRY([[maybe_unused]] const bool row, counted.step());
+    page.total = counted.column_int64(0);
+    LABHUB_TRY(auto statement, database.cached(std::string("SELECT ") + kColumns + kWhere +
+                                               " ORDER BY from_ms, device, id LIMIT ?5 OFFSET ?6"));
+    statement.bind_all(name_of(query.device), query.from, query.to, query.with_ended, query.limit, query.offset);
+    LABHUB_TRY(page.reservations, read_all<Reservation>(statement, &read_reservation));
+    return page;
 }
 
 Result<std::vector<Event>> select_events(Database& database, const ReservationEventQuery& query) {
@@ -133,10 +141,13 @@ Result<std::int64_t> forget_other_channels(Database& database, const std::vector
 }  // namespace
 
 Task<Result<std::vector<Reservation>>> ReservationStore::load_kept(UtcMillis now) {
-    ReservationQuery query;
-    query.from = now;
-    query.limit = -1;
-    return list(std::move(query));
+    return writer_.write([now](Database& database) -> Result<std::vector<Reservation>> {
+        ReservationQuery query;
+        query.from = now;
+        query.limit = -1;
+        LABHUB_TRY(auto page, select(database, query));
+        return std::move(page.reservations);
+    });
 }
 
 Task<Result<std::vector<ReminderMark>>> ReservationStore::load_marks() {
@@ -185,7 +196,7 @@ Task<Result<Reservation>> ReservationStore::find(ReservationId id) {
     });
 }
 
-Task<Result<std::vector<Reservation>>> ReservationStore::list(ReservationQuery query) {
+Task<Result<ReservationPage>> ReservationStore::list(ReservationQuery query) {
     return writer_.write([query = std::move(query)](Database& database) { return select(database, query); });
 }
 

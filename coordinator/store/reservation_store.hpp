@@ -15,7 +15,14 @@ struct ReservationQuery {
     std::optional<DeviceAddress> device;
     std::optional<UtcMillis> from, to;  ///< those that overlap [from, to)
     bool with_ended = false;            ///< also what was cancelled or released
+    std::int64_t offset = 0;            ///< leave out so many of the first
     std::int64_t limit = 1'000;
+};
+
+/// A page of the calendar.
+struct ReservationPage {
+    std::vector<reservations::Reservation> reservations;
+    std::int64_t total = 0;  ///< on all pages
 };
 
 /// Which part of the record is wanted.
@@ -56,7 +63,7 @@ class ReservationStore {
     /// Error not_found.
     Task<Result<reservations::Reservation>> find(reservations::ReservationId id);
     /// By begin.
-    Task<Result<std::vector<reservations::Reservation>>> list(ReservationQuery query);
+    Task<Result<ReservationPage>> list(ReservationQuery query);
     /// Oldest first.
     Task<Result<std::vector<reservations::Event>>> events(ReservationEventQuery query);
     /// Deletes reservations that were over before that time, with the record of them, but for what waits to be sent.

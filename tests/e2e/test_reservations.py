@@ -123,6 +123,16 @@ class Calendar(CalendarCase):
         self.refused(409, "it is cancelled", "DELETE", f"{PATH}/{made['id']}")
         self.assertEqual(self.lab.reservation_events(made["id"]), ["made", "changed", "changed", "cancelled"])
 
+    def test_is_listed_page_by_page(self):
+        made = [self.lab.reserve("sim-1/vessel", f"+{hour}h", f"+{hour + 1}h")["id"] for hour in range(1, 6)]
+        pages, offset = [], 0
+        while offset is not None:
+            page = self.lab.request("GET", f"{PATH}?limit=2&offset={offset}")
+            self.assertEqual(page["total"], 5)
+            pages.append([each["id"] for each in page["reservations"]])
+            offset = page["next"]
+        self.assertEqual(pages, [made[:2], made[2:4], made[4:]])
+
     def test_is_changed_by_its_owner_and_administrators_only(self):
         mine, his = self.lab.reserve("sim-1/vessel", "+1h", "+2h")["id"], self.reserve_for_bob("sim-2/vessel", 3600, 7200)
         self.assertEqual(status_of(self.bob.request, "PATCH", f"{PATH}/{mine}", {"note": "his now"}), 403)
@@ -160,7 +170,8 @@ class Calendar(CalendarCase):
         self.refused(404, "no reservation", "GET", f"{PATH}/nothing")
         self.refused(404, "no reservation", "DELETE", f"{PATH}/nothing")
         self.refused(404, "no reservation", "PATCH", f"{PATH}/nothing", {"note": "x"})
-        self.refused(400, "neither", "GET", f"{PATH}?all=yes")
+        self.refused(400, "no truth value", "GET", f"{PATH}?all=yes")
+        self.refused(422, "limit", "GET", f"{PATH}?limit=0")
         made = self.lab.reserve(*good.values())
         self.refused(400, "nothing to change", "PATCH", f"{PATH}/{made['id']}", {})
 
@@ -300,6 +311,7 @@ class NoShow(CalendarCase):
         idle = self.lab.reserve("sim-1/vessel", "now", "+1h")
         job = self.lab.submit(SLEEPER, device="sim-2/vessel")
         self.addCleanup(self.end, job)
+        self.lab.wait_end(self.lab.submit(TRIVIAL, device="sim-1/vessel", dry_run=True))  # no use of the device
         wait_for("the release", lambda: self.lab.state(idle["id"]) == "released", 120)
         time.sleep(2)  # looks of the reconciler
         self.assertEqual(self.lab.state(used["id"]), "present")

@@ -208,6 +208,8 @@ class Engine {
     std::function<std::vector<Reserved>(const std::set<DeviceAddress>&)> reserved;
     /// The job that holds the device, or that is about to; nullptr: none does.
     const Job* job_on(const DeviceAddress& device) const;
+    /// When an active job has ended at the latest: by its time limit, and every pause reckoned in full.
+    UtcMillis ends_by(const Job& job) const;
     /// Whether that user has a job on the device, has had one on it since then, or has one in the queue that would do
     /// with it and may start before `until`.
     bool has_use_for(const DeviceAddress& device, const std::string& user, UtcMillis since, UtcMillis until);

@@ -97,14 +97,18 @@ std::optional<Reserved> Engine::reserved_before(const Job& job, const DeviceAddr
 
 const Job* Engine::job_on(const DeviceAddress& device) const {
     for (const auto& [id, entry] : jobs_)
-        if (is_active(entry.job.status) && entry.job.device == device) return &entry.job;
+        if (is_active(entry.job.status) && !entry.job.dry_run && entry.job.device == device) return &entry.job;
     return nullptr;
+}
+
+UtcMillis Engine::ends_by(const Job& job) const {
+    return job.started.value_or(parts_.clock.utc_now()) + job.limits.time + longest_pauses(job);
 }
 
 bool Engine::has_use_for(const DeviceAddress& device, const std::string& user, UtcMillis since, UtcMillis until) {
     for (const auto& [id, entry] : jobs_) {
         const Job& job = entry.job;
-        if (job.requested_by != user) continue;
+        if (job.requested_by != user || job.dry_run) continue;
         const bool is_on_it = job.device == device && job.started && job.ended.value_or(since) >= since;
         if (is_on_it || (is_active(job.status) && job.device == device)) return true;
         if (job.status != Status::queued || job.is_held || job.not_before >= until) continue;

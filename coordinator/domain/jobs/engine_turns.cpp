@@ -54,9 +54,8 @@ Situation Engine::situation() {
             now.waiting.push_back(waiting_of(job));
             if (!job.dry_run) wanted.insert(now.waiting.back().choice);
         } else if (is_active(job.status)) {
-            const UtcMillis ends_by = job.started.value_or(now.now) + job.limits.time + longest_pauses(job);
             const DeviceAddress device = job.dry_run ? DeviceAddress{} : job.device;
-            now.running.push_back({job.requested_by, device, job.limits.cpus, job.limits.memory_bytes, ends_by});
+            now.running.push_back({job.requested_by, device, job.limits.cpus, job.limits.memory_bytes, ends_by(job)});
             if (!job.dry_run) of_jobs.insert(job.device);
         }
     }

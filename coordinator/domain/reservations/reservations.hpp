@@ -75,7 +75,7 @@ class Reservations {
     Task<Result<void>> cancel(ReservationId id, std::string who);
     /// Also one that is over. Error not_found.
     Task<Result<Reservation>> find(ReservationId id) { return store_.find(std::move(id)); }
-    Task<Result<std::vector<Reservation>>> list(store::ReservationQuery query) { return store_.list(std::move(query)); }
+    Task<Result<store::ReservationPage>> list(store::ReservationQuery query) { return store_.list(std::move(query)); }
     Task<Result<std::vector<Event>>> events(store::ReservationEventQuery query) {
         return store_.events(std::move(query));
     }
