@@ -11,6 +11,7 @@ import unittest
 import zipfile
 
 from lab import BIN, Lab, Refused, wait_for
+from people import add_person
 
 SHOW = """
 import json, os, pathlib
@@ -142,6 +143,25 @@ class Setup(unittest.TestCase):
             log = (self.lab.job_folder(job) / "runner.log").read_text()
             self.assertNotIn("is not used", log)
         self.assertEqual(self.shown(self.run_to_end(SHOW))["inputs"], {}, "a job without files has an empty folder")
+
+    def test_a_file_is_nobody_elses_whoever_knows_its_sum(self):
+        ada, bob = add_person(self.lab, "ada"), add_person(self.lab, "bob")
+        content = b"hers alone"
+        sum_ = hashlib.sha256(content).hexdigest()
+        self.lab.request("POST", "/api/inputs", raw=content, token=ada.token)
+        ada.request("GET", f"/api/inputs/{sum_}")
+        wanted = {"script_content": SHOW, "config": {"device": "sim-1/vessel", "inputs": [{"name": "x", "sha256": sum_}]}}
+        for call in (lambda: bob.request("GET", f"/api/inputs/{sum_}"), lambda: bob.request("POST", "/api/experiments/start", wanted)):
+            with self.assertRaises(Refused) as caught:
+                call()
+            self.assertEqual(caught.exception.code, "not_found")
+        job = ada.request("POST", "/api/experiments/start", wanted)["experiment_id"]
+        self.assertEqual(self.lab.wait_end(job)["status"], "completed")
+        seen = lambda who: who.request("GET", f"/api/experiments/{job}/status")["experiment"]["inputs"][0]["sha256"]
+        self.assertEqual((seen(ada), seen(bob)), (sum_, ""))
+        with self.assertRaises(Refused) as caught:
+            bob.request("POST", f"/api/experiments/{job}/restart", {})
+        self.assertEqual(caught.exception.status, 403)
 
     def test_names_that_would_lead_elsewhere_are_refused(self):
         sum_ = self.send(b"x")["sha256"]
