@@ -41,7 +41,7 @@ Task<void> Reservations::look_at(ReservationId id) {
 /// One that was made, or moved, after the time for a reminder needs none.
 std::vector<store::ReminderMark> Reservations::due_reminders(const Reservation& of, UtcMillis now) const {
     std::vector<store::ReminderMark> marks;
-    if (now >= of.from) return marks;
+    if (now >= of.from || of.begun) return marks;
     const auto done = reminded_.find(of.id);
     for (const auto lead : settings_.reminders) {
         const UtcMillis at = of.from - lead;

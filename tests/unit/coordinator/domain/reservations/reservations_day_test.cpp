@@ -85,7 +85,8 @@ TEST_F(ReservationsDayTest, BeginEndsWhatOthersHoldByHandOnce) {
 
 TEST_F(ReservationsDayTest, NobodyThereReleasesTheDevice) {
     const auto one = made(in(hours{1}), in(hours{4}));
-    pass(hours{1});
+    pass(minutes{50});
+    pass(minutes{10});
     command("user:bob");
     pass(minutes{14});
     EXPECT_EQ(state(one.id), "present");
@@ -149,10 +150,11 @@ TEST_F(ReservationsDayTest, NobodyIsReleasedWhereThatIsSwitchedOff) {
 TEST_F(ReservationsDayTest, ClockThatIsSetBackRepeatsNothing) {
     made(in(hours{1}), in(hours{2}));
     has_job_ = true;
-    pass(hours{1});
-    clock_.step_utc(-minutes{30});
+    pass(minutes{50});
+    pass(minutes{10});
+    clock_.step_utc(-minutes{5});
     look();
-    clock_.advance(minutes{30});
+    clock_.advance(minutes{5});
     look();
     EXPECT_EQ(kinds(), (Kinds{"made", "reminder", "begun"}));
 }
