@@ -59,6 +59,7 @@ class Hub {
     images::Images images;
     jobs::Inputs inputs;
     jobs::Engine jobs;
+    jobs::Retention retention;  ///< without rules: it removes nothing
     alarms::Alarms alarms;
     notify::AlarmOutbox outbox;
     notify::Notifier notifier;  ///< without channels
