@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <limits>
-#include "coordinator/api/experiment_pause.hpp"
 
 #include "coordinator/api/caller_role.hpp"
+#include "coordinator/api/experiment_pause.hpp"
 #include "coordinator/api/experiment_request.hpp"
 #include "coordinator/api/needs_body.hpp"
 #include "coordinator/api/operations.hpp"
+#include "coordinator/domain/jobs/ownership.hpp"
 #include "shared/base/text.hpp"
 
 namespace labhub::coordinator::api {
