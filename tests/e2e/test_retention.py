@@ -64,6 +64,7 @@ class Retention(unittest.TestCase):
 
     def tearDown(self):
         self.lab.set_rules("")
+        self.lab.restart()
 
     def refusal(self, verb, path, body=None):
         with self.assertRaises(Refused) as refused:
