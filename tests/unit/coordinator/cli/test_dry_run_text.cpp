@@ -10,15 +10,14 @@ namespace {
 
 boost::json::object report(const char* text) { return parse_json(text)->get_object(); }
 
-const char *const kOverflow = R"({
+const char *const kOverflow = R"json({
     "experiment_id": "x", "device": "sim-1/vessel", "outcome": "the script came to its end",
     "began_at": 1800000000000, "ended_at": 1800007200000, "duration_s": 7200, "took_s": 3.14159,
     "errors": 1, "warnings": 0, "samples": 7201, "commands": 1440,
     "findings": [
         {"severity": "error", "kind": "overflow", "subject": "A", "line": 21, "at_s": 833.4, "times": 3,
          "message": "vial A runs over: it holds 30.0 mL, and pump_A_in brings 0.006 mL/s since 0m00s (line 21)",
-                  "advice" : "pump_A_out is off: run it at least as fast as pump_A_in"
-},
+         "advice": "pump_A_out is off: run it at least as fast as pump_A_in"},
         {"severity": "note", "kind": "left_on", "subject": "led", "line": null, "at_s": 7200, "times": 1,
          "message": "led is left at true at the end", "advice": ""}],
     "actuators": [
@@ -31,7 +30,7 @@ const char *const kOverflow = R"({
         {"metric": "pump_A_in", "unit": "mL/s", "has_steps": true,
          "times": [1800000000000, 1800003600000, 1800007200000], "values": [0, 0.02, 0.02]}],
     "assumptions": ["each vial begins with 25 mL"], "not_simulated": ["ph", "pressure"]
-})";
+})json";
 
 bool says(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
