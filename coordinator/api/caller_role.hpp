@@ -6,10 +6,8 @@
 
 namespace labhub::coordinator::api {
 
-/// The role by which an image is allowed or not: administrators of whatever role may use all. A script has no role, as
-/// it starts nothing.
-inline std::string role_of(const Caller& caller) {
-    return caller.is_admin ? std::string(images::kAdminRole) : caller.role;
-}
+/// The role by which an image is allowed or not: an administrator's too, who may change who it is for. A script has no
+/// role, as it starts nothing.
+inline std::string role_of(const Caller& caller) { return caller.role; }
 
 }  // namespace labhub::coordinator::api
