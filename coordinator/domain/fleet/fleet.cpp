@@ -69,8 +69,10 @@ void Fleet::dismiss(const NodeId& node) {
     if (found == nodes_.end()) return;
     std::vector<DeviceAddress> devices;
     for (const auto& [name, device] : found->second.devices) devices.push_back(device.address);
-    retire(std::move(found->second.link));
+    // Forgotten first: the end of its session is no loss.
+    auto link = std::move(found->second.link);
     nodes_.erase(found);
+    retire(std::move(link));
     ++changes_;
     for (const auto& device : devices)
         if (on_device_born) on_device_born(device);
