@@ -85,8 +85,8 @@ class Needs(unittest.TestCase):
         self.refused(400, "config.needs.metrics", needs={"metrics": "ph"})
         self.refused(400, "needs", needs={"metrics": [""]})
         self.refused(413, "at most 64", needs={"metrics": [f"m{i}" for i in range(65)]})
-        self.refused(422, "this machine has", cpus=255)
-        self.refused(422, "this machine has", memory="1023g")
+        self.refused(422, "this machine has", device="sim-1/vessel", cpus=255)
+        self.refused(422, "this machine has", device="sim-1/vessel", memory="1023g")
 
     def test_device_and_needs_together_mean_that_one_if_it_has_them(self):
         self.occupy(device="sim-1/vessel")

@@ -119,7 +119,7 @@ class Calendar(CalendarCase):
         self.assertEqual((longer["to"] - longer["from"], longer["note"]), (3 * 3_600_000, "later"))
         self.lab.request("DELETE", f"{PATH}/{made['id']}")
         self.assertEqual(listed(""), [])
-        self.assertEqual(listed("?all=true")[-1:], [made["id"]])
+        self.assertIn(made["id"], listed("?all=true"))
         self.refused(409, "it is cancelled", "DELETE", f"{PATH}/{made['id']}")
         self.assertEqual(self.lab.reservation_events(made["id"]), ["made", "changed", "changed", "cancelled"])
 
