@@ -19,6 +19,7 @@ node_lost_after = "60s"
 """
 AGENT = """
 [node]
+data_dir = "/var/lib/labhub-agent"
 id = "sim-1"
 [ssh]
 listen = "127.0.0.1:2222"

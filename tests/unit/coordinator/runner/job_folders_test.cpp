@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <future>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -46,8 +46,15 @@ class FoldersApart : public ::testing::Test {
 };
 
 TEST_F(FoldersApart, ActingAsSomebodyIsHavingTheirRights) {
+    std::promise<void> acting;
+    std::thread other([&] {
+        acting.get_future().wait();
+        EXPECT_TRUE(read_file(secret())) << "a thread that was there before is who it was";
+    });
     {
         const ActingAs owner{folders_.owner};
+        acting.set_value();
+        other.join();
         EXPECT_EQ(::geteuid(), folders_.owner.user);
         EXPECT_FALSE(read_file(secret()));
         {
@@ -55,7 +62,6 @@ TEST_F(FoldersApart, ActingAsSomebodyIsHavingTheirRights) {
             EXPECT_TRUE(read_file(secret())) << "root's rights are back";
         }
         EXPECT_FALSE(read_file(secret()));
-        std::thread([&] { EXPECT_TRUE(read_file(secret())) << "another thread is who it was"; }).join();
     }
     EXPECT_EQ(::geteuid(), 0u);
     EXPECT_TRUE(read_file(secret()));
