@@ -73,6 +73,18 @@ struct MemberDocs<DryRunVial> {
     static constexpr MemberDoc list[] = {{"in_ml", "of medium that came in since the start"}};
 };
 
+struct DryRunNote {
+    double at_s = 0;
+    std::int64_t time = 0;
+    std::string text;
+};
+BOOST_DESCRIBE_STRUCT(DryRunNote, (), (at_s, time, text))
+template <>
+struct MemberDocs<DryRunNote> {
+    static constexpr MemberDoc list[] = {{"at_s", "seconds of the twin's time since the start"},
+                                         {"time", "the same as milliseconds of UTC since 1970"}};
+};
+
 /// The file dry-run.json of a result, and the answer of GET /api/experiments/{id}/dry-run.
 struct DryRunReport {
     std::string experiment_id, device, outcome;
@@ -83,11 +95,12 @@ struct DryRunReport {
     std::vector<DryRunActuator> actuators;
     std::vector<DryRunVial> vials;
     std::vector<DryRunSeries> series;
+    std::vector<DryRunNote> notes;
     std::vector<std::string> assumptions, not_simulated;
 };
 BOOST_DESCRIBE_STRUCT(DryRunReport, (),
                       (experiment_id, device, outcome, began_at, ended_at, duration_s, took_s, errors, warnings,
-                       samples, commands, findings, actuators, vials, series, assumptions, not_simulated))
+                       samples, commands, findings, actuators, vials, series, notes, assumptions, not_simulated))
 template <>
 struct MemberDocs<DryRunReport> {
     static constexpr MemberDoc list[] = {
@@ -99,6 +112,7 @@ struct MemberDocs<DryRunReport> {
         {"actuators", "what each was told, in short; commands.csv of the results has every command"},
         {"vials", "how the model left them"},
         {"series", "for a chart; telemetry.csv of the results has every reading"},
+        {"notes", "what the script noted, as POST /api/experiments/{id}/notes has it"},
         {"assumptions", "what the twin took for granted, one sentence each"},
         {"not_simulated", "metrics of the device that the model doesn't know: their sensors have no value"}};
 };

@@ -151,6 +151,9 @@ Result<std::vector<JobId>> ids_of(const Call& call) {
 
 Result<RunView> run_of(const Services& services, const JobId& id) {
     LABHUB_TRY(const jobs::Job* const job, services.jobs.find(id));
+    if (job->dry_run)
+        return Error{ErrorCode::conflict, "'" + id.value + "' is a dry run, whose readings are not among the lab's",
+                     "GET /api/experiments/" + id.value + "/dry-run has what it found"};
     if (!job->started)
         return Error{ErrorCode::conflict, "the script of experiment '" + id.value + "' has not begun",
                      "it is " + std::string(to_string(job->status))};

@@ -48,6 +48,8 @@ Result<void> take_turn(ExperimentConfig& config, const Services& services, jobs:
 
 Result<void> take_dry_run(ExperimentConfig& config, jobs::Submission& submission) {
     take(config.dry_run, submission.dry_run);
+    // A dry run that is started again as an experiment.
+    if (!submission.dry_run && !config.at_most) submission.at_most.reset();
     return take_text("at_most", config.at_most, submission.at_most);
 }
 

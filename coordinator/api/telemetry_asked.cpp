@@ -66,6 +66,11 @@ Result<TelemetryAsked> asked_of(const Call& call, const Services& services) {
     TelemetryAsked asked;
     LABHUB_TRY(asked.selection, selection_of(call, services));
     LABHUB_TRY(const jobs::Job* const job, experiment_of(call, services));
+    // In its own hub the script of a dry run may ask for what it has been through; here there is nothing of it.
+    if (job && job->dry_run && call.caller.kind != Caller::Kind::job)
+        return Error{ErrorCode::conflict,
+                     "'" + job->id.value + "' is a dry run, whose readings are not among the lab's",
+                     "its results have them, in telemetry.csv"};
     const UtcMillis now = services.clock.utc_now();
     UtcMillis from = now - std::chrono::hours{1};
     UtcMillis to = now;

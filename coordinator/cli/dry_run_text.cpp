@@ -59,7 +59,7 @@ class Report {
   public:
     Report(const json::object& report, const DryRunTextOptions& options) : report_(report), options_(options) {}
 
-    std::string text() const { return head() + chart() + commands() + findings() + assumptions(); }
+    std::string text() const { return head() + chart() + commands() + notes() + findings() + assumptions(); }
 
   private:
     std::string style(const char* how, const std::string& text) const {
@@ -149,6 +149,14 @@ class Report {
         }
         if (table.empty()) return title("Commands") + "none were sent\n";
         return title("Commands it would have sent") + table.text(options_.is_styled);
+    }
+
+    std::string notes() const {
+        std::string text;
+        for (const json::object* const each : rows_of(report_, "notes"))
+            text += elapsed_text(number_of(*each, "at_s")) + "  " +
+                    wrapped(text_of(*each, "text"), 11, options_.width) + "\n";
+        return text.empty() ? text : title("Notes of the script") + text;
     }
 
     std::string finding(const json::object& each) const {

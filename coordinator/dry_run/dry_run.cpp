@@ -94,6 +94,9 @@ Task<Result<void>> DryRun::make() {
         ++recorded_;
         progress_->commands = ++commands_;
         findings_.command(seen(record, line_));
+        if (commands_ == kMostCommands)
+            end(jobs::reason::kTooLong,
+                "the dry run has " + std::to_string(kMostCommands) + " commands, which is all it may keep");
     };
     auto started = co_await hub_->start(plan_);
     if (!started) co_return started;
@@ -175,7 +178,8 @@ void DryRun::take(link::Advanced advanced) {
     progress_->now_ms = clock_.utc_now().count;
     progress_->errors = static_cast<std::int64_t>(findings_.count(dry_runs::Severity::error));
     if (readings_ > kMostReadings)
-        end("too_long", "the dry run has " + std::to_string(kMostReadings) + " readings, which is all it may keep");
+        end(jobs::reason::kTooLong,
+            "the dry run has " + std::to_string(kMostReadings) + " readings, which is all it may keep");
 }
 
 /// With the clock at their time, so that alarms see them as they come.

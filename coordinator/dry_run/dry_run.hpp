@@ -30,6 +30,8 @@ class DryRun {
     };
     /// The most readings a dry run keeps; one that needs more ends there.
     static constexpr std::int64_t kMostReadings = 20'000'000;
+    /// The same of commands.
+    static constexpr std::int64_t kMostCommands = 200'000;
 
     DryRun(Shared shared, Plan plan, std::shared_ptr<Progress> progress, TellOver tell_over);
     ~DryRun();
@@ -68,6 +70,7 @@ class DryRun {
     void note_left_on();
     api::DryRunReport report(const jobs::Ending& ending) const;
     Task<Result<void>> write_files(jobs::Ending ending);
+    static Task<Turn::Held> last_turn(std::shared_ptr<DryRun> self);
     Task<void> close();
     std::chrono::milliseconds elapsed() const { return clock_.utc_now() - plan_.start; }
     UtcMillis limit() const { return plan_.start + plan_.job.dry_run->limit; }

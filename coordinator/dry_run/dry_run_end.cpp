@@ -17,6 +17,8 @@ using dry_runs::Finding;
 using dry_runs::Severity;
 
 constexpr std::int64_t kMostAlarms = 1'000;
+constexpr std::chrono::milliseconds kTurnPause{10};
+constexpr std::int64_t kMostNotes = 1'000;
 constexpr const char* kReportName = "dry-run.json";
 
 std::string follows(alarms::Reaction reaction) {
@@ -43,6 +45,10 @@ api::DryRunFinding shown(const Finding& finding, UtcMillis start) {
     shown.limit = finding.limit;
     shown.times = finding.times;
     return shown;
+}
+
+api::DryRunNote note_of(const jobs::Event& event, UtcMillis start) {
+    return {static_cast<double>((event.time - start).count()) / 1000, event.time.count, event.message};
 }
 
 std::string counted(std::size_t count, const std::string& what) {
@@ -153,15 +159,30 @@ Task<Result<void>> DryRun::write_files(jobs::Ending ending) {
     job.started = plan_.start;
     job.ended = clock_.utc_now();
     auto written = co_await hub_->results.write_measured(job);
-    auto store = [path = hub_->results.folder_of(job.id) / kReportName,
-                  text = to_pretty_json(api::encode(report(ending)))] { return write_file(path, text); };
+    auto described = report(ending);
+    const auto events = co_await hub_->jobs.events(job.id, 0, kMostNotes);
+    if (events)
+        for (const auto& event : *events)
+            if (event.kind == jobs::event::kNote) described.notes.push_back(note_of(event, plan_.start));
+    auto store = [path = hub_->results.folder_of(job.id) / kReportName, text = to_pretty_json(api::encode(described))] {
+        return write_file(path, text);
+    };
     auto stored = co_await run_blocking(shared_.pool, std::move(store));
     co_return written ? stored : written;
 }
 
-Task<Result<jobs::DryRunEnd>> DryRun::finish(std::shared_ptr<DryRun> self, jobs::Ending ending) {
+/// However many requests of the script wait: from now on each is answered as soon as it has its turn.
+Task<Turn::Held> DryRun::last_turn(std::shared_ptr<DryRun> self) {
     self->is_ending_ = true;  // whoever lets years pass stops there
-    const auto held = co_await self->turn_.take();
+    for (;;) {
+        auto held = co_await self->turn_.take();
+        if (held) co_return std::move(*held);
+        co_await sleep_for(kTurnPause);
+    }
+}
+
+Task<Result<jobs::DryRunEnd>> DryRun::finish(std::shared_ptr<DryRun> self, jobs::Ending ending) {
+    const auto held = co_await last_turn(self);
     jobs::DryRunEnd end;
     Result<void> written;
     if (self->is_ready_) {
@@ -184,8 +205,7 @@ Task<Result<jobs::DryRunEnd>> DryRun::finish(std::shared_ptr<DryRun> self, jobs:
 }
 
 Task<void> DryRun::abandon(std::shared_ptr<DryRun> self) {
-    self->is_ending_ = true;
-    const auto held = co_await self->turn_.take();
+    const auto held = co_await last_turn(self);
     co_await self->close();
 }
 

@@ -61,7 +61,7 @@ Task<http::Response> DryRun::handle(std::shared_ptr<DryRun> self, http::Request 
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     auto held = co_await self->turn_.take();
     if (!held) co_return http::error_response(held.error());
-    if (!self->is_ready_) {
+    if (!self->is_ready_ || self->is_ending_) {
         const Error none{ErrorCode::unavailable, self->over_ ? self->over_->message : "the dry run has not begun"};
         co_return http::error_response(none);
     }
@@ -117,7 +117,13 @@ Task<http::Response> DryRun::told(http::Request request) {
 Task<http::Response> DryRun::carry_out(http::Request request) {
     const auto time = number_in(request.header(kTimeHeader));
     const UtcMillis asked_at{std::max<std::int64_t>(0, time.value_or(clock_.utc_now().count))};
-    co_await pass_time(asked_at);
+    const bool was_over = over_.has_value();
+    const bool is_there = co_await pass_time(asked_at);
+    if (!is_there && !was_over) {
+        // What it asks once it is being stopped is carried out, as a real script's last commands are.
+        const Error over{ErrorCode::unavailable, "the script would not have come to this: " + over_->message};
+        co_return http::error_response(over);
+    }
     line_ = line_from(number_in(request.header(kLineHeader)).value_or(0));
     recorded_ = 0;
     if (request.path.starts_with("/api/telemetry")) co_await store_readings();

@@ -1,6 +1,7 @@
 """Dry runs: the real programs, the real sandbox, a twin of a simulated vessel."""
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import time
@@ -146,6 +147,11 @@ print("lease", v.lease["holder"].startswith("job:"), "dry", labhub.experiment.is
         self.assertGreater(int(printed.split("rows ")[1].split()[0]), 250)
         self.assertIn("node sim-1/vessel", printed)
 
+    def test_keeps_what_the_script_notes(self):
+        script = "import labhub, time\ntime.sleep(120)\nlabhub.note('feed doubled')\n"
+        _, report = self.dry_run(script)
+        self.assertEqual([(n["at_s"], n["text"]) for n in report["notes"]], [(120, "feed doubled")])
+
     # --- what it leaves ----------------------------------------------------------------------------------------------------
 
     def test_leaves_the_files_of_an_experiment_and_its_report(self):
@@ -246,6 +252,40 @@ print(c.getresponse().status)
         self.assertLessEqual(report["duration_s"], 600)
         self.assertIn(ended["status"], FINAL)
 
+    def test_survives_a_script_with_more_requests_at_once_than_can_wait(self):
+        script = """
+import http.client, threading, time
+def ask():
+    while True:
+        try:
+            http.client.HTTPConnection("127.0.0.1", 8000, timeout=20).request("GET", "/health")
+        except OSError:
+            pass
+for _ in range(60):
+    threading.Thread(target=ask, daemon=True).start()
+for _ in range(200):
+    connection = http.client.HTTPConnection("127.0.0.1", 8000)
+    connection.request("GET", "/health")
+print("done", flush=True)
+"""
+        ended, _ = self.dry_run(script)
+        self.assertIn(ended["status"], FINAL)
+        self.assertEqual(self.lab.request("GET", "/health")["status"], "healthy")
+
+    def test_is_no_part_of_the_lab_s_telemetry_and_comparisons(self):
+        ended, _ = self.dry_run("import time\ntime.sleep(60)\n")
+        job = ended["experiment_id"]
+        for path in (f"/api/experiments/compare?id={job}&id={job}", f"/api/telemetry/query?experiment={job}&metric=vial_A_temp"):
+            with self.subTest(path), self.assertRaises(Refused) as refused:
+                self.lab.request("GET", path)
+            self.assertIn(refused.exception.code, ("conflict", "malformed"))
+
+    def test_starts_again_as_a_real_experiment(self):
+        ended, _ = self.dry_run("print('hello')\n", at_most="2h")
+        again = self.lab.request("POST", f"/api/experiments/{ended['experiment_id']}/restart", {"config": {"dry_run": False}})
+        now = self.lab.wait_end(again["experiment_id"])
+        self.assertEqual((now["status"], now["dry_run"]), ("completed", False))
+
     def test_stops_when_asked(self):
         job = self.lab.submit("import time\nwhile True:\n    pass\n", dry_run=True)
         self.lab.wait_status(job, "running")
@@ -259,7 +299,7 @@ print(c.getresponse().status)
         folder = str(self.lab.folder / "data/run/dry-runs" / job)
         for entry in os.listdir("/proc"):
             try:
-                words = open(f"/proc/{entry}/cmdline", "rb").read().split(b"\0") if entry.isdigit() else []
+                words = pathlib.Path("/proc", entry, "cmdline").read_bytes().split(b"\0") if entry.isdigit() else []
             except OSError:
                 continue
             if words and words[0].endswith(b"labhub-twin") and folder.encode() in b" ".join(words):

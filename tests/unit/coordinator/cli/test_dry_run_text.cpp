@@ -10,7 +10,7 @@ namespace {
 
 boost::json::object report(const char* text) { return parse_json(text)->get_object(); }
 
-const char *const kOverflow = R"json({
+const char* const kOverflow = R"json({
     "experiment_id": "x", "device": "sim-1/vessel", "outcome": "the script came to its end",
     "began_at": 1800000000000, "ended_at": 1800007200000, "duration_s": 7200, "took_s": 3.14159,
     "errors": 1, "warnings": 0, "samples": 7201, "commands": 1440,
@@ -32,9 +32,7 @@ const char *const kOverflow = R"json({
     "assumptions": ["each vial begins with 25 mL"], "not_simulated": ["ph", "pressure"]
 })json";
 
-bool says(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
+bool says(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST(DryRunText, TellsWhatWasFoundWhereAndWhatWouldBeRight) {
     const std::string text = dry_run_text(report(kOverflow), {"overflow.py", 100, false});
