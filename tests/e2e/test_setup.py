@@ -7,6 +7,7 @@ import os
 import pathlib
 import socket
 import subprocess
+import time
 import unittest
 import zipfile
 
@@ -53,7 +54,7 @@ class Setup(unittest.TestCase):
     def run_to_end(self, script, **config):
         job = self.lab.submit(script, **{"device": "sim-1/vessel", **config})
         ended = self.lab.wait_end(job)
-        self.assertEqual(ended["status"], "completed", self.lab.logs(job))
+        self.assertEqual(ended["status"], "completed", f"{ended} {self.lab.logs(job)}")
         return job
 
     def send(self, content, **headers):
@@ -136,12 +137,18 @@ class Setup(unittest.TestCase):
         """The first is made before it is known which files there will be; another limit of output takes a new one."""
         sent = self.send(b"the same")
         inputs = [{"name": "feed.csv", "sha256": sent["sha256"]}]
-        for config in ({}, {"output_limit": "3m"}):
-            wait_for("a sandbox that waits", lambda: any((self.lab.folder / "data/experiments/.ready").glob("*/sandbox")), 60)
-            job = self.run_to_end(SPOIL, inputs=inputs, **config)
-            self.assertEqual(self.lab.results(job)["stdout.txt"], b"untouched the same\n")
-            log = (self.lab.job_folder(job) / "runner.log").read_text()
-            self.assertNotIn("is not used", log)
+        for config, waited in (({}, True), ({"output_limit": "3m"}, False)):
+            # One that is asked for before the next sandbox stands gets a new one, too.
+            for _ in range(20):
+                job = self.run_to_end(SPOIL, inputs=inputs, **config)
+                self.assertEqual(self.lab.results(job)["stdout.txt"], b"untouched the same\n")
+                self.assertNotIn("is not used", (self.lab.job_folder(job) / "runner.log").read_text())
+                # A sandbox that waited has a name of its own.
+                had_waited = json.loads((self.lab.job_folder(job) / "runner.json").read_text())["cgroup"] != f"/labhub/{job}"
+                if had_waited == waited:
+                    break
+                time.sleep(1)
+            self.assertEqual(had_waited, waited)
         self.assertEqual(self.shown(self.run_to_end(SHOW))["inputs"], {}, "a job without files has an empty folder")
 
     def test_a_file_is_nobody_elses_whoever_knows_its_sum(self):
