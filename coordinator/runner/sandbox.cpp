@@ -105,15 +105,14 @@ Result<Sandbox> Sandbox::prepare(const JobSpec& spec, const JobFolders& folders,
     Sandbox sandbox{spec, folders.sandbox, choice};
     if (!folders.cgroups.empty()) sandbox.options_.cgroup = folders.cgroups + "/" + spec.job_id.value;
     LABHUB_TRY(const std::string script, read_script(folders, kMaxScript));
-    LABHUB_TRY(sandbox.input_, open_input(folders));
-    LABHUB_CHECK(sandbox.make(spec, script));
+    LABHUB_CHECK(sandbox.make(spec, script, &folders));
     return sandbox;
 }
 
 Result<Sandbox> Sandbox::prepare_waiting(const JobSpec& like, const fs::path& folder, const RuntimeChoice& choice) {
     Sandbox sandbox{like, folder, choice};
     sandbox.options_.waits = true;
-    LABHUB_CHECK(sandbox.make(like, ""));
+    LABHUB_CHECK(sandbox.make(like, "", nullptr));
     return sandbox;
 }
 
@@ -163,9 +162,13 @@ Result<void> Sandbox::set_limits(const Limits& limits) const {
     return {};
 }
 
-Result<void> Sandbox::make(const JobSpec& spec, const std::string& script) {
+Result<void> Sandbox::make(const JobSpec& spec, const std::string& script, const JobFolders* job) {
     LABHUB_CHECK(make_folder(folder_, 0700));
     LABHUB_CHECK(enter_private_mounts(choice_.hide_unified));
+    // Not before: what was opened in another mount namespace can't be bound in this one.
+    if (job) {
+        LABHUB_TRY(input_, open_input(*job));
+    }
     cgroup_ = Cgroup{cgroup_name()};
     LABHUB_CHECK(make_workplace(spec));
     // Attaching and mounting wait for the disk; the rest needs the processor.

@@ -66,7 +66,8 @@ class Sandbox {
   private:
     Sandbox(const JobSpec& spec, const std::filesystem::path& folder, const RuntimeChoice& choice);
     Result<void> take_input(const std::filesystem::path& input) const;
-    Result<void> make(const JobSpec& spec, const std::string& script);
+    /// `job`: what it is made for; null when it waits for one.
+    Result<void> make(const JobSpec& spec, const std::string& script, const JobFolders* job);
     Result<void> make_workplace(const JobSpec& spec);
     Result<void> bind_sources(const JobSpec& spec, const std::string& script);
     Result<void> fill_workplace(const JobSpec& spec, const std::string& script);
