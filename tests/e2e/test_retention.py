@@ -36,6 +36,12 @@ class RetentionLab(PauseLab):
     def restart(self):
         self.kill("coordinator")
         self.start_coordinator()
+        wait_for("the device", self.has_device, 30)
+
+    def has_device(self):
+        with contextlib.suppress(Refused):
+            return self.device()["metrics"]
+        return None
 
     def finish(self, script=TRIVIAL, **config):
         job = self.submit(script, **config)
@@ -176,7 +182,9 @@ class Retention(unittest.TestCase):
         self.assertEqual(self.refusal("GET", f"/api/experiments/{second}/status").status, 404)
         lab.restart()
         self.assertEqual(self.refusal("GET", f"/api/experiments/{first}/status").status, 404)
-        self.assertEqual(self.refusal("DELETE", f"/api/experiments/{first}/results?record=maybe").status, 400)
+        third = lab.finish()
+        self.assertEqual(self.refusal("DELETE", f"/api/experiments/{third}/results?record=maybe").status, 400)
+        self.assertIn("experiment.json", lab.results(third))
 
     def test_results_are_listed_page_by_page(self):
         lab = self.lab
