@@ -1,7 +1,10 @@
 """Users of a lab in a test: each with a token of his own."""
 import subprocess
+import unittest
 
 from lab import BIN, Lab, Refused
+
+SLEEPER = "import time\nprint('here', flush=True)\ntime.sleep(300)\n"
 
 
 class Person:
@@ -48,4 +51,39 @@ def status_of(call, *arguments, **named):
         return refused.status
 
 
-__all__ = ["Lab", "Person", "Refused", "add_person", "admin_of", "status_of"]
+class QuotaCase(unittest.TestCase):
+    nodes = 1
+
+    def setUp(self):
+        self.lab = Lab(nodes=self.nodes).__enter__()
+        self.addCleanup(self.lab.__exit__)
+        self.ada, self.bob, self.admin = add_person(self.lab, "ada"), add_person(self.lab, "bob"), admin_of(self.lab)
+
+    def allow(self, name, **quota):
+        self.admin.request("PATCH", f"/api/users/{name}", {"quota": quota})
+
+    def occupy(self, who, **config):
+        job = who.submit(SLEEPER, **config)
+        self.lab.wait_log(job, "here")
+        return job
+
+    def end(self, job):
+        self.admin.request("POST", f"/api/experiments/{job}/stop")
+        return self.lab.wait_end(job)
+
+    def why(self, job):
+        return self.lab.experiment(job)["waits_because"]
+
+    def refusal(self, status, call, *arguments, **named):
+        with self.assertRaises(Refused) as caught:
+            call(*arguments, **named)
+        self.assertEqual(caught.exception.status, status, caught.exception.error)
+        return caught.exception.message + " | " + caught.exception.detail
+
+    def restart(self):
+        self.lab.kill("coordinator")
+        self.lab.start_coordinator()
+        self.lab.wait_until_online()
+
+
+__all__ = ["Lab", "Person", "QuotaCase", "Refused", "add_person", "admin_of", "status_of"]

@@ -4,48 +4,12 @@ import json
 import sqlite3
 import unittest
 
-from lab import Lab, Refused, wait_for
-from people import add_person, admin_of, status_of
+from lab import wait_for
+from people import SLEEPER, QuotaCase, status_of
 
 TRIVIAL = "print('done')\n"
-SLEEPER = "import time\nprint('here', flush=True)\ntime.sleep(300)\n"
 BURNER = "import time\nuntil = time.process_time() + 1.2\nwhile time.process_time() < until:\n    pass\n"
 KEEPER = "open('/app/output/big', 'wb').write(b'x' * 3_000_000)\n"
-
-
-class QuotaCase(unittest.TestCase):
-    nodes = 1
-
-    def setUp(self):
-        self.lab = Lab(nodes=self.nodes).__enter__()
-        self.addCleanup(self.lab.__exit__)
-        self.ada, self.bob, self.admin = add_person(self.lab, "ada"), add_person(self.lab, "bob"), admin_of(self.lab)
-
-    def allow(self, name, **quota):
-        self.admin.request("PATCH", f"/api/users/{name}", {"quota": quota})
-
-    def occupy(self, who, **config):
-        job = who.submit(SLEEPER, **config)
-        self.lab.wait_log(job, "here")
-        return job
-
-    def end(self, job):
-        self.admin.request("POST", f"/api/experiments/{job}/stop")
-        return self.lab.wait_end(job)
-
-    def why(self, job):
-        return self.lab.experiment(job)["waits_because"]
-
-    def refusal(self, status, call, *arguments, **named):
-        with self.assertRaises(Refused) as caught:
-            call(*arguments, **named)
-        self.assertEqual(caught.exception.status, status, caught.exception.error)
-        return caught.exception.message + " | " + caught.exception.detail
-
-    def restart(self):
-        self.lab.kill("coordinator")
-        self.lab.start_coordinator()
-        self.lab.wait_until_online()
 
 
 class Share(QuotaCase):
@@ -181,15 +145,6 @@ class Bounds(QuotaCase):
         self.assertIn("processor hours in 30d", shown)
         self.assertEqual(json.loads(self.admin.labhub("--json", "quota", "ada"))["may"]["max_running"], 2)
         self.assertIn("is for the user 'ada'", self.bob.labhub("quota", "ada", status=1))
-
-
-class Burst(QuotaCase):
-    def test_a_thousand_of_a_user_without_bounds_are_accepted(self):
-        with concurrent.futures.ThreadPoolExecutor(8) as many:
-            got = list(many.map(lambda _: status_of(self.ada.submit, TRIVIAL, hold=True), range(1000)))
-        self.assertEqual(set(got), {200})
-        self.assertEqual(self.ada.quota()["has"]["queued"], 1000)
-        self.assertEqual(self.lab.wait_end(self.bob.submit(TRIVIAL))["status"], "completed")
 
 
 if __name__ == "__main__":
