@@ -39,6 +39,12 @@ std::string figure(const std::optional<double>& number, bool has_sign = false) {
     return text.data();
 }
 
+/// From ten seconds on to a whole second.
+std::string moment_text(std::int64_t millis) {
+    const std::chrono::milliseconds exact{millis};
+    return format_duration(millis < 10'000 ? exact : std::chrono::round<std::chrono::seconds>(exact));
+}
+
 /// How far the runs are apart, as a part of all values there are; 0 where it can't be told.
 double apartness(const json::object& metric) {
     std::optional<double> low, high;
@@ -106,9 +112,8 @@ std::string figures_text(const json::object& metric, bool is_styled) {
         auto cells = row(*each, true);
         cells.insert(cells.begin(), "B − A");
         const auto at = integer_of(*each, "largest_at_ms");
-        cells.push_back(at ? "farthest apart after " + format_duration(std::chrono::milliseconds{*at}) + ": " +
-                                 figure(number_of(*each, "largest"), true)
-                           : "");
+        cells.push_back(
+            at ? "farthest apart after " + moment_text(*at) + ": " + figure(number_of(*each, "largest"), true) : "");
         table.add(std::move(cells));
     }
     return table.text(is_styled);
