@@ -1,6 +1,7 @@
 """The runner's own tests on a kernel that has version 2 of control groups and no other, with crun and with runc: what holds
 there is not what holds with version 1 or a mixture of both. `LABHUB_CGROUP2=all` runs all of them instead of those that
-depend on control groups, and takes some minutes more."""
+depend on control groups. A kernel in software takes ten minutes for what a real one does in half of one, so `scripts/test` leaves
+it out: `scripts/test-cgroup2` runs it."""
 import os
 import re
 import unittest
@@ -8,15 +9,16 @@ import unittest
 import guest
 import machine
 
-WHY_NOT = guest.why_not_here()
+ASKED_FOR = os.environ.get("LABHUB_CGROUP2", "")
+WHY_NOT = guest.why_not_here() if ASKED_FOR else "takes ten minutes in software; scripts/test-cgroup2 runs it"
 TESTS = machine.BIN.parent / "tests/labhub_sandbox_test"
-ALL = os.environ.get("LABHUB_CGROUP2") == "all"
-# Limits and what tells their ends apart, freezing, and what a killed runner leaves.
-CHOSEN = "Limit.Memory*:Limit.SharedMemory*:Limit.Processes*:Limit.ProcessorTime*:Survival.KilledRunner*:Life.Completes*:Paused.StandsStill*:Paused.StoppedWhile*:Ready.SandboxThatWaitedGets*"
+ALL = ASKED_FOR == "all"
+# Not those that measure processor time, of which the emulation alone takes more. Limits and what tells their ends apart, freezing, and what a killed runner leaves.
+CHOSEN = "Limit.Memory*:Limit.SharedMemory*:Limit.Processes*:Survival.KilledRunner*:Life.Completes*:Paused.StandsStill*:Paused.StoppedWhile*:Ready.SandboxThatWaitedGets*"
 SCRIPT = """
 export LABHUB_BIN={bin} LABHUB_SOURCE={source} LABHUB_SANDBOX_RUNTIME={runtime}
 [ -e /sys/fs/cgroup/memory ] && exit 99
-{tests} --gtest_filter='{filter}' --gtest_brief=0
+{tests} --gtest_filter='{filter}' --gtest_color=no
 status=$?
 echo "left: $(find /sys/fs/cgroup/labhub -mindepth 1 -type d 2>/dev/null | wc -l)"
 exit $status
@@ -35,7 +37,7 @@ class Cgroup2(unittest.TestCase):
 
     def run_with(self, runtime):
         ended = self.guest.run(SCRIPT.format(bin=machine.BIN, source=machine.ROOT, tests=TESTS, runtime=runtime, filter="*" if ALL else CHOSEN),
-                               limit_s=1800 if ALL else 400)
+                               limit_s=3600 if ALL else 900)
         passed = re.search(r"\[  PASSED  \] (\d+) tests?", ended.text)
         print(f"{runtime}: {passed[1] if passed else 0} passed")
         self.assertEqual(ended.status, 0, ended.text[-20000:])
