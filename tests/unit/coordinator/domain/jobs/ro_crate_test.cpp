@@ -83,7 +83,7 @@ TEST_F(RoCrate, TellsParametersInputFilesTagsAndNote) {
     EXPECT_EQ(entities_.at("#param-setpoint").at("value"), 0.6);
     EXPECT_EQ(entities_.at("#param-pumps").at("value"), "[\"A\"]");
     EXPECT_EQ(entities_.at("#param-none").at("value"), "null");
-    EXPECT_EQ(entities_.at("input/feed.csv").at("sha256"), sha256_hex("t\n"));
+    EXPECT_EQ(entities_.at("input/feed.csv").at("sha256").as_string(), sha256_hex("t\n"));
     EXPECT_EQ(entities_.at("input/").at("hasPart").as_array().size(), 1u);
     std::set<std::string> used, made;
     references(entities_.at("#run").at("object"), used);
