@@ -47,9 +47,18 @@ class SystemdHub(unittest.TestCase):
 
     def start_long(self):
         job = self.hub.submit(LONG)
+        self.addCleanup(self.stop, job)
         self.hub.wait_status(job, "running")
         self.hub.wait_for_output(job, "begun")
         return job
+
+    def stop(self, job):
+        """Whatever a failed test left: the device is wanted by the next."""
+        try:
+            self.hub.request("POST", f"/api/experiments/{job}/stop")
+        except Refused:
+            pass
+        self.hub.wait_status(job, *hub.FINAL)
 
     # --- what it is for ----------------------------------------------------------------------------------------------
 
@@ -66,7 +75,7 @@ class SystemdHub(unittest.TestCase):
         unit = f"labhub-job@{job}.service"
         self.assertEqual(self.active_state(unit), "active")
         self.assertEqual(self.hub.run("stat", "-c", "%u", f"/proc/{self.runner_of(job)}").stdout.strip(), "0")
-        script = self.hub.shell("pgrep -f app/user_script.py").split()
+        script = self.hub.run("pgrep", "-f", "app/user_script.py").stdout.split()
         self.assertGreaterEqual(int(self.hub.run("stat", "-c", "%u", f"/proc/{script[-1]}").stdout), 1_900_000_000)
         self.hub.request("POST", f"/api/experiments/{job}/stop")
         self.hub.wait_status(job, "stopped")
