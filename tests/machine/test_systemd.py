@@ -81,7 +81,7 @@ class SystemdHub(unittest.TestCase):
         self.hub.wait_status(job, "stopped")
         job = self.hub.submit(HELLO)
         self.hub.wait_status(job, "completed")
-        archive = zipfile.ZipFile(io.BytesIO(self.hub.request("GET", f"/api/experiments/{job}/results")))
+        archive = zipfile.ZipFile(io.BytesIO(self.hub.request("GET", f"/api/experiments/{job}/download")))
         names = {name.split("/", 1)[-1] if name.startswith(job) else name for name in archive.namelist()}
         self.assertLessEqual({"output/kept.txt", "stdout.txt", "telemetry.csv", "experiment.json"}, names)
         self.assertEqual(self.hub.shell(f"find {JOBS}/{job} ! -user labhub").split(), [], "the coordinator could not delete these")
