@@ -116,13 +116,13 @@ class Requests(HubCase):
 
     def test_a_wrong_verb_is_told_the_right_ones(self):
         for verb, path, allowed in (("GET", "/api/hardware/led", "POST"), ("PUT", "/api/hardware/led", "POST"), ("DELETE", "/api/nodes", "GET"), ("POST", "/health", "GET"),
-                                    ("PATCH", "/api/experiments/x", "DELETE"), ("BREW", "/api/nodes", "GET")):
+                                    ("PATCH", "/api/experiments/x/stop", "POST"), ("BREW", "/api/nodes", "GET")):
             refused = self.refused(405, verb, path, says=allowed)
             self.assertEqual(refused.headers["Allow"], allowed)
 
     def test_unknown_and_wrong_query_parameters_are_refused(self):
         self.refused(400, "GET", "/api/nodes?all=1", says="?all")
-        self.refused(400, "GET", "/api/experiments?limit=1", says="?limit")
+        self.refused(400, "GET", "/api/experiments?colour=red", says="?colour")
         readings = "/api/devices/sim-1/vessel/readings"
         for wrong in ("after=x", "after=1.5", "after=", "wait=1e3", "limit=0x10", "limit=99999999999999999999"):
             self.refused(400, "GET", f"{readings}?{wrong}", says="whole number")
