@@ -69,7 +69,12 @@ void PeopleGrammar::describe_roles(CLI::App& app) {
     word(roles, "list", "The same as `labhub roles`", role_list_);
     CLI::App* const set = word(roles, "set", "Makes a role, or changes what is given of it", role_set_);
     set->add_option("NAME", role_set_.name, "The role's name")->required();
-    set->add_flag("--admin,!--no-admin", role_set_.is_admin, "Its users may do everything");
+    // Not one flag of both: CLI11 would read its absence as false, and take an administrators' role its rights.
+    CLI::Option* const admin = set->add_flag_callback(
+        "--admin", [this] { role_set_.is_admin = true; }, "Its users may do everything");
+    set->add_flag_callback(
+           "--no-admin", [this] { role_set_.is_admin = false; }, "Its users may not")
+        ->excludes(admin);
     add_quota(set, role_set_.quota);
     word(roles, "rm", "Removes a role nobody has", role_remove_)
         ->add_option("NAME", role_remove_.name, "The role")
