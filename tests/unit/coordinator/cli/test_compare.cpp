@@ -52,7 +52,7 @@ TEST(Compare, SaysWhichRunsTheyAreAndWhatDiffers) {
     EXPECT_THAT(text, HasSubstr("params.list      –              [1,2]\n"));
     EXPECT_THAT(text, HasSubstr("aaaaaaaaaaaa…"));
     EXPECT_THAT(text, HasSubstr("temp  °C\n"));
-    EXPECT_THAT(text, HasSubstr("B − A   +0.5  +0.5  +0.5  +0.5  farthest apart after 40s: +0.5\n"));
+    EXPECT_THAT(text, HasSubstr("B − A  +0.5  +0.5  +0.5  +0.5  farthest apart after 40s: +0.5\n"));
 }
 
 TEST(Compare, DrawsBothOverOneAxisOfTheTimeSinceTheBeginning) {

@@ -60,10 +60,9 @@ TEST_F(InputsTest, GiveAnExperimentItsFilesUnderTheirNames) {
 
 TEST_F(InputsTest, KeepTheSameBytesOnce) {
     Inputs inputs(settings());
-    const std::string bytes(800, 'x');
-    ASSERT_TRUE(send(inputs, bytes));
-    // A third of them would not fit, were they kept twice.
-    for (int i = 0; i < 3; ++i) ASSERT_TRUE(send(inputs, std::string(600, 'y'))) << i;
+    ASSERT_TRUE(send(inputs, std::string(700, 'x')));
+    // The third of them would not fit, were they kept twice.
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(send(inputs, std::string(300, 'y'))) << i;
     EXPECT_EQ(files(), 2u);
 }
 

@@ -118,6 +118,7 @@ TEST_F(RoCrate, EveryFileOfTheZipIsAPartWithItsSizeAndSum) {
     std::set<std::string> parts;
     references(entities_.at("./").at("hasPart"), parts);
     references(entities_.at("output/").at("hasPart"), parts);
+    references(entities_.at("input/").at("hasPart"), parts);
     std::map<std::string, json::object> files;
     for (const auto& [id, entity] : entities_)
         if (entity.contains("sha256")) {
@@ -153,7 +154,8 @@ TEST_F(RoCrate, TheRunSaysWhoWhatWithWhichAndHowItEnded) {
     EXPECT_EQ(with, (std::set<std::string>{"script.py", "#labhub", "#agent", "#runtime", "#image"}));
     std::set<std::string> of;
     references(run.at("object"), of);
-    EXPECT_EQ(of, (std::set<std::string>{"#device-sim-1/vessel", "#parameter-SET%20POINT"}));
+    EXPECT_EQ(of, (std::set<std::string>{"#device-sim-1/vessel", "#param-none", "#param-pumps", "#param-setpoint",
+                                         "#parameter-SET%20POINT", "input/feed.csv"}));
     EXPECT_EQ(entities_.at("#parameter-SET%20POINT").at("value"), "0.6");
     EXPECT_EQ(entities_.at("#metric-pH/%C3%A4").at("unitText"), "pH");
 }
