@@ -35,7 +35,7 @@ class Experiment(unittest.TestCase):
         self.assertTrue(lab.is_safe(), lab.outputs())
         files = lab.results(job)
         self.assertEqual(set(files), {"experiment.json", "script.py", "stdout.txt", "stderr.txt", "exitcode.txt", "telemetry.csv",
-                                      "commands.csv", "ro-crate-metadata.json", "output/mine.txt"})
+                                      "commands.csv", "events.csv", "ro-crate-metadata.json", "output/mine.txt"})
         self.assertEqual(files["script.py"].decode(), DRIVE)
         self.assertIn(b"applied 40.0", files["stdout.txt"])
         self.assertEqual(files["exitcode.txt"].strip(), b"0")
