@@ -134,7 +134,7 @@ void limit(__rlimit_resource_t resource, rlim_t most) {
 
 void limit_all() {
     limit(RLIMIT_AS, 1u << 30);
-    limit(RLIMIT_CPU, 10);
+    limit(RLIMIT_CPU, 5);
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, 0);
     limit(RLIMIT_NOFILE, 64);

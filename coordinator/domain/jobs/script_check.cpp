@@ -18,7 +18,8 @@
 namespace labhub::coordinator::jobs {
 namespace {
 
-constexpr std::chrono::seconds kTimeLimit{5};
+/// Of this machine's time, however busy it is; processor time has a limit of its own (RLIMIT_CPU of its confinement).
+constexpr std::chrono::seconds kTimeLimit{30};
 constexpr int kNoProgram = 127;
 /// More than any verdict: what comes after it is not the checker speaking.
 constexpr std::size_t kMaxVerdict = 256u << 10;
@@ -100,7 +101,8 @@ Result<std::string> ScriptCheck::converse(Child& child, std::string_view script)
     while (true) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Steady::now()).count();
         if (left <= 0)
-            return Error{ErrorCode::malformed, "the script can't be parsed within " + format_duration(kTimeLimit)};
+            return Error{ErrorCode::unavailable, "the script could not be checked within " + format_duration(kTimeLimit),
+                         "the hub is very busy: send it again later"};
         std::array<pollfd, 2> files{pollfd{child.output.get(), POLLIN, 0},
                                     pollfd{child.input ? child.input.get() : -1, POLLOUT, 0}};
         if (::poll(files.data(), files.size(), static_cast<int>(left)) < 0 && errno != EINTR)
