@@ -53,7 +53,8 @@ while True:
 
 class PauseLab(Lab):
     def __init__(self, settings="", **how):
-        super().__init__(**how)
+        # Coordinators are killed here, and a busy machine may take seconds to start the next one.
+        super().__init__(lease_ttl="15s", **how)
         self.settings = settings
 
     def _configure(self):
