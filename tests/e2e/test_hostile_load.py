@@ -16,7 +16,7 @@ import unittest
 
 from lab import FINAL, ROOT, Lab, Refused, wait_for
 
-ANSWER_S = 1.0  # /health must answer within this, whatever goes on
+ANSWER_S = 5.0  # /health must answer within this, whatever goes on: longer is a hang, not a busy machine
 LOG_CAP = 16 << 20
 
 
