@@ -101,7 +101,8 @@ Result<std::string> ScriptCheck::converse(Child& child, std::string_view script)
     while (true) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Steady::now()).count();
         if (left <= 0)
-            return Error{ErrorCode::unavailable, "the script could not be checked within " + format_duration(kTimeLimit),
+            return Error{ErrorCode::unavailable,
+                         "the script could not be checked within " + format_duration(kTimeLimit),
                          "the hub is very busy: send it again later"};
         std::array<pollfd, 2> files{pollfd{child.output.get(), POLLIN, 0},
                                     pollfd{child.input ? child.input.get() : -1, POLLOUT, 0}};

@@ -43,8 +43,9 @@ class ScriptCheck {
 
     /// Starts the Python for the next check, unless one waits already. Where it can't be started check() will say so.
     void prepare();
-    /// Blocks for up to half a minute. The imports whose failure nothing in the script catches, top-level names by their
-    /// first lines. Error malformed with line, column and Python's own message; unavailable when there is no Python.
+    /// Blocks for up to half a minute. The imports whose failure nothing in the script catches, top-level names by
+    /// their first lines. Error malformed with line, column and Python's own message; unavailable when there is no
+    /// Python.
     Result<std::vector<images::Import>> check(std::string_view script);
 
   private:
