@@ -16,7 +16,7 @@ import unittest
 
 from lab import FINAL, ROOT, Lab, Refused, wait_for
 
-ANSWER_S = 5.0  # /health must answer within this, whatever goes on: longer is a hang, not a busy machine
+ANSWER_S = 1.0  # /health must answer within this, whatever goes on
 LOG_CAP = 16 << 20
 
 
@@ -516,7 +516,7 @@ class Kills(unittest.TestCase):
             over.set()
             submitter.join()
             lab.start_coordinator()
-        self.assertGreater(len(known), self.ROUNDS // 2)  # a busy machine takes fewer in before each kill
+        self.assertGreater(len(known), self.ROUNDS)
         ends = {job: lab.wait_end(job, 90) for job in known}
         for job, end in ends.items():
             fine = (end["status"], end["reason"]) in {("completed", ""), ("stopped", "user"), ("failed", "runner_lost"), ("failed", "node_lost")}
